@@ -1,0 +1,185 @@
+"""Every option and its default: frozen dataclasses from which the command line and the workflows are derived."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+from osrmac.errors import ConfigError
+
+FORMAT_VERSION = 1
+"""Version of what a run leaves behind; part of every fingerprint."""
+
+Distance = Literal["l1", "l2", "cosine"]
+
+
+@dataclass(frozen=True)
+class DescriptorConfig:
+    """What a descriptor depends on."""
+
+    backbone: str = "resnet50"
+    """resnet18 to resnet152, resnet50_caffe, efficientnet_lite0 to 2, or timm:NAME."""
+
+    weights: str = "auto"
+    """auto (ImageNet), a path or URL of a state dict, or random:SEED."""
+
+    taps: tuple[str, ...] = ()
+    """Layers to read, the last one first; none: the backbone's own last two stages."""
+
+    recipes: tuple[str, ...] = ("osrmac",)
+    """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac."""
+
+    scales: tuple[int, ...] = (1050, 800, 550)
+    """Longest sides of the image in pixels; `single` uses the middle one."""
+
+    exif_orientation: bool = True
+    """Turn photographs upright as their EXIF data says."""
+
+    max_pixels: int = 178_956_970
+    """Images with more pixels are refused as decompression bombs."""
+
+    def __post_init__(self) -> None:
+        if not self.recipes:
+            raise ConfigError("no recipe given: name at least one, for example --recipes osrmac")
+        if len(set(self.recipes)) < len(self.recipes):
+            raise ConfigError(f"a recipe is named twice in --recipes {' '.join(self.recipes)}")
+        if not self.scales or min(self.scales) < 1 or len(set(self.scales)) < len(self.scales):
+            raise ConfigError(f"scales must be distinct positive pixel counts, not {self.scales}")
+        if self.max_pixels < 1:
+            raise ConfigError(f"--max-pixels must be positive, not {self.max_pixels}")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration whose `asdict` was stored as JSON, which knows no tuples."""
+        options: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**options)
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """How the work is spread; nothing here changes a result by more than rounding."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where descriptors are computed; auto takes the GPUs when the cluster has any."""
+
+    actors: int | None = None
+    """Describing processes; none: as many as the CPUs or GPUs carry."""
+
+    threads: int = 1
+    """CPU threads of each describing process."""
+
+    address: str | None = None
+    """A Ray cluster to join; none: $RAY_ADDRESS if set, else this machine alone."""
+
+    log_ray: bool = False
+    """Show Ray's own log lines."""
+
+    def __post_init__(self) -> None:
+        if self.actors is not None and self.actors < 1:
+            raise ConfigError(f"--actors must be at least 1, not {self.actors}")
+        if self.threads < 1:
+            raise ConfigError(f"--threads must be at least 1, not {self.threads}")
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """How descriptors are shortened by Principal Feature Analysis."""
+
+    recipe: str | None = None
+    """Which descriptor to shorten; none: osrmac, or the run's only recipe."""
+
+    features: tuple[int, ...] = ()
+    """Numbers of features to keep; none: a quarter, the paper's 768 of 3072."""
+
+    retained_variance: float = 0.95
+    """Share of the variance that the principal axes keep."""
+
+    absolute: bool = False
+    """Cluster the absolute loadings (Lu et al. 2007) instead of the signed ones."""
+
+    samples: int | Literal["all"] = "all"
+    """Descriptors to fit on: a number drawn at random, or all of them."""
+
+    seed: int = 0
+    """Seed of the clustering, of the sample and of the random control."""
+
+    controls: bool = True
+    """Also keep a random choice and the top-variance choice of the same size."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.retained_variance < 1:
+            raise ConfigError(
+                f"--retained-variance must lie between 0 and 1, not {self.retained_variance}: "
+                "with all of the variance every feature is equally far from every other"
+            )
+        if any(k < 1 for k in self.features):
+            raise ConfigError(f"--features must be positive, not {min(self.features)}")
+        if self.samples != "all" and self.samples < 2:
+            raise ConfigError(f"--samples must be 'all' or at least 2, not {self.samples}")
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How descriptors are scored."""
+
+    benchmark: str | None = None
+    """holidays, ukbench, oxford5k, paris6k, or groups for a collection of your own."""
+
+    ground_truth: str | None = None
+    """VGG's folder (oxford5k, paris6k), a CSV of id,group[,query] (groups), a list of names (holidays)."""
+
+    queries: tuple[str, ...] = ()
+    """Query modes: cropped, whole (oxford5k, paris6k); all, first (ukbench); none: every mode."""
+
+    distance: Distance = "l1"
+    """How two descriptors are compared."""
+
+    subset: bool = False
+    """Accept a collection that lacks some of the benchmark's images; the score says so."""
+
+    @property
+    def name(self) -> str:
+        """The benchmark, which must have been given."""
+        if self.benchmark is None:
+            raise ConfigError("no benchmark given: name one with --benchmark")
+        return self.benchmark
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """The demo: real weights that pip brings, on a collection made from bundled photographs."""
+
+    run: str = "osrmac-demo"
+    """Folder for the collection and everything computed from it."""
+
+    descriptor: DescriptorConfig = field(
+        default=DescriptorConfig(
+            backbone="efficientnet_lite0",
+            recipes=("single", "late", "early", "early_prev", "osrmac"),
+        )
+    )
+    compute: ComputeConfig = ComputeConfig()
+    selection: SelectionConfig = SelectionConfig()
+
+
+def canonical(descriptor: DescriptorConfig, *, taps: tuple[str, ...], weights: str) -> dict[str, Any]:
+    """What the descriptors of a run depend on, as plain JSON values.
+
+    Args:
+        descriptor: The configuration.
+        taps: The layers really tapped, the last one first.
+        weights: Digest of the weights really loaded.
+    """
+    values = asdict(descriptor) | {"taps": taps, "weights": weights, "format": FORMAT_VERSION}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(values.items())}
+
+
+def fingerprint(values: dict[str, Any]) -> str:
+    """The SHA-256 of a canonical form, in hex: equal for equal descriptors, different for different ones."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
