@@ -1,0 +1,1 @@
+"""What a run leaves behind, on any file system that fsspec reaches."""

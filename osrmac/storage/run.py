@@ -1,0 +1,159 @@
+"""Where things lie in a run, and the record that says what the run is."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from osrmac import __version__
+from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
+from osrmac.errors import StorageError
+from osrmac.storage import files, shards
+
+__all__ = ["Identity", "Run"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the descriptors of a run are: equal identities give equal descriptors."""
+
+    descriptor: DescriptorConfig
+    values: dict[str, Any]
+    """The canonical form that the fingerprint is taken of."""
+
+    weights: str
+    """What the weights are called."""
+
+    dimensions: dict[str, int]
+    """Length of each recipe's descriptor."""
+
+    @property
+    def fingerprint(self) -> str:
+        """See `osrmac.config.fingerprint`."""
+        return fingerprint(self.values)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder or bucket prefix that holds everything computed from one collection.
+
+    Attributes:
+        url: A path or any fsspec URL.
+    """
+
+    url: str
+
+    @property
+    def manifest(self) -> str:
+        """The planned images."""
+        return files.join(self.url, "manifest", "part-00000.parquet")
+
+    @property
+    def descriptors(self) -> str:
+        """Folder of the shards with one row for each planned image."""
+        return files.join(self.url, "descriptors")
+
+    def queries(self, benchmark: str) -> str:
+        """Folder of the shards with the cropped queries of a benchmark."""
+        return files.join(self.url, "queries", benchmark)
+
+    def selection(self, name: str) -> str:
+        """File of a selection."""
+        return files.join(self.url, "selection", f"{name}.json")
+
+    def reduced(self, name: str) -> str:
+        """Folder of the shards shortened by a selection."""
+        return files.join(self.url, "reduced", name)
+
+    def evaluation(self, name: str, suffix: str) -> str:
+        """File of the scores under a benchmark."""
+        return files.join(self.url, "evaluation", name + suffix)
+
+    @property
+    def _record(self) -> str:
+        return files.join(self.url, "run.json")
+
+    def record(self) -> dict[str, Any]:
+        """What is known of the run.
+
+        Raises:
+            StorageError: There is no run here, or one of another version's format.
+        """
+        record = files.read_json(self._record)
+        if record is None:
+            raise StorageError(f"no run at {self.url}: make one with osrmac extract IMAGES --run {self.url}")
+        if record.get("format") != FORMAT_VERSION:
+            raise StorageError(f"{self.url} has format {record.get('format')}, this osrmac reads {FORMAT_VERSION}")
+        return record
+
+    def identity(self) -> Identity:
+        """What the run's descriptors are."""
+        record = self.record()
+        descriptor = DescriptorConfig.from_json(record["descriptor"])
+        return Identity(descriptor, record["identity"], record["weights"], record["dimensions"])
+
+    def open(self, identity: Identity, images: str, versions: dict[str, str]) -> None:
+        """Begin a run, or go on with one.
+
+        Raises:
+            StorageError: The run was made with other settings; the message names the differences.
+        """
+        existing = files.read_json(self._record)
+        if existing is not None:
+            self._refuse_other(self.record(), identity)
+        record = {
+            "format": FORMAT_VERSION,
+            "osrmac": __version__,
+            "fingerprint": identity.fingerprint,
+            "images": images,
+            "descriptor": asdict(identity.descriptor),
+            "identity": identity.values,
+            "weights": identity.weights,
+            "dimensions": identity.dimensions,
+            "versions": versions,
+            "counts": (existing or {}).get("counts", {}),
+            "stages": (existing or {}).get("stages", {}),
+        }
+        files.write_json(self._record, record)
+
+    def _refuse_other(self, record: dict[str, Any], identity: Identity) -> None:
+        if record["fingerprint"] == identity.fingerprint:
+            return
+        theirs, ours = record["identity"], identity.values
+        differences = [
+            f"{key} is {theirs.get(key)} there and {ours.get(key)} here"
+            for key in sorted({*theirs, *ours})
+            if theirs.get(key) != ours.get(key)
+        ]
+        raise StorageError(f"{self.url} was made with other settings: {'; '.join(differences)}; use another --run")
+
+    def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
+        """Note when a stage ended, how long it took, and facts such as counts."""
+        record = self.record()
+        finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        record["stages"][stage] = {"finished": finished, "seconds": round(seconds, 3), **facts}
+        files.write_json(self._record, record)
+
+    def set_counts(self, counts: dict[str, int]) -> None:
+        """Note how many images were planned, described and failed."""
+        files.write_json(self._record, self.record() | {"counts": counts})
+
+    def write_manifest(self, manifest: pa.Table) -> None:
+        """Write the plan."""
+        shards.write_table(self.manifest, manifest)
+
+    def read_manifest(self) -> pa.Table:
+        """The plan."""
+        return shards.read(self.manifest)
+
+    def write_selection(self, name: str, selection: dict[str, Any]) -> None:
+        """Write a selection."""
+        files.write_json(self.selection(name), selection)
+
+    def selections(self) -> list[dict[str, Any]]:
+        """All selections, by name."""
+        found = [files.read_json(url) for url in files.list_folder(files.join(self.url, "selection"), ".json")]
+        return [selection for selection in found if selection is not None]

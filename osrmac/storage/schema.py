@@ -1,0 +1,48 @@
+"""The rows: what is planned, and what is known of each image afterwards."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+__all__ = ["FAILED", "MANIFEST", "OK", "REQUEST_BOX", "descriptors", "reduced", "vector_type"]
+
+OK, FAILED = "ok", "failed"
+
+MANIFEST = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("size", pa.int64()),
+        pa.field("etag", pa.string()),
+        pa.field("mtime", pa.timestamp("us", "UTC")),
+    ]
+)
+
+REQUEST_BOX = pa.field("box", pa.list_(pa.float64(), 4))
+"""Left, top, right, bottom in pixels: part of a request where only a part of the image is described."""
+
+
+def vector_type(dimension: int) -> pa.DataType:
+    """The plain Arrow type of a descriptor."""
+    return pa.list_(pa.float32(), dimension)
+
+
+def descriptors(dimensions: Mapping[str, int], fingerprint: str) -> pa.Schema:
+    """One row for each planned image, with a column for each recipe that is null where the image failed."""
+    fields = [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error_stage", pa.string()),
+        pa.field("error", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        *(pa.field(recipe, vector_type(dimension)) for recipe, dimension in dimensions.items()),
+    ]
+    return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint})
+
+
+def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:
+    """One row for each described image: its id and the selected features."""
+    fields = [pa.field("id", pa.string(), nullable=False), pa.field("vector", vector_type(dimension), nullable=False)]
+    return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint, "osrmac.selection": selection})

@@ -1,0 +1,94 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from osrmac.errors import StorageError
+from osrmac.storage import files
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
+
+
+def test_what_is_written_is_read_back(folder: str) -> None:
+    files.write_atomically(f"{folder}/a/b.bin", b"content")
+    assert files.read_bytes(f"{folder}/a/b.bin") == b"content"
+
+
+def test_a_file_is_replaced(folder: str) -> None:
+    files.write_atomically(f"{folder}/a.bin", b"old")
+    files.write_atomically(f"{folder}/a.bin", b"new")
+    assert files.read_bytes(f"{folder}/a.bin") == b"new"
+    assert files.list_folder(folder) == [f"{folder}/a.bin"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write_atomically(str(tmp_path / "a.bin"), b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_atomically(str(tmp_path / "a.bin"), b"new")
+    assert (tmp_path / "a.bin").read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.bin"]
+
+
+def test_a_folder_lists_its_visible_files_by_name(folder: str) -> None:
+    for name in ("b.json", "a.json", "c.txt", ".hidden.json", "below/d.json"):
+        files.write_atomically(f"{folder}/{name}", b"{}")
+    assert files.list_folder(folder, ".json") == [f"{folder}/a.json", f"{folder}/b.json"]
+
+
+def test_a_missing_folder_lists_nothing(folder: str) -> None:
+    assert files.list_folder(f"{folder}/nowhere") == []
+
+
+def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
+    files.write_atomically(f"{folder}/a", b"A")
+    files.write_atomically(f"{folder}/b", b"B")
+    found = files.fetch([f"{folder}/b", f"{folder}/missing", f"{folder}/a"])
+    assert (found[0], found[2]) == (b"B", b"A")
+    assert isinstance(found[1], FileNotFoundError)
+
+
+def test_files_of_several_file_systems_are_fetched_together(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"A")
+    files.write_atomically("memory://elsewhere/b", b"B")
+    assert files.fetch([str(tmp_path / "a"), "memory://elsewhere/b"]) == [b"A", b"B"]
+
+
+def test_texts_of_a_folder_are_known_by_name(folder: str) -> None:
+    files.write_atomically(f"{folder}/q_good.txt", b"a\nb")
+    files.write_atomically(f"{folder}/notes.md", b"-")
+    assert files.read_texts(folder) == {"q_good.txt": "a\nb"}
+    assert files.read_texts(f"{folder}/notes.md") == {"notes.md": "-"}
+
+
+def test_a_missing_text_and_one_that_is_no_text_are_refused(folder: str) -> None:
+    files.write_atomically(f"{folder}/a.csv", b"\xff\xfe\x00")
+    with pytest.raises(StorageError, match="no UTF-8"):
+        files.read_texts(f"{folder}/a.csv")
+    with pytest.raises(StorageError, match="does not exist"):
+        files.read_texts(f"{folder}/b.csv")
+
+
+def test_json_survives(folder: str) -> None:
+    assert files.read_json(f"{folder}/run.json") is None
+    files.write_json(f"{folder}/run.json", {"name": "Zürich", "counts": [1, 2]})
+    assert files.read_json(f"{folder}/run.json") == {"name": "Zürich", "counts": [1, 2]}
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff"])
+def test_a_file_that_is_no_json_object_is_refused(folder: str, content: bytes) -> None:
+    files.write_atomically(f"{folder}/run.json", content)
+    with pytest.raises(StorageError, match=r"run\.json"):
+        files.read_json(f"{folder}/run.json")
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(StorageError, match="carrier-pigeon"):
+        files.file_system("carrier-pigeon://coop/a.jpg")

@@ -1,0 +1,66 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from osrmac.config import DescriptorConfig, canonical
+from osrmac.errors import StorageError
+from osrmac.storage import files
+from osrmac.storage.run import Identity, Run
+
+
+def identity(config: DescriptorConfig = DescriptorConfig()) -> Identity:
+    values = canonical(config, taps=("layer4", "layer3"), weights="digest")
+    return Identity(config, values, "resnet50 IMAGENET1K_V1", {"osrmac": 3072})
+
+
+def opened(folder: Path) -> Run:
+    run = Run(str(folder))
+    run.open(identity(), "/photos", {"ray": "2"})
+    return run
+
+
+def test_a_run_knows_what_its_descriptors_are(tmp_path: Path) -> None:
+    run = opened(tmp_path)
+    assert run.identity() == identity()
+    assert run.record()["fingerprint"] == identity().fingerprint
+    assert run.record()["images"] == "/photos"
+
+
+def test_a_run_is_gone_on_with_under_the_same_settings(tmp_path: Path) -> None:
+    run = opened(tmp_path)
+    run.set_counts({"planned": 3, "ok": 2, "failed": 1})
+    run.finish_stage("extract", 1.5, images=3)
+    run.open(identity(), "/photos", {"ray": "2"})
+    assert run.record()["counts"] == {"planned": 3, "ok": 2, "failed": 1}
+    assert run.record()["stages"]["extract"]["seconds"] == 1.5
+
+
+def test_other_settings_are_refused_and_the_difference_is_named(tmp_path: Path) -> None:
+    run = opened(tmp_path)
+    other = identity(replace(DescriptorConfig(), scales=(800,)))
+    with pytest.raises(StorageError) as caught:
+        run.open(other, "/photos", {})
+    assert "scales is [1050, 800, 550] there and [800] here" in str(caught.value)
+    assert "backbone" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="osrmac extract"):
+        Run(str(tmp_path)).record()
+
+
+def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
+    run = opened(tmp_path)
+    files.write_json(str(tmp_path / "run.json"), run.record() | {"format": 99})
+    with pytest.raises(StorageError, match="format 99"):
+        run.record()
+
+
+def test_selections_come_back_by_name(tmp_path: Path) -> None:
+    run = Run(str(tmp_path))
+    assert run.selections() == []
+    run.write_selection("b", {"name": "b"})
+    run.write_selection("a", {"name": "a"})
+    assert run.selections() == [{"name": "a"}, {"name": "b"}]

@@ -1,0 +1,119 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from osrmac.storage import schema, shards
+
+DIMENSIONS = {"single": 4, "osrmac": 6}
+SCHEMA = schema.descriptors(DIMENSIONS, "fingerprint")
+
+
+def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
+    """Rows whose vectors count up from their id's number."""
+    ok = [image not in failed for image in ids]
+    columns = {
+        "id": ids,
+        "uri": [f"/photos/{image}" for image in ids],
+        "status": [schema.OK if good else schema.FAILED for good in ok],
+        "error_stage": [None if good else "decode" for good in ok],
+        "error": [None if good else "not an image" for good in ok],
+        "width": [640 if good else None for good in ok],
+        "height": [480 if good else None for good in ok],
+    }
+    vectors = {
+        recipe: [[float(int(image) + i) for i in range(d)] if good else None for image, good in zip(ids, ok, strict=True)]
+        for recipe, d in DIMENSIONS.items()
+    }
+    return pa.table(columns | vectors, schema=SCHEMA)
+
+
+def test_a_shard_is_sorted_and_keeps_types_and_fingerprint(tmp_path: Path) -> None:
+    name = shards.write(str(tmp_path), rows(["3", "1", "2"], failed=frozenset("2")))
+    table = shards.read(str(tmp_path / name))
+    assert table.schema.equals(SCHEMA)
+    assert table["id"].to_pylist() == ["1", "2", "3"]
+    assert table["osrmac"].to_pylist()[1] is None
+    assert table["osrmac"].to_pylist()[2] == [3, 4, 5, 6, 7, 8]
+    assert shards.read_metadata(str(tmp_path / name)) == {"osrmac.fingerprint": "fingerprint"}
+
+
+def test_the_name_depends_on_the_ids_alone(tmp_path: Path) -> None:
+    first = shards.write(str(tmp_path), rows(["1", "2"]))
+    assert shards.write(str(tmp_path), rows(["2", "1"], failed=frozenset("1"))) == first
+    assert shards.write(str(tmp_path), rows(["12"])) != first
+    assert len(shards.paths(str(tmp_path))) == 2
+
+
+def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) -> None:
+    shards.write(str(tmp_path), rows(["4", "1", "7"], failed=frozenset("4")))
+    shards.write(str(tmp_path), rows(["2", "9"]))
+    found = shards.read_vectors(shards.paths(str(tmp_path)), "single")
+    assert found.ids == ["1", "2", "7", "9"]
+    assert found.values.dtype == np.float32
+    np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2, n + 3] for n in (1, 2, 7, 9)])
+
+
+def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
+    shards.write(str(tmp_path), rows(["1", "2", "3"], failed=frozenset("3")))
+    found = shards.read_vectors(shards.paths(str(tmp_path)), "single", only=pa.array(["2", "3"]))
+    assert found.ids == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"), [(1, 16), (1_600, 16), (50_000, 500), (819_200, 8192), (10**9, 8192)]
+)
+def test_shards_are_small_in_small_runs(images: int, expected: int) -> None:
+    assert shards.rows_per_shard(images) == expected
+
+
+def test_the_file_holds_plain_arrow_types(tmp_path: Path) -> None:
+    name = shards.write(str(tmp_path), rows(["1"]))
+    stored = pq.read_schema(tmp_path / name)
+    assert stored.field("osrmac").type == pa.list_(pa.float32(), 6)
+    assert stored.field("single").type == pa.list_(pa.float32(), 4)
+    assert stored.field("width").type == pa.int32()
+    assert pq.read_metadata(tmp_path / name).row_group(0).column(0).compression == "ZSTD"
+
+
+READERS = {
+    "pyarrow": """
+import pyarrow.dataset
+table = pyarrow.dataset.dataset(folder).to_table()
+assert str(table.schema.field("osrmac").type).startswith("fixed_size_list<element: float>[6]"), table.schema
+found = table.sort_by("id").to_pylist()
+""",
+    "duckdb": """
+import duckdb
+relation = duckdb.sql(f"select * from '{folder}/*.parquet' order by id")
+assert dict(zip(relation.columns, map(str, relation.types)))["osrmac"] == "FLOAT[]", relation.types
+found = [dict(zip(relation.columns, row)) for row in relation.fetchall()]
+near = duckdb.sql(f"select id from '{folder}/*.parquet' where status = 'ok' "
+                  "order by array_distance(osrmac::FLOAT[6], [3,4,5,6,7,8]::FLOAT[6])").fetchall()
+assert near == [("3",), ("1",)], near
+""",
+    "polars": """
+import polars
+frame = polars.read_parquet(f"{folder}/*.parquet").sort("id")
+assert frame.schema["osrmac"] == polars.Array(polars.Float32, 6), frame.schema
+found = frame.to_dicts()
+""",
+}
+
+
+@pytest.mark.parametrize("library", READERS)
+def test_shards_are_read_where_osrmac_is_not_installed(tmp_path: Path, library: str) -> None:
+    shards.write(str(tmp_path), rows(["1", "2"], failed=frozenset("2")))
+    shards.write(str(tmp_path), rows(["3"]))
+    check = """
+assert [row["id"] for row in found] == ["1", "2", "3"]
+assert [row["status"] for row in found] == ["ok", "failed", "ok"]
+assert found[1]["osrmac"] is None and found[1]["error"] == "not an image"
+assert list(found[2]["osrmac"]) == [3, 4, 5, 6, 7, 8] and len(found[0]["single"]) == 4
+"""
+    code = f"import sys\nsys.modules['osrmac'] = None\nfolder = {str(tmp_path)!r}\n{READERS[library]}{check}"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
