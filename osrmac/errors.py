@@ -19,3 +19,9 @@ class WeightsError(OsrmacError):
 
 class BenchmarkError(OsrmacError):
     """A collection, a ground truth and a protocol do not fit together."""
+
+
+def reason(error: BaseException) -> str:
+    """What another library's exception says, on one line: its type and the first line of its message."""
+    line = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

@@ -1,0 +1,314 @@
+"""Describing images: against an independent path, in any company, and with failures as rows."""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from torch.nn import functional
+from torchvision.transforms.v2.functional import normalize, resize
+
+from osrmac.config import DescriptorConfig
+from osrmac.descriptor.backbones import build
+from osrmac.descriptor.describer import Describer, Description, Failure
+from osrmac.descriptor.recipes import RECIPES
+from osrmac.descriptor.weights import StateDict, Weights
+from osrmac.errors import ConfigError
+
+Vector = NDArray[np.float32]
+
+CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), scales=(48, 96, 64))
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def picture(width: int = 90, height: int = 60, seed: int = 0) -> Image.Image:
+    """Coarse and fine structure, different in every channel."""
+    generator = np.random.default_rng(seed)
+    coarse = Image.fromarray(generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)).resize((width, height))
+    fine = Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    return Image.blend(coarse, fine, 0.3)
+
+
+@pytest.fixture(scope="module")
+def describer(resnet18: Weights) -> Describer:
+    return Describer(build("resnet18", (), resnet18.state), CONFIG)
+
+
+def described(describer: Describer, *images: bytes) -> list[Description]:
+    results = [result for result in describer(images) if isinstance(result, Description)]
+    assert len(results) == len(images)
+    return results
+
+
+def assert_bitwise_equal(actual: dict[str, Vector], expected: dict[str, Vector]) -> None:
+    assert actual.keys() == expected.keys()
+    for name, vector in actual.items():
+        np.testing.assert_array_equal(vector, expected[name])
+
+
+# An independent path
+
+
+def slow_maps(state: StateDict, image: Image.Image, longest: int) -> list[NDArray[np.float32]]:
+    network = torchvision.models.resnet18()
+    network.load_state_dict(state)
+    network.eval()
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        return lambda _module, _inputs, output: found.update({name: output})
+
+    network.layer3.register_forward_hook(keep("layer3"))
+    network.layer4.register_forward_hook(keep("layer4"))
+    shorter = round(longest * min(image.size) / max(image.size))
+    size = [shorter, longest] if image.width > image.height else [longest, shorter]
+    pixels = resize(torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1), size, antialias=True)
+    with torch.inference_mode():
+        network(normalize(pixels[None] / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    return [found[name][0].numpy() for name in ("layer4", "layer3")]
+
+
+def slow_fusion(maps: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    total = np.zeros_like(maps[0])
+    for scale in maps:
+        rescaled = functional.interpolate(torch.from_numpy(scale)[None], total.shape[1:], mode="bilinear")
+        total += rescaled[0].numpy()
+    return total
+
+
+def unit(vector: Vector) -> Vector:
+    return vector / np.linalg.norm(vector)
+
+
+def slow_pooling(maps: NDArray[np.float32]) -> Vector:
+    total = np.zeros(len(maps), np.float32)
+    for level in (1, 2, 3):
+        side = max(1, math.ceil(2 * min(maps.shape[1:]) / (level + 1)))
+        stride = max(1, math.floor(0.4 * side))
+        windows = sliding_window_view(maps, (side, side), axis=(1, 2))[:, ::stride, ::stride]
+        total += np.sqrt((windows.max(axis=(3, 4)) ** 2).sum(axis=(1, 2)))
+    return unit(total)
+
+
+@pytest.mark.parametrize("size", [(90, 60), (60, 90), (200, 200), (300, 20), (30, 31)])
+def test_every_recipe_agrees_with_an_independent_path(
+    size: tuple[int, int], describer: Describer, resnet18: Weights
+) -> None:
+    image = picture(*size)
+
+    (description,) = described(describer, png(image))
+
+    scales = [slow_maps(resnet18.state, image, longest) for longest in (96, 64, 48)]
+    early, early_prev = (slow_pooling(slow_fusion([scale[tap] for scale in scales])) for tap in (0, 1))
+    expected = {
+        "single": slow_pooling(scales[1][0]),
+        "late": unit(np.sum([slow_pooling(scale[0]) for scale in scales], axis=0)),
+        "early": early,
+        "early_prev": early_prev,
+        "osrmac": np.concatenate([early, early_prev]),
+    }
+    assert description.vectors.keys() == expected.keys()
+    for name, vector in description.vectors.items():
+        assert vector.dtype == np.float32
+        np.testing.assert_allclose(vector, expected[name], rtol=0, atol=1e-5)
+
+
+def test_the_parts_of_a_descriptor_have_unit_norm(describer: Describer) -> None:
+    (description,) = described(describer, png(picture()))
+
+    last, previous = np.split(description.vectors["osrmac"], [512])
+    whole = [description.vectors[name] for name in ("single", "late", "early", "early_prev")]
+    for part in (last, previous, *whole):
+        assert float(np.linalg.norm(part)) == pytest.approx(1)
+
+
+def test_dimensions_are_those_of_the_vectors(describer: Describer) -> None:
+    (description,) = described(describer, png(picture()))
+
+    assert {name: len(vector) for name, vector in description.vectors.items()} == describer.dimensions
+    assert describer.dimensions == {"single": 512, "late": 512, "early": 512, "early_prev": 256, "osrmac": 768}
+
+
+def test_only_the_recipes_asked_for_are_computed(resnet18: Weights, describer: Describer) -> None:
+    config = replace(CONFIG, recipes=("late", "osrmac"))
+
+    (some,) = described(Describer(build("resnet18", (), resnet18.state), config), png(picture()))
+    (every,) = described(describer, png(picture()))
+
+    assert_bitwise_equal(some.vectors, {name: every.vectors[name] for name in ("late", "osrmac")})
+
+
+def test_a_describer_is_loaded_as_configured(describer: Describer) -> None:
+    (loaded,) = described(Describer.load(CONFIG), png(picture()))
+    (expected,) = described(describer, png(picture()))
+
+    assert_bitwise_equal(loaded.vectors, expected.vectors)
+
+
+def test_chosen_taps_are_read() -> None:
+    describer = Describer.load(replace(CONFIG, taps=("layer3", "layer2"), recipes=("single", "osrmac")))
+
+    assert describer.dimensions == {"single": 256, "osrmac": 384}
+
+
+def test_a_recipe_of_more_taps_than_given_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^recipe 'osrmac' needs 2 taps, not 1$"):
+        Describer.load(replace(CONFIG, taps=("layer3",), recipes=("osrmac",)))
+
+
+# Company
+
+
+def test_neighbours_and_order_change_nothing(describer: Describer) -> None:
+    images = [png(picture(90, 60, seed=1)), png(picture(40, 80, seed=2)), png(picture(33, 33, seed=3))]
+    alone = [described(describer, image)[0] for image in images]
+
+    together = described(describer, *images)
+    reordered = described(describer, images[2], images[0], images[2], images[1])
+
+    for result, expected in zip([*together, *reordered], [*alone, alone[2], alone[0], alone[2], alone[1]], strict=True):
+        assert (result.width, result.height) == (expected.width, expected.height)
+        assert_bitwise_equal(result.vectors, expected.vectors)
+
+
+def test_a_failure_costs_no_neighbour(describer: Describer) -> None:
+    good = [png(picture(seed=1)), png(picture(seed=2))]
+
+    first, failed, second = describer([good[0], b"no picture", good[1]])
+
+    assert failed == Failure("decode", "not an image of a known format")
+    for result, expected in zip([first, second], described(describer, *good), strict=True):
+        assert isinstance(result, Description)
+        assert_bitwise_equal(result.vectors, expected.vectors)
+
+
+def test_the_number_of_threads_changes_rounding_only(describer: Describer) -> None:
+    (one,) = described(describer, png(picture(200, 150)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (two,) = described(describer, png(picture(200, 150)))
+    finally:
+        torch.set_num_threads(threads)
+
+    for name, vector in one.vectors.items():
+        np.testing.assert_allclose(two.vectors[name], vector, rtol=0, atol=1e-5)
+
+
+def test_no_images_give_no_results(describer: Describer) -> None:
+    assert describer([]) == []
+
+
+# Boxes and orientation
+
+
+def test_a_box_describes_what_it_cuts_out(describer: Describer) -> None:
+    image = picture(90, 60)
+
+    whole, part = describer([png(image), png(image)], [None, (10.2, 5, 70, 99)])
+    expected_whole, expected_part = described(describer, png(image), png(image.crop((10, 5, 70, 60))))
+
+    for result, expected in ((whole, expected_whole), (part, expected_part)):
+        assert isinstance(result, Description)
+        assert (result.width, result.height) == (90, 60)
+        assert_bitwise_equal(result.vectors, expected.vectors)
+
+
+def sideways(image: Image.Image) -> bytes:
+    """The picture as a camera on its side stores it."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    file = io.BytesIO()
+    image.transpose(Image.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
+    return file.getvalue()
+
+
+def test_photographs_are_described_upright(describer: Describer) -> None:
+    turned, upright = described(describer, sideways(picture(90, 60)), png(picture(90, 60)))
+
+    assert (turned.width, turned.height) == (90, 60)
+    assert_bitwise_equal(turned.vectors, upright.vectors)
+
+
+def test_photographs_are_described_as_stored_on_request(resnet18: Weights) -> None:
+    describer = Describer(build("resnet18", (), resnet18.state), replace(CONFIG, exif_orientation=False))
+
+    (stored,) = described(describer, sideways(picture(90, 60)))
+
+    assert (stored.width, stored.height) == (60, 90)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1), (3, 2)])
+def test_extreme_pictures_are_described(size: tuple[int, int], describer: Describer) -> None:
+    (description,) = described(describer, png(picture(*size)))
+
+    assert (description.width, description.height) == size
+    assert float(np.linalg.norm(description.vectors["osrmac"])) == pytest.approx(math.sqrt(2))
+
+
+# Failures
+
+
+@pytest.mark.parametrize("data", [b"", b"text\nof two lines", png(picture())[:500]], ids=["empty", "text", "truncated"])
+def test_what_cannot_be_decoded_fails_with_the_reason(data: bytes, describer: Describer) -> None:
+    (failure,) = describer([data])
+
+    assert isinstance(failure, Failure)
+    assert failure.stage == "decode"
+    assert len(failure.reason.splitlines()) == 1
+
+
+def test_a_picture_over_the_limit_fails(resnet18: Weights) -> None:
+    describer = Describer(build("resnet18", (), resnet18.state), replace(CONFIG, max_pixels=100))
+
+    assert describer([png(picture(90, 60))]) == [Failure("decode", "90x60 pixels are over the limit of 100")]
+
+
+@pytest.mark.parametrize("box", [(100, 0, 120, 60), (float("nan"), 0, 10, 10)], ids=["outside", "no number"])
+def test_a_box_that_cuts_out_nothing_fails(box: tuple[float, float, float, float], describer: Describer) -> None:
+    failed, described = describer([png(picture(90, 60))] * 2, [box, None])
+
+    assert isinstance(failed, Failure)
+    assert failed.stage == "crop"
+    assert len(failed.reason.splitlines()) == 1
+    assert isinstance(described, Description)
+
+
+def test_weights_that_give_no_numbers_fail(resnet18: Weights) -> None:
+    broken = {**resnet18.state, "conv1.weight": torch.full_like(resnet18.state["conv1.weight"], torch.nan)}
+    describer = Describer(build("resnet18", (), broken), CONFIG)
+
+    assert describer([png(picture())]) == [Failure("describe", "the descriptor is not finite")]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(RuntimeError("\nfirst line\nsecond line"), "RuntimeError: first line"), (torch.OutOfMemoryError(), "OutOfMemoryError")],
+)
+def test_what_torch_cannot_compute_fails_in_one_line(error: Exception, reason: str, describer: Describer) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    image = png(picture())
+    with describer.backbone.register_forward_pre_hook(fail):
+        results = describer([image])
+
+    assert results == [Failure("describe", reason)]
+    assert isinstance(describer([image])[0], Description)
+
+
+def test_every_image_needs_its_box_or_none(describer: Describer) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        describer([png(picture())], [None, None])
