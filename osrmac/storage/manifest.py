@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.errors import StorageError
+from osrmac.errors import StorageError, reason
 from osrmac.storage import files
 from osrmac.storage.schema import MANIFEST
 
@@ -94,7 +94,7 @@ def _from_list(url: str) -> pa.Table:
     try:
         table = _parse(url, content)
     except pa.ArrowInvalid as error:
-        raise StorageError(f"cannot read the list {url}: {str(error).splitlines()[0]}") from error
+        raise StorageError(f"cannot read the list {url}: {reason(error)}") from error
     if "uri" not in table.column_names:
         raise StorageError(f"the list {url} has no column 'uri', only {', '.join(table.column_names)}")
     uris = [str(uri) for uri in table["uri"].to_pylist() if uri]

@@ -295,7 +295,10 @@ def test_weights_that_give_no_numbers_fail(resnet18: Weights) -> None:
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(RuntimeError("\nfirst line\nsecond line"), "RuntimeError: first line"), (torch.OutOfMemoryError(), "OutOfMemoryError")],
+    [
+        (RuntimeError("\nfirst line\nsecond line"), "RuntimeError: first line"),
+        (torch.OutOfMemoryError(), "OutOfMemoryError"),
+    ],
 )
 def test_what_torch_cannot_compute_fails_in_one_line(error: Exception, reason: str, describer: Describer) -> None:
     def fail(*_: object) -> None:

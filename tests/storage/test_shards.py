@@ -26,7 +26,9 @@ def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
         "height": [480 if good else None for good in ok],
     }
     vectors = {
-        recipe: [[float(int(image) + i) for i in range(d)] if good else None for image, good in zip(ids, ok, strict=True)]
+        recipe: [
+            [float(int(image) + i) for i in range(d)] if good else None for image, good in zip(ids, ok, strict=True)
+        ]
         for recipe, d in DIMENSIONS.items()
     }
     return pa.table(columns | vectors, schema=SCHEMA)
@@ -64,9 +66,7 @@ def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
     assert found.ids == ["2"]
 
 
-@pytest.mark.parametrize(
-    ("images", "expected"), [(1, 16), (1_600, 16), (50_000, 500), (819_200, 8192), (10**9, 8192)]
-)
+@pytest.mark.parametrize(("images", "expected"), [(1, 16), (1_600, 16), (50_000, 500), (819_200, 8192), (10**9, 8192)])
 def test_shards_are_small_in_small_runs(images: int, expected: int) -> None:
     assert shards.rows_per_shard(images) == expected
 
