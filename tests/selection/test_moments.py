@@ -1,0 +1,108 @@
+"""Moments against numpy's mean and covariance, however the samples are parted."""
+
+from functools import reduce
+from operator import add
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from osrmac.selection.moments import Moments
+
+Array = NDArray[np.float64]
+
+FAR_FROM_ZERO = 1e4 + np.random.default_rng(0).normal(size=(1000, 4))
+
+
+def assert_moments_of(actual: Moments, samples: NDArray[np.floating]) -> None:
+    exact = samples.astype(np.float64)
+    covariance = np.atleast_2d(np.cov(exact, rowvar=False))
+    assert actual.count == len(samples)
+    np.testing.assert_allclose(actual.mean, exact.mean(axis=0), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(actual.covariance, covariance, rtol=0, atol=1e-10 * max(1, np.abs(covariance).max()))
+
+
+def assert_same(actual: Moments, expected: Moments) -> None:
+    assert actual.count == expected.count
+    np.testing.assert_array_equal(actual.mean, expected.mean)
+    np.testing.assert_array_equal(actual.scatter, expected.scatter)
+
+
+def parted(samples: Array, cuts: list[int]) -> list[Moments]:
+    return [Moments.of(part) for part in np.split(samples, sorted(cuts))]
+
+
+@given(
+    samples=arrays(np.float64, st.tuples(st.integers(2, 30), st.integers(1, 5)), elements=st.floats(-99, 99, width=16)),
+    cuts=st.lists(st.integers(0, 30), max_size=6),
+    random=st.randoms(),
+)
+def test_any_partition_merged_in_any_order_has_the_moments_of_the_whole(
+    samples: Array, cuts: list[int], random: Random
+) -> None:
+    parts = parted(samples, cuts)
+    random.shuffle(parts)
+
+    assert_moments_of(reduce(add, parts), samples)
+
+
+@pytest.mark.parametrize("cuts", [[], [1, 2, 500], list(range(1, 1000))])
+def test_digits_survive_a_mean_far_from_zero(cuts: list[int]) -> None:
+    assert_moments_of(reduce(add, parted(FAR_FROM_ZERO, cuts)), FAR_FROM_ZERO)
+
+
+def test_single_precision_is_accumulated_in_double() -> None:
+    samples = FAR_FROM_ZERO.astype(np.float32)
+
+    moments = Moments.of(samples)
+
+    assert moments.mean.dtype.name == moments.scatter.dtype.name == "float64"
+    assert_moments_of(moments, samples)
+
+
+@pytest.mark.parametrize("rows", range(2, 8))
+def test_blocks_of_rows_make_no_difference(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = FAR_FROM_ZERO[:rows]
+    monkeypatch.setattr("osrmac.selection.moments._BLOCK_ROWS", 3)
+
+    assert_moments_of(Moments.of(samples), samples)
+
+
+def test_no_samples_are_neutral() -> None:
+    some, none = Moments.of(FAR_FROM_ZERO), Moments.empty(4)
+
+    for total in (none + some, some + none):
+        assert_same(total, some)
+    for total in (none + none, Moments.of(np.empty((0, 4)))):
+        assert_same(total, none)
+
+
+def test_steps_leave_their_inputs_as_they_are() -> None:
+    samples = FAR_FROM_ZERO.copy()
+    left, right = Moments.of(samples[:10]), Moments.of(samples[10:])
+
+    _ = left + right
+
+    np.testing.assert_array_equal(samples, FAR_FROM_ZERO)
+    assert_same(left, Moments.of(FAR_FROM_ZERO[:10]))
+    assert_same(right, Moments.of(FAR_FROM_ZERO[10:]))
+
+
+def test_constant_features_have_no_variance_at_all() -> None:
+    """A tenth is not exact in binary, and the mean of three of them is not a tenth."""
+    samples = np.full((3, 2), 0.1)
+
+    assert not Moments.of(samples).covariance.any()
+    assert not reduce(add, parted(samples, [1, 2])).covariance.any()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_samples_have_no_covariance(count: int) -> None:
+    moments = Moments.of(FAR_FROM_ZERO[:count])
+
+    with pytest.raises(ValueError, match=f"a covariance needs at least 2 samples, not {count}"):
+        _ = moments.covariance
