@@ -1,0 +1,5 @@
+"""`python -m osrmac`."""
+
+from osrmac.cli import main
+
+main()

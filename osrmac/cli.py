@@ -1,0 +1,160 @@
+"""The `osrmac` command: each subcommand's options are the config dataclasses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.console import Console
+
+from osrmac.config import ComputeConfig, DemoConfig, DescriptorConfig, EvaluationConfig, SelectionConfig
+from osrmac.errors import ConfigError, OsrmacError
+
+if TYPE_CHECKING:
+    from osrmac.retrieval.report import Evaluation
+
+__all__ = ["main"]
+
+Images = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
+
+app = tyro.extras.SubcommandApp()
+
+
+@app.command
+def extract(
+    images: Images,
+    run: str,
+    descriptor: DescriptorConfig = DescriptorConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+) -> None:
+    """Describe every image of a collection.
+
+    Args:
+        images: A folder, s3://bucket/prefix, a glob, or a .txt, .csv or .parquet list of URIs.
+        run: Folder or URL for everything that is computed.
+        descriptor: What is computed.
+        compute: How the work is spread.
+    """
+    from osrmac.pipeline.extract import extract as step
+
+    found = step(images, run, descriptor, compute)
+    _say(f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}")
+
+
+@app.command
+def fit(run: str, selection: SelectionConfig = SelectionConfig(), compute: ComputeConfig = ComputeConfig()) -> None:
+    """Select features, and write the descriptors shortened.
+
+    Args:
+        run: Folder or URL of the run.
+        selection: What is kept, and how it is chosen.
+        compute: How the work is spread.
+    """
+    from osrmac.pipeline.fit import fit as step
+
+    for found in step(run, selection, compute):
+        _say(f"{found.name}: {len(found.indices)} of {found.features_in}, fitted on {found.samples} descriptors")
+
+
+@app.command
+def evaluate(
+    run: str | None = None,
+    rankings: str | None = None,
+    evaluation: EvaluationConfig = EvaluationConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+) -> None:
+    """Score a run, or rankings of any other system.
+
+    Args:
+        run: Folder or URL of the run.
+        rankings: Rankings to score instead: a folder with a text file a query, or INRIA's one file.
+        evaluation: The benchmark.
+        compute: How the work is spread.
+    """
+    from osrmac.pipeline.evaluate import evaluate as step
+    from osrmac.pipeline.evaluate import evaluate_rankings
+
+    if rankings is not None:
+        _show(evaluate_rankings(rankings, evaluation, run))
+    elif run is not None:
+        _show(step(run, evaluation, compute))
+    else:
+        raise ConfigError("nothing to score: give --run, or --rankings")
+
+
+@app.command(name="run")
+def run_all(
+    images: Images,
+    run: str,
+    descriptor: DescriptorConfig = DescriptorConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    selection: SelectionConfig = SelectionConfig(),
+    evaluation: EvaluationConfig = EvaluationConfig(),
+) -> None:
+    """Do all of it: extract, fit and, with a benchmark, evaluate.
+
+    Args:
+        images: A folder, s3://bucket/prefix, a glob, or a .txt, .csv or .parquet list of URIs.
+        run: Folder or URL for everything that is computed.
+        descriptor: What is computed.
+        compute: How the work is spread.
+        selection: What is kept, and how it is chosen.
+        evaluation: The benchmark.
+    """
+    from osrmac.pipeline.run import run_all as steps
+
+    scores = steps(images, run, descriptor, compute, selection, evaluation)
+    if scores is not None:
+        _show(scores)
+    _say(f"outputs in {run}")
+
+
+@app.command
+def demo(settings: DemoConfig = DemoConfig()) -> None:
+    """Do all of it on a small collection made from bundled photographs."""
+    from osrmac.demo import make_collection
+    from osrmac.pipeline.run import run_all as steps
+
+    collection = make_collection(Path(settings.run) / "collection")
+    truth = EvaluationConfig(benchmark="groups", ground_truth=str(collection.ground_truth))
+    scores = steps(
+        str(collection.images), settings.run, settings.descriptor, settings.compute, settings.selection, truth
+    )
+    if scores is not None:
+        _show(scores)
+    _say(f"outputs in {Path(settings.run).resolve()}")
+
+
+def _show(scores: Evaluation) -> None:
+    from osrmac.retrieval.report import table
+
+    Console().print(table(scores))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's error becomes one line on standard error and exit status 1.
+
+    Args:
+        arguments: What follows `osrmac`; none: the process's own arguments.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app.cli(
+            prog="osrmac",
+            description="Instance-level image search at scale. --debug after any command shows tracebacks.",
+            args=[argument for argument in given if argument != "--debug"],
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+    except OsrmacError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"osrmac: {error}\n")
+        sys.exit(1)

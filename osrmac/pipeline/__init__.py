@@ -1,0 +1,1 @@
+"""The steps from images to scores: the only package that knows Ray."""

@@ -1,0 +1,34 @@
+"""Every step from images to scores."""
+
+from __future__ import annotations
+
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, SelectionConfig
+from osrmac.pipeline.evaluate import evaluate
+from osrmac.pipeline.extract import extract
+from osrmac.pipeline.fit import fit
+from osrmac.retrieval.report import Evaluation
+
+__all__ = ["run_all"]
+
+
+def run_all(
+    images: str,
+    run: str,
+    descriptor: DescriptorConfig = DescriptorConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    selection: SelectionConfig = SelectionConfig(),
+    evaluation: EvaluationConfig = EvaluationConfig(),
+) -> Evaluation | None:
+    """Describe a collection, select features and, if a benchmark is named, score them.
+
+    Steps whose results are there already are not done again.
+
+    Returns:
+        The scores, if a benchmark was named.
+
+    Raises:
+        OsrmacError: As the steps do.
+    """
+    extract(images, run, descriptor, compute)
+    fit(run, selection, compute)
+    return evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None

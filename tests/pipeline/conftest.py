@@ -1,0 +1,90 @@
+import io
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from PIL import Image
+
+from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.pipeline.cluster import connect
+from osrmac.pipeline.extract import extract
+from osrmac.storage.run import Run
+
+PICTURES, COPIES = 20, 5
+
+
+@pytest.fixture(scope="session", autouse=True)
+def local_ray() -> Iterator[None]:
+    """Ray on this machine, with two CPUs whatever the machine has."""
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    connect(ComputeConfig())
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def small() -> DescriptorConfig:
+    """A configuration that describes an image in some milliseconds."""
+    return DescriptorConfig(
+        backbone="resnet18", weights="random:0", recipes=("single", "early", "osrmac"), scales=(96, 64, 48)
+    )
+
+
+@pytest.fixture(scope="session")
+def one_actor() -> ComputeConfig:
+    """The cheapest way to start."""
+    return ComputeConfig(actors=1)
+
+
+@pytest.fixture(scope="session")
+def make_picture() -> Callable[[int], bytes]:
+    """Makes the PNG of a seed; its width depends on the seed too."""
+
+    def make(seed: int) -> bytes:
+        rng = np.random.default_rng(seed)
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        buffer = io.BytesIO()
+        coarse.resize((90 + 7 * seed, 120), Image.Resampling.BICUBIC).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[[int], bytes]) -> Path:
+    """Twenty pictures in two folders, copies of the first five, and three files that are none."""
+    folder = tmp_path_factory.mktemp("collection") / "photos"
+    for number in range(PICTURES):
+        file = folder / ("even" if number % 2 == 0 else "odd") / f"{number:02d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(make_picture(number))
+        if number < COPIES:
+            (folder / f"copy{number}.png").write_bytes(make_picture(number))
+    with Image.open(folder / "even" / "08.png") as image:
+        image.crop((0, 0, image.width // 2, image.height)).save(folder / "half08.png")
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "page.jpg").write_text("<html>not found</html>")
+    (folder / "cut.png").write_bytes(make_picture(99)[:200])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_actor: ComputeConfig
+) -> Run:
+    """The photos described, for tests that only read."""
+    run = Run(str(tmp_path_factory.mktemp("finished") / "run"))
+    done = extract(str(photos), run.url, small, one_actor)
+    assert (done.described, done.failed, done.new) == (26, 3, 29)
+    return run
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Run:
+    """A copy of the finished run, for tests that change it."""
+    shutil.copytree(finished.url, tmp_path / "run")
+    return Run(str(tmp_path / "run"))

@@ -1,0 +1,158 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from osrmac.config import ComputeConfig, DescriptorConfig, Distance, EvaluationConfig, SelectionConfig
+from osrmac.errors import BenchmarkError, ConfigError, StorageError
+from osrmac.pipeline.evaluate import evaluate, evaluate_rankings
+from osrmac.pipeline.fit import fit
+from osrmac.pipeline.run import run_all
+from osrmac.retrieval.report import Evaluation
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+SELECTION = SelectionConfig(features=(32,), retained_variance=0.8)
+
+
+def name(number: int) -> str:
+    return f"{'even' if number % 2 == 0 else 'odd'}/{number:02d}.png"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> str:
+    """Ground truth: each of the first five pictures and its copy."""
+    lines = [f"{name(number)},{number}\ncopy{number}.png,{number}\n" for number in range(5)]
+    (tmp_path / "groups.csv").write_text("id,group\n" + "".join(lines))
+    return str(tmp_path / "groups.csv")
+
+
+@pytest.fixture
+def oxford(tmp_path: Path) -> str:
+    """One query: the left half of picture 08, which is also a picture of its own, with its whole as junk."""
+    folder = tmp_path / "gt"
+    folder.mkdir()
+    width = 90 + 7 * 8
+    (folder / "tower_1_query.txt").write_text(f"oxc1_08 0 0 {width // 2} 120\n")
+    (folder / "tower_1_good.txt").write_text("half08\n")
+    (folder / "tower_1_ok.txt").write_text("")
+    (folder / "tower_1_junk.txt").write_text("08\n")
+    return str(folder)
+
+
+def values(found: Evaluation) -> dict[tuple[str, str], float]:
+    return {(score.system, score.mode): score.value for score in found.scores}
+
+
+def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: str) -> None:
+    fit(run.url, SELECTION)
+    found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    systems = ("single", "early", "osrmac", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32")
+    assert values(found) == {(system, "all"): 100.0 for system in systems}
+    assert found.coverage == "26 images"
+
+    stored = json.loads(Path(run.evaluation("groups", ".json")).read_text())
+    assert (stored["measure"], stored["distance"], stored["backbone"]) == ("mAP", "l1", "resnet18")
+    assert stored["selections fitted on"] == str(photos)
+    assert stored["scores"][0] == {
+        "system": "single",
+        "label": "single",
+        "mode": "all",
+        "dimension": 512,
+        "queries": 10,
+        "value": 100.0,
+    }
+    answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
+    assert len(answers) == len(systems) * 10
+    first = next(answer for answer in answers if answer["query"] == "copy1.png")
+    assert first["first"][0] == "odd/01.png"
+    assert len(first["first"]) == 10
+    assert "copy1.png" not in first["first"]
+
+
+@pytest.mark.parametrize("distance", ["l2", "cosine"])
+def test_other_distances_find_copies_too(run: Run, pairs: str, distance: Distance) -> None:
+    found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs, distance=distance))
+    assert values(found)["osrmac", "all"] == 100.0
+    assert found.conditions["distance"] == distance
+
+
+def test_cropped_queries_ask_with_their_box_and_are_described_once(
+    run: Run, oxford: str, one_actor: ComputeConfig
+) -> None:
+    truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
+    found = evaluate(run.url, truth, one_actor)
+    assert values(found)["osrmac", "cropped"] == 100.0
+    assert {score.mode for score in found.scores} == {"cropped", "whole"}
+    assert found.coverage == "26 of 5062 images"
+
+    (shard,) = shards.paths(run.queries("oxford5k"))
+    crops = shards.read_vectors([shard], "osrmac")
+    whole = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
+    assert crops.ids == ["tower_1"]
+    half = whole.values[whole.ids.index("half08.png")]
+    np.testing.assert_allclose(crops.values[0], half, atol=1e-5)
+
+    before = Path(shard).stat().st_mtime_ns
+    assert evaluate(run.url, truth, one_actor) == found
+    assert Path(shard).stat().st_mtime_ns == before
+
+
+def test_a_missing_image_is_named_unless_a_subset_is_asked_for(run: Run, pairs: str) -> None:
+    with Path(pairs).open("a") as file:
+        file.write("cut.png,3\nvanished.png,7\neven/08.png,7\n")
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    with pytest.raises(BenchmarkError, match=r"2 of the 13 images .* first 'cut\.png'"):
+        evaluate(run.url, truth)
+    found = evaluate(run.url, replace(truth, subset=True))
+    assert {len(score.answers) for score in found.scores} == {10}
+    assert values(found)["osrmac", "all"] == 100.0
+
+
+def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_path: Path) -> None:
+    here = run.url
+    for url, options, kind, message in (
+        (here, {}, ConfigError, "--benchmark"),
+        (here, {"benchmark": "imagenet"}, BenchmarkError, "unknown benchmark 'imagenet'"),
+        (here, {"benchmark": "oxford5k"}, BenchmarkError, "--ground-truth"),
+        (here, {"benchmark": "groups", "ground_truth": "no.csv"}, StorageError, r"no\.csv does not exist"),
+        (here, {"benchmark": "groups", "ground_truth": pairs, "queries": ("cropped",)}, BenchmarkError, "mode"),
+        (here, {"benchmark": "holidays"}, BenchmarkError, "1491"),
+        (str(tmp_path), {"benchmark": "ukbench"}, StorageError, "no run"),
+    ):
+        with pytest.raises(kind, match=message) as caught:
+            evaluate(url, EvaluationConfig(**options))
+        assert "\n" not in str(caught.value)
+
+
+def test_every_step_runs_from_images_to_scores(
+    photos: Path, pairs: str, tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig
+) -> None:
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    run = Run(str(tmp_path / "run"))
+    found = run_all(str(photos), run.url, small, one_actor, SELECTION, truth)
+    assert found is not None
+    assert values(found)["osrmac-pfa-32", "all"] == 100.0
+    assert set(run.record()["stages"]) == {"extract", "fit", "evaluate"}
+
+
+def test_a_query_without_a_ranking_is_named(tmp_path: Path, oxford: str) -> None:
+    (tmp_path / "theirs").mkdir()
+    for file in ("AP.txt", "tower_2_top.txt"):
+        (tmp_path / "theirs" / file).write_text("half08\n")
+    with pytest.raises(BenchmarkError, match=r"first 'tower_1': add tower_1\.txt"):
+        evaluate_rankings(str(tmp_path / "theirs"), EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
+
+
+def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: str) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "tower_1_top.txt").write_text("08\nother\nhalf08\n")
+    truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
+    found = evaluate_rankings(str(folder), truth, run=str(tmp_path / "run"))
+    # Junk aside, the one positive is second: the mean of precisions 0/1 and 1/2.
+    assert values(found) == {("theirs", "cropped"): 25.0, ("theirs", "whole"): 25.0}
+    assert (tmp_path / "run" / "evaluation" / "oxford5k-theirs.json").exists()

@@ -1,0 +1,98 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from osrmac.config import SelectionConfig
+from osrmac.errors import ConfigError, StorageError
+from osrmac.pipeline.fit import fit, selections
+from osrmac.selection.pfa import PrincipalFeatureAnalysis
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+CONFIG = SelectionConfig(features=(32,), retained_variance=0.8)
+
+
+def whole(run: Run, recipe: str = "osrmac") -> shards.Vectors:
+    return shards.read_vectors(shards.paths(run.descriptors), recipe)
+
+
+def test_an_exact_fit_selects_what_all_descriptors_together_select(run: Run) -> None:
+    (pfa, random, variance) = fit(run.url, CONFIG)
+    together = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(run).values)
+    np.testing.assert_array_equal(pfa.indices, together.indices_)
+    assert (pfa.name, pfa.components, pfa.samples) == ("osrmac-pfa-32", together.n_components_, 26)
+    assert pfa.explained_variance is not None
+    assert pfa.explained_variance >= 0.8
+    assert (random.name, variance.name) == ("osrmac-random-32", "osrmac-variance-32")
+    by_variance = np.argsort(whole(run).values.astype(np.float64).var(axis=0))[-32:]
+    assert set(variance.indices) == set(by_variance)
+
+
+def test_a_fit_on_samples_is_reproducible_and_says_how_many(run: Run) -> None:
+    config = replace(CONFIG, samples=8, seed=3)
+    (first, *_) = fit(run.url, config)
+    drawn = np.sort(np.random.default_rng(3).choice(26, 8, replace=False))
+    expected = PrincipalFeatureAnalysis(32, retained_variance=0.8, random_state=3).fit(whole(run).values[drawn])
+    np.testing.assert_array_equal(first.indices, expected.indices_)
+    assert first.samples == 8
+
+
+def test_the_selection_says_what_it_was_fitted_on(run: Run, photos: Path) -> None:
+    (pfa, *_) = fit(run.url, CONFIG)
+    assert (pfa.fitted_on, pfa.fingerprint) == (str(photos), run.identity().fingerprint)
+    assert pfa in selections(run)
+
+
+def test_shortened_shards_hold_the_selected_features(run: Run) -> None:
+    (pfa, *_) = fit(run.url, CONFIG)
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
+    assert table["id"].to_pylist() == whole(run).ids
+    assert table.schema.field("vector").type == pa.list_(pa.float32(), 32)
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+
+
+def modified(run: Run) -> dict[str, int]:
+    files = [*Path(run.url, "selection").iterdir(), *Path(run.reduced("osrmac-pfa-32")).iterdir()]
+    return {str(file): file.stat().st_mtime_ns for file in files}
+
+
+def test_a_second_fit_does_nothing(run: Run) -> None:
+    first = fit(run.url, CONFIG)
+    before = modified(run)
+    assert fit(run.url, CONFIG) == first
+    assert modified(run) == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"retained_variance": 0.7}, {"absolute": True}, {"samples": 10}])
+def test_other_options_fit_again_and_shorten_again(run: Run, change: dict[str, float]) -> None:
+    fit(run.url, CONFIG)
+    before = modified(run)
+    (pfa, *_) = fit(run.url, replace(CONFIG, **change))  # type: ignore[arg-type]
+    assert all(modified(run)[file] > time for file, time in before.items())
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+
+
+def test_by_default_a_quarter_of_osrmac_stays(run: Run) -> None:
+    (pfa, *_) = fit(run.url, SelectionConfig(retained_variance=0.8))
+    assert (pfa.recipe, len(pfa.indices)) == ("osrmac", 768 // 4)
+
+
+def test_several_sizes_and_another_recipe_without_controls(run: Run) -> None:
+    config = SelectionConfig(recipe="early", features=(8, 16), retained_variance=0.8, controls=False)
+    assert [found.name for found in fit(run.url, config)] == ["early-pfa-8", "early-pfa-16"]
+
+
+def test_what_cannot_be_fitted_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    for config, message in (
+        (SelectionConfig(features=(1000,)), "only 768 features"),
+        (SelectionConfig(recipe="late"), "no recipe 'late'"),
+    ):
+        with pytest.raises(ConfigError, match=message) as caught:
+            fit(run.url, config)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(StorageError, match="no run at"):
+        fit(str(tmp_path / "nowhere"))

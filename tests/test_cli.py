@@ -1,0 +1,138 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from osrmac.cli import main
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (80, 60), "teal").save(tmp_path / "photos" / "a.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that must fail, and gives the one line that it says."""
+
+    def run(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code not in {0, None}
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        *notes, line = captured.err.splitlines()
+        assert all(note.startswith("Downloading: ") for note in notes)
+        assert line.startswith("osrmac: ")
+        return line
+
+    return run
+
+
+def test_weights_that_cannot_be_had(
+    photo: Path, refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", _no_network)
+    line = refused("extract", str(photo), "--run", str(tmp_path / "run"))
+    assert "cannot download resnet50" in line
+    assert "--weights PATH" in line
+    assert "--backbone efficientnet_lite0" in line
+
+
+def _no_network(*_: object, **__: object) -> None:
+    raise OSError("network is unreachable")
+
+
+def test_a_wrong_path(refused: Callable[..., str], tmp_path: Path) -> None:
+    assert "no folder nowhere" in refused("extract", "nowhere", "--run", str(tmp_path / "run"))
+
+
+def test_a_folder_without_images(refused: Callable[..., str], tmp_path: Path) -> None:
+    assert "no images in" in refused("extract", str(tmp_path), "--run", str(tmp_path / "run"))
+
+
+def test_weights_at_a_wrong_path(photo: Path, refused: Callable[..., str], tmp_path: Path) -> None:
+    line = refused("extract", str(photo), "--run", str(tmp_path / "run"), "--weights", "gone.pt")
+    assert "no weights at gone.pt" in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--backbone", "vgg", "unknown backbone 'vgg'"),
+        ("--recipes", "best", "unknown recipe 'best'"),
+        ("--taps", "layer9", "layer9"),
+        ("--scales", "0", "scales must be"),
+    ],
+)
+def test_settings_that_cannot_work(
+    photo: Path, refused: Callable[..., str], tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    settings = {"--backbone": "resnet18", "--weights": "random:0", option: value}
+    given = [text for pair in settings.items() for text in pair]
+    assert message in refused("extract", str(photo), "--run", str(tmp_path / "run"), *given)
+
+
+def test_an_unknown_benchmark_and_a_missing_ground_truth(refused: Callable[..., str], tmp_path: Path) -> None:
+    rankings = tmp_path / "rankings"
+    rankings.mkdir()
+    (rankings / "q1.txt").write_text("a\nb\n")
+    (rankings / "q2.txt").write_text("b\na\n")
+    given = ("evaluate", "--rankings", str(rankings), "--benchmark")
+    assert "unknown benchmark 'imagenet'" in refused(*given, "imagenet")
+    assert "--ground-truth" in refused(*given, "oxford5k")
+    assert "does not exist" in refused(*given, "oxford5k", "--ground-truth", str(tmp_path / "gone"))
+
+
+def test_nothing_to_score_and_no_run(refused: Callable[..., str], tmp_path: Path) -> None:
+    assert "--run, or --rankings" in refused("evaluate", "--benchmark", "ukbench")
+    assert "no run at" in refused("evaluate", "--run", str(tmp_path), "--benchmark", "ukbench")
+    assert "no run at" in refused("fit", "--run", str(tmp_path))
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "osrmac", "fit", "--run", str(tmp_path)]
+    quiet = subprocess.run(command, capture_output=True, text=True, check=False)
+    loud = subprocess.run([*command, "--debug"], capture_output=True, text=True, check=False)
+    assert (quiet.returncode, loud.returncode) == (1, 1)
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
+
+
+def test_an_option_that_does_not_exist_and_a_missing_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["extract"], ["extract", "a", "--run", "b", "--speed", "1"], ["polish"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+        assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["extract", "fit", "evaluate", "run", "demo"])
+def test_every_option_of_the_configuration_is_an_option_of_the_command(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    expected = {
+        "extract": ("--backbone", "--scales", "--actors"),
+        "fit": ("--features", "--retained-variance", "--samples"),
+        "evaluate": ("--benchmark", "--ground-truth", "--rankings", "--queries"),
+        "run": ("--backbone", "--features", "--benchmark", "--threads"),
+        "demo": ("--run", "--backbone", "--features"),
+    }
+    assert all(option in shown for option in expected[command])
+
+
+@pytest.mark.parametrize("workflow", ["extract", "fit", "evaluate", "run", "demo"])
+def test_workflows_take_the_options_of_their_command(workflow: str) -> None:
+    script = Path(__file__).parent.parent / "workflows" / f"{workflow}.py"
+    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=True)
+    assert f"osrmac {workflow}" in done.stdout
