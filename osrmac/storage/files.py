@@ -22,6 +22,7 @@ __all__ = [
     "is_local",
     "join",
     "list_folder",
+    "read_files",
     "read_json",
     "read_texts",
     "write_atomically",
@@ -67,18 +68,27 @@ def list_folder(url: str, suffix: str = "") -> list[str]:
     return sorted(join(url, name) for name in names if name.endswith(suffix) and not name.startswith("."))
 
 
-def read_texts(url: str) -> dict[str, str]:
-    """Text of a file, or of each `.txt` file directly in a folder, by file name.
+def read_files(url: str) -> dict[str, bytes]:
+    """Content of a file, or of each `.txt` file directly in a folder, by file name.
 
     Raises:
-        StorageError: Nothing is there, or it is no text.
+        StorageError: Nothing is there.
     """
     fs, path = file_system(url)
     if not fs.exists(path):
         raise StorageError(f"{url} does not exist")
     files = list_folder(url, ".txt") if fs.isdir(path) else [url]
+    return {PurePosixPath(file).name: read_bytes(file) for file in files}
+
+
+def read_texts(url: str) -> dict[str, str]:
+    """The same as text.
+
+    Raises:
+        StorageError: Nothing is there, or it is no text.
+    """
     try:
-        return {PurePosixPath(file).name: read_bytes(file).decode() for file in files}
+        return {name: content.decode("utf-8-sig") for name, content in read_files(url).items()}
     except UnicodeDecodeError as error:
         raise StorageError(f"{url} is no UTF-8 text") from error
 

@@ -68,6 +68,11 @@ def test_texts_of_a_folder_are_known_by_name(folder: str) -> None:
     assert files.read_texts(f"{folder}/notes.md") == {"notes.md": "-"}
 
 
+def test_a_byte_order_mark_is_no_part_of_a_text(folder: str) -> None:
+    files.write_atomically(f"{folder}/a.csv", "\ufeffid,group\n".encode())
+    assert files.read_texts(f"{folder}/a.csv") == {"a.csv": "id,group\n"}
+
+
 def test_a_missing_text_and_one_that_is_no_text_are_refused(folder: str) -> None:
     files.write_atomically(f"{folder}/a.csv", b"\xff\xfe\x00")
     with pytest.raises(StorageError, match="no UTF-8"):
