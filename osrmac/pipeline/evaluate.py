@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from osrmac.config import ComputeConfig, Distance, EvaluationConfig
+from osrmac.config import ComputeConfig, EvaluationConfig
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.pipeline.describe import describe
 from osrmac.pipeline.extract import identify
-from osrmac.pipeline.fit import selections
-from osrmac.retrieval import protocols, rankings, search
-from osrmac.retrieval.benchmark import Benchmark, Query
-from osrmac.retrieval.report import Answer, Evaluation, Score
-from osrmac.selection.selection import Selection
+from osrmac.pipeline.scoring import answer, scores
+from osrmac.pipeline.systems import systems
+from osrmac.retrieval import protocols, rankings
+from osrmac.retrieval.benchmark import Benchmark
+from osrmac.retrieval.report import Evaluation, Score
 from osrmac.storage import files, schema, shards
 from osrmac.storage.run import Run
-from osrmac.storage.shards import Vectors
 
-__all__ = ["evaluate", "evaluate_rankings"]
-
-_SHOWN = 10
+__all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
 
 
 def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = ComputeConfig()) -> Evaluation:
@@ -42,28 +37,20 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     """
     started = time.monotonic()
     place = Run(run)
+    benchmark, crops, names = prepare(place, evaluation, compute)
     record = place.record()
-    ids = _described(place)
-    benchmark = _benchmark(evaluation, ids)
-    names = benchmark.names_of(ids)
-    benchmark = benchmark.on(names, subset=evaluation.subset)
-    crops = _describe_crops(place, benchmark, dict(zip(names, ids, strict=True)), compute)
-    scores = [
-        score
-        for recipe in place.identity().dimensions
-        for score in _scores(place, benchmark, recipe, crops, evaluation.distance)
-    ]
     result = Evaluation(
         benchmark.name,
-        benchmark.measure,
-        _coverage(benchmark, len(ids)),
+        benchmark.measures,
+        coverage(benchmark, names),
         {
             "backbone": record["descriptor"]["backbone"],
             "weights": record["weights"],
             "distance": evaluation.distance,
+            **_averaging(evaluation),
             "selections fitted on": record["images"],
         },
-        tuple(scores),
+        tuple(scores(place, benchmark, crops, systems(place), evaluation)),
     )
     _write(place, benchmark.name, result)
     place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
@@ -85,7 +72,7 @@ def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None
     listed = [name for ranked in found.values() for name in ranked]
     benchmark = _benchmark(evaluation, listed)
     label = PurePosixPath(folder).name
-    scores = []
+    rated = []
     for mode, queries in benchmark.modes.items():
         missing = [query.name for query in queries if query.name not in found]
         if missing and (not evaluation.subset or len(missing) == len(queries)):
@@ -94,20 +81,38 @@ def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None
                 f"first {missing[0]!r}: add {missing[0]}.txt, or score what is there with --subset"
             )
         answers = [
-            _answer(benchmark, query, _ranks(benchmark, found[query.name]), found[query.name])
+            answer(benchmark, query, _ranks(benchmark, found[query.name]), found[query.name])
             for query in queries
             if query.name in found
         ]
-        scores.append(Score(label, label, mode, None, tuple(answers)))
-    result = Evaluation(benchmark.name, benchmark.measure, "rankings as given", {"rankings": folder}, tuple(scores))
+        rated.append(Score(label, label, mode, None, tuple(answers)))
+    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": folder}, tuple(rated))
     if run is not None:
         _write(Run(run), f"{benchmark.name}-{label}", result)
     return result
 
 
+def prepare(run: Run, evaluation: EvaluationConfig, compute: ComputeConfig) -> tuple[Benchmark, str, list[str]]:
+    """Fit a benchmark to what a run has described, and describe the queries that are a part of their image.
+
+    Returns:
+        The benchmark, the folder of the queries' shards, and the names of the described images.
+
+    Raises:
+        OsrmacError: No run, or a benchmark that does not fit the collection.
+    """
+    run.record()
+    ids = _described(run)
+    benchmark = _benchmark(evaluation, ids)
+    names = benchmark.names_of(ids)
+    benchmark = benchmark.on(names, subset=evaluation.subset)
+    crops = _describe_crops(run, benchmark, dict(zip(names, ids, strict=True)), compute)
+    return benchmark, crops, names
+
+
 def _benchmark(evaluation: EvaluationConfig, collection: Iterable[str]) -> Benchmark:
-    texts = files.read_texts(evaluation.ground_truth) if evaluation.ground_truth else {}
-    loaded = protocols.load(evaluation.name, texts, collection=collection, subset=evaluation.subset)
+    ground_truth = files.read_files(evaluation.ground_truth) if evaluation.ground_truth else {}
+    loaded = protocols.load(evaluation.name, ground_truth, collection=collection, subset=evaluation.subset)
     return loaded.in_modes(evaluation.queries)
 
 
@@ -120,8 +125,18 @@ def _described(run: Run) -> list[str]:
     return ids
 
 
-def _coverage(benchmark: Benchmark, images: int) -> str:
+def coverage(benchmark: Benchmark, names: Iterable[str]) -> str:
+    """Which part of the benchmark's collection these images are, in words."""
+    images = len(frozenset(names) - benchmark.outside)
     return f"{images} of {benchmark.size} images" if benchmark.size else f"{images} images"
+
+
+def _averaging(evaluation: EvaluationConfig) -> dict[str, str]:
+    options = {
+        "query expansion": evaluation.query_expansion,
+        "database augmentation": evaluation.database_augmentation,
+    }
+    return {name: f"{number} neighbours, alpha {evaluation.alpha:g}" for name, number in options.items() if number}
 
 
 def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], compute: ComputeConfig) -> str:
@@ -147,69 +162,6 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     return folder
 
 
-def _scores(run: Run, benchmark: Benchmark, recipe: str, crops: str, distance: Distance) -> Iterator[Score]:
-    """The recipe as it is, then each selection from it, in every query mode."""
-    database = shards.read_vectors(shards.paths(run.descriptors), recipe)
-    systems: list[Selection | None] = [None, *(found for found in selections(run) if found.recipe == recipe)]
-    questions = {
-        mode: _query_vectors(benchmark, queries, database, recipe, crops) for mode, queries in benchmark.modes.items()
-    }
-    for system in systems:
-        shortened = database.values if system is None else np.ascontiguousarray(system.apply(database.values))
-        for mode, queries in benchmark.modes.items():
-            asked = questions[mode] if system is None else np.ascontiguousarray(system.apply(questions[mode]))
-            answers = _answers(benchmark, queries, asked, Vectors(database.ids, shortened), distance)
-            yield Score(
-                recipe if system is None else system.name,
-                recipe if system is None else _label(system),
-                mode,
-                shortened.shape[1],
-                tuple(answers),
-            )
-
-
-_METHODS = {"pfa": "PFA", "random": "random choice", "variance": "top variance"}
-
-
-def _label(selection: Selection) -> str:
-    return f"{selection.recipe} + {_METHODS[selection.method]}"
-
-
-def _query_vectors(
-    benchmark: Benchmark, queries: Sequence[Query], database: Vectors, recipe: str, crops: str
-) -> NDArray[np.float32]:
-    """Descriptors of the queries, (m, d): from their crops, or from the collection itself."""
-    if any(query.box is not None for query in queries):
-        known = shards.read_vectors(shards.paths(crops), recipe)
-        rows = {name: row for row, name in enumerate(known.ids)}
-        wanted = [query.name for query in queries]
-    else:
-        known = database
-        rows = {name: row for row, name in enumerate(benchmark.names_of(database.ids))}
-        wanted = [query.image for query in queries]
-    missing = [name for name in wanted if name not in rows]
-    if missing:
-        raise BenchmarkError(f"query {missing[0]!r} could not be described: see the error of its row in {crops}")
-    return known.values[[rows[name] for name in wanted]]
-
-
-def _answers(
-    benchmark: Benchmark, queries: Sequence[Query], asked: NDArray[np.float32], database: Vectors, distance: Distance
-) -> Iterator[Answer]:
-    rows = {name: row for row, name in enumerate(benchmark.names_of(database.ids))}
-    ranks = np.empty(len(rows), np.int64)
-    for query, vector in zip(queries, asked, strict=True):
-        order = search.ranking(search.distances(vector[None], database.values, distance)[0])
-        ranks[order] = np.arange(len(order))
-        relevant = {name: int(ranks[rows[name]]) for name in query.positives | query.junk if name in rows}
-        yield _answer(benchmark, query, relevant, [database.ids[row] for row in order[: _SHOWN + len(query.junk)]])
-
-
-def _answer(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[str]) -> Answer:
-    first = [image for image in nearest if benchmark.naming(image) not in query.junk]
-    return Answer(query.name, benchmark.score(query, ranks), len(query.positives), tuple(first[:_SHOWN]))
-
-
 def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
     """Where each image stands in a ranking; the first place counts if it is listed twice."""
     ranks: dict[str, int] = {}
@@ -224,7 +176,7 @@ def _write(run: Run, name: str, evaluation: Evaluation) -> None:
         run.evaluation(name, ".json"),
         {
             "benchmark": evaluation.benchmark,
-            "measure": evaluation.measure,
+            "measures": evaluation.measures,
             "coverage": evaluation.coverage,
             **evaluation.conditions,
             "scores": [
@@ -234,7 +186,7 @@ def _write(run: Run, name: str, evaluation: Evaluation) -> None:
                     "mode": score.mode,
                     "dimension": score.dimension,
                     "queries": len(score.answers),
-                    "value": score.value,
+                    "values": {measure: score.value(measure) for measure in evaluation.measures},
                 }
                 for score in evaluation.scores
             ],
@@ -245,7 +197,7 @@ def _write(run: Run, name: str, evaluation: Evaluation) -> None:
             "system": score.system,
             "mode": score.mode,
             "query": answer.query,
-            "value": answer.value,
+            **answer.values,
             "positives": answer.positives,
             "first": answer.first,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -59,6 +60,8 @@ def extract(
     place = Run(run)
     manifest = plan(images)
     identity, weights = identify(descriptor)
+    for remark in weights.remarks:
+        print(f"osrmac: {remark}", file=sys.stderr, flush=True)
     place.open(identity, images, {name: version(name) for name in _RECORDED} | {"python": platform.python_version()})
     place.write_manifest(manifest)
     new = describe(manifest, place.descriptors, identity, weights, compute)
@@ -76,10 +79,12 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
         ConfigError: Unknown backbone, tap or recipe.
         WeightsError: The weights cannot be had or do not fit.
     """
-    weights = backbones.load_weights(descriptor.backbone, descriptor.weights)
-    backbone = backbones.build(descriptor.backbone, descriptor.taps, weights.state)
+    found = backbones.load_weights(descriptor.backbone, descriptor.weights)
+    backbone = backbones.build(descriptor.backbone, descriptor.taps, found.state)
+    weights = backbones.loaded(backbone, found)
     values = canonical(descriptor, taps=backbone.taps, weights=weights.digest)
-    return Identity(descriptor, values, weights.source, Describer(backbone, descriptor).dimensions), weights
+    called = "; ".join([weights.source, *weights.remarks])
+    return Identity(descriptor, values, called, Describer(backbone, descriptor).dimensions), weights
 
 
 def _count(run: Run) -> tuple[int, int]:

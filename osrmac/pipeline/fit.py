@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import reduce
-from operator import add
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import ray
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from osrmac.config import ComputeConfig, SelectionConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.pipeline.cluster import connect
+from osrmac.pipeline.moments import exact_moments, sample
 from osrmac.pipeline.shorten import shorten
+from osrmac.pipeline.shortenings import shortenings, write
 from osrmac.selection.controls import random_features, top_variance_features
 from osrmac.selection.moments import Moments
 from osrmac.selection.pfa import PrincipalFeatureAnalysis
-from osrmac.selection.selection import Selection
+from osrmac.selection.selection import Projection, Selection, Shortening
+from osrmac.selection.whitening import PCAWhitening
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["fit", "selections"]
+__all__ = ["fit"]
 
-_GROUPS_PER_CPU = 2
+_CONTROLS = ("random", "variance")
+_WRITTEN = ("pfa", "whitening")
+"""Methods whose shortened descriptors are written; the controls serve the evaluation alone."""
 
 
 def fit(
     run: str, selection: SelectionConfig = SelectionConfig(), compute: ComputeConfig = ComputeConfig()
-) -> list[Selection]:
+) -> list[Shortening]:
     """Fit Principal Feature Analysis on a run's descriptors and write them shortened.
 
     Args:
@@ -40,7 +39,7 @@ def fit(
         compute: How to spread the work.
 
     Returns:
-        The selections asked for, with their controls.
+        The selections asked for, with their controls, and the projections.
 
     Raises:
         OsrmacError: No run, no such recipe, too few descriptors or too many features.
@@ -48,21 +47,18 @@ def fit(
     started = time.monotonic()
     place = Run(run)
     plan = _Plan.of(place, selection)
-    existing = {found.name: found for found in selections(place)}
+    existing = {found.name: found for found in shortenings(place)}
     if not all(name in existing and plan.made(existing[name]) for name in plan.names):
         connect(compute)
         existing = {found.name: found for found in plan.fit()}
         for found in existing.values():
-            place.write_selection(found.name, asdict(found))
+            write(place, found)
         place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
-    for kept in plan.features:
-        shorten(place, existing[plan.name("pfa", kept)], compute)
-    return [existing[name] for name in plan.names]
-
-
-def selections(run: Run) -> list[Selection]:
-    """All selections of a run, by name."""
-    return [Selection(**{**values, "indices": tuple(values["indices"])}) for values in run.selections()]
+    made = [existing[name] for name in plan.names]
+    for found in made:
+        if found.method in _WRITTEN:
+            shorten(place, found, compute)
+    return made
 
 
 @dataclass(frozen=True)
@@ -97,67 +93,69 @@ class _Plan:
         return f"{self.recipe}-{method}-{kept}"
 
     @property
-    def methods(self) -> tuple[str, ...]:
-        return ("pfa", "random", "variance") if self.config.controls else ("pfa",)
+    def wanted(self) -> list[tuple[str, int]]:
+        """Method and dimension of everything to be fitted."""
+        methods = ("pfa", *_CONTROLS) if self.config.controls else ("pfa",)
+        selected = [(method, kept) for kept in self.features for method in methods]
+        return selected + [("whitening", axes) for axes in self.config.whitening]
 
     @property
     def names(self) -> list[str]:
-        return [self.name(method, kept) for kept in self.features for method in self.methods]
+        return [self.name(method, kept) for method, kept in self.wanted]
 
-    def made(self, found: Selection) -> bool:
-        """Whether a selection is what this plan would make."""
-        if found.method == "pfa" and (found.retained_variance, found.absolute) != (
-            self.config.retained_variance,
-            self.config.absolute,
+    def made(self, found: Shortening) -> bool:
+        """Whether this is what the plan would make."""
+        options = (self.config.retained_variance, self.config.absolute)
+        if (
+            isinstance(found, Selection)
+            and found.method == "pfa"
+            and (found.retained_variance, found.absolute) != options
         ):
             return False
         return (found.seed, found.samples, found.fingerprint) == (self.config.seed, self.samples, self.fingerprint)
 
-    def fit(self) -> list[Selection]:
-        moments = self._moments()
-        return [self._select(method, kept, moments) for kept in self.features for method in self.methods]
-
-    def _moments(self) -> Moments:
+    def fit(self) -> list[Shortening]:
         if self.config.samples == "all":
-            return _exact_moments(self.shards, self.recipe)
-        return Moments.of(_sample(self.shards, self.recipe, self.samples, self.config.seed))
+            moments = exact_moments(self.shards, self.recipe)
+        else:
+            moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
+        try:
+            return [self._fit(method, kept, moments) for method, kept in self.wanted]
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
-    def _select(self, method: str, kept: int, moments: Moments) -> Selection:
-        chosen = Selection(
-            name=self.name(method, kept),
-            method=method,
-            recipe=self.recipe,
-            indices=(),
-            features_in=self.dimension,
-            seed=self.config.seed,
-            samples=self.samples,
-            fitted_on=self.fitted_on,
-            fingerprint=self.fingerprint,
-        )
+    def _fit(self, method: str, kept: int, moments: Moments) -> Shortening:
+        origin: dict[str, Any] = {
+            "name": self.name(method, kept),
+            "method": method,
+            "recipe": self.recipe,
+            "features_in": self.dimension,
+            "seed": self.config.seed,
+            "samples": self.samples,
+            "fitted_on": self.fitted_on,
+            "fingerprint": self.fingerprint,
+        }
         if method == "random":
-            return replace(chosen, indices=_plain(random_features(self.dimension, kept, self.config.seed)))
+            return Selection(indices=_plain(random_features(self.dimension, kept, self.config.seed)), **origin)
         if method == "variance":
-            return replace(chosen, indices=_plain(top_variance_features(moments, kept)))
-        return self._principal(chosen, kept, moments)
-
-    def _principal(self, chosen: Selection, kept: int, moments: Moments) -> Selection:
+            return Selection(indices=_plain(top_variance_features(moments, kept)), **origin)
+        if method == "whitening":
+            whitening = PCAWhitening(kept).fit_moments(moments)
+            axes = whitening.components_
+            return Projection(axes=axes, offsets=axes @ whitening.mean_, **origin)
         pfa = PrincipalFeatureAnalysis(
             kept,
             retained_variance=self.config.retained_variance,
             absolute=self.config.absolute,
             random_state=self.config.seed,
-        )
-        try:
-            pfa.fit_moments(moments)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-        return replace(
-            chosen,
+        ).fit_moments(moments)
+        return Selection(
             indices=_plain(pfa.indices_),
             retained_variance=self.config.retained_variance,
             components=pfa.n_components_,
             explained_variance=float(pfa.explained_variance_ratio_[: pfa.n_components_].sum()),
             absolute=self.config.absolute,
+            **origin,
         )
 
 
@@ -174,25 +172,3 @@ def _recipe(identity: Identity, asked: str | None) -> str:
 
 def _plain(indices: Iterable[int]) -> tuple[int, ...]:
     return tuple(int(index) for index in indices)
-
-
-def _exact_moments(paths: Sequence[str], recipe: str) -> Moments:
-    """Moments of all descriptors: partial ones where the shards are read, merged in the order of the shards."""
-    cpus = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
-    groups = max(1, int(cpus) * _GROUPS_PER_CPU)
-    parts = [list(part) for part in np.array_split(np.array(paths, dtype=object), groups) if len(part)]
-    return reduce(add, (ray.get(partial) for partial in [_partial_moments.remote(part, recipe) for part in parts]))
-
-
-@ray.remote
-def _partial_moments(paths: list[str], recipe: str) -> Moments:
-    return reduce(add, (Moments.of(shards.read_vectors([path], recipe).values) for path in paths))
-
-
-def _sample(paths: Sequence[str], recipe: str, samples: int, seed: int) -> np.ndarray:
-    """Descriptors drawn at random, (samples, d), in order of their ids: the same ones however they are sharded."""
-    tables = [shards.read(path, ["id", "status"]) for path in paths]
-    described = pa.concat_tables(tables).filter(pc.field("status") == schema.OK)
-    ids = described["id"].sort()
-    drawn = np.sort(np.random.default_rng(seed).choice(len(ids), samples, replace=False))
-    return shards.read_vectors(paths, recipe, only=ids.take(pa.array(drawn))).values

@@ -77,12 +77,15 @@ def _show_live(counter: CounterHandle, images: int, done: threading.Event) -> No
 
 def _show_in_log(counter: CounterHandle, images: int, done: threading.Event) -> None:
     started = time.monotonic()
+    shown = None
     while True:
         last = done.wait(_LOG_SECONDS)
-        described, failed = _read(counter)
-        print(_line(described, failed, images, time.monotonic() - started), file=sys.stderr, flush=True)
+        counts = _read(counter)
+        if counts != shown:
+            print(_line(*counts, images, time.monotonic() - started), file=sys.stderr, flush=True)
         if last:
             return
+        shown = counts
 
 
 def _read(counter: CounterHandle) -> tuple[int, int]:

@@ -10,20 +10,21 @@ from pathlib import PurePosixPath
 import numpy as np
 import pyarrow as pa
 import ray
+from numpy.typing import NDArray
 
 from osrmac.config import ComputeConfig
 from osrmac.pipeline.cluster import connect
-from osrmac.selection.selection import Selection
+from osrmac.selection.selection import Shortening
 from osrmac.storage import files, schema, shards
 from osrmac.storage.run import Run
 
 __all__ = ["shorten"]
 
 
-def shorten(run: Run, selection: Selection, compute: ComputeConfig) -> None:
+def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
     """Bring the shortened shards in line with the descriptors; those that are up to date stay as they are."""
     folder = run.reduced(selection.name)
-    digest = hashlib.sha256(json.dumps(asdict(selection), sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(asdict(selection), sort_keys=True, default=_listed).encode()).hexdigest()
     written = {shard for shard in shards.paths(folder) if shards.read_metadata(shard).get("osrmac.selection") == digest}
     due = [
         (source, name)
@@ -35,10 +36,15 @@ def shorten(run: Run, selection: Selection, compute: ComputeConfig) -> None:
         ray.get([_shorten_shard.remote(source, folder, name, selection, digest) for source, name in due])
 
 
+def _listed(values: NDArray[np.float64]) -> list[float]:
+    listed: list[float] = values.tolist()
+    return listed
+
+
 @ray.remote
-def _shorten_shard(source: str, folder: str, name: str, selection: Selection, digest: str) -> None:
+def _shorten_shard(source: str, folder: str, name: str, selection: Shortening, digest: str) -> None:
     whole = shards.read_vectors([source], selection.recipe)
-    kept = np.ascontiguousarray(selection.apply(whole.values))
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.ravel()), len(selection.indices))
-    rows = schema.reduced(len(selection.indices), selection.fingerprint, digest)
+    kept = selection.apply(whole.values)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.ravel()), selection.dimension)
+    rows = schema.reduced(selection.dimension, selection.fingerprint, digest)
     shards.write(folder, pa.table([pa.array(whole.ids, pa.string()), vectors], schema=rows), name)

@@ -1,17 +1,26 @@
-"""What the protocols have in common: queries, the images that should be found, and a measure."""
+"""What the protocols have in common: queries, the images that should be found, and measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from osrmac.errors import BenchmarkError
 from osrmac.retrieval import metrics
 
-__all__ = ["Benchmark", "Query", "by_id", "by_stem"]
+__all__ = ["Benchmark", "Box", "Query", "by_id", "by_stem"]
 
 Box = tuple[float, float, float, float]
+
+_MEASURES: Mapping[str, Callable[[Collection[int], int], float]] = {
+    "mAP": lambda ranks, positives: 100 * metrics.average_precision(ranks, positives),
+    "mP@1": lambda ranks, _: 100 * metrics.precision_at(ranks, 1),
+    "mP@5": lambda ranks, _: 100 * metrics.precision_at(ranks, 5),
+    "mP@10": lambda ranks, _: 100 * metrics.precision_at(ranks, 10),
+    "N-S": lambda ranks, _: metrics.n_s_score(ranks),
+}
+"""From the ranks of the positives that were retrieved, junk left out, and the number of all positives."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +59,18 @@ class Benchmark:
     Attributes:
         name: Of the benchmark.
         modes: For each query mode its queries.
-        measure: `mAP` in percent (trapezoidal), or `N-S`, 0 to 4.
+        measures: The main one first: `mAP` (trapezoidal) and `mP@1`, `mP@5`, `mP@10` in percent, or `N-S`, 0 to 4.
         size: Number of images of the whole collection, or None where any will do.
         naming: Gives the name by which the ground truth knows an id.
+        outside: Query images that are no part of the collection; every query counts them as junk.
     """
 
     name: str
     modes: Mapping[str, tuple[Query, ...]]
-    measure: str
+    measures: tuple[str, ...]
     size: int | None
     naming: Callable[[str], str] = by_stem
+    outside: frozenset[str] = frozenset()
 
     @property
     def images(self) -> frozenset[str]:
@@ -120,12 +131,12 @@ class Benchmark:
     def _reduced(self, queries: Iterable[Query], present: frozenset[str]) -> Iterable[Query]:
         for query in queries:
             positives = query.positives & present
-            enough = positives == query.positives if self.measure == "N-S" else positives
+            enough = positives == query.positives if "N-S" in self.measures else positives
             if query.image in present and enough:
                 yield replace(query, positives=positives)
 
-    def score(self, query: Query, ranks: Mapping[str, int]) -> float:
-        """The measure of one query.
+    def score(self, query: Query, ranks: Mapping[str, int]) -> dict[str, float]:
+        """One query by every measure.
 
         Args:
             query: One of the benchmark's.
@@ -133,6 +144,4 @@ class Benchmark:
         """
         junk = [ranks[name] for name in query.junk if name in ranks]
         found = metrics.without_junk((ranks[name] for name in query.positives if name in ranks), junk)
-        if self.measure == "N-S":
-            return metrics.n_s_score(found)
-        return 100 * metrics.average_precision(found, len(query.positives))
+        return {measure: _MEASURES[measure](found, len(query.positives)) for measure in self.measures}

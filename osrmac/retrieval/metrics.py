@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
-__all__ = ["average_precision", "n_s_score", "without_junk"]
+__all__ = ["average_precision", "n_s_score", "precision_at", "without_junk"]
 
 _GROUP = 4
 
@@ -46,6 +46,22 @@ def average_precision(ranks: Collection[int], positives: int) -> float:
         at = (found + 1) / (rank + 1)
         total += (before + at) / 2
     return total / positives
+
+
+def precision_at(ranks: Collection[int], k: int) -> float:
+    """Share of relevant images among the first k, or as far as the last relevant one if that comes earlier, in 0..1.
+
+    As the compute_map of Radenovic et al. (2018) computes it: who has fewer than k relevant images can still reach 1.
+
+    Args:
+        ranks: 0-based ranks of the relevant images that were retrieved, distinct.
+        k: At least 1.
+
+    >>> precision_at([0, 2], k=5)
+    0.6666666666666666
+    """
+    shown = min(max(ranks, default=0) + 1, k)
+    return sum(rank < shown for rank in ranks) / shown
 
 
 def n_s_score(ranks: Collection[int]) -> float:

@@ -17,13 +17,13 @@ class Answer:
 
     Attributes:
         query: Its name.
-        value: In the benchmark's measure.
+        values: By each of the benchmark's measures.
         positives: Number of images that should be found.
         first: The ids ranked first, junk left out.
     """
 
     query: str
-    value: float
+    values: dict[str, float]
     positives: int
     first: tuple[str, ...]
 
@@ -46,10 +46,9 @@ class Score:
     dimension: int | None
     answers: tuple[Answer, ...]
 
-    @property
-    def value(self) -> float:
+    def value(self, measure: str) -> float:
         """Mean over the queries."""
-        return fmean(answer.value for answer in self.answers)
+        return fmean(answer.values[measure] for answer in self.answers)
 
 
 @dataclass(frozen=True)
@@ -58,21 +57,21 @@ class Evaluation:
 
     Attributes:
         benchmark: Its name.
-        measure: `mAP` in percent, or `N-S`, 0 to 4.
+        measures: Those of the benchmark, the main one first.
         coverage: Which part of the benchmark's collection was ranked.
         conditions: What else the scores depend on, in words.
         scores: By system and mode.
     """
 
     benchmark: str
-    measure: str
+    measures: tuple[str, ...]
     coverage: str
     conditions: dict[str, str]
     scores: tuple[Score, ...]
 
 
 def table(evaluation: Evaluation) -> Table:
-    """A terminal table: a row a system, a column a query mode."""
+    """A terminal table: a row a system, a column a query mode; several measures stand below each other."""
     modes = list(dict.fromkeys(score.mode for score in evaluation.scores))
     queries = {score.mode: len(score.answers) for score in evaluation.scores}
     conditions = {
@@ -85,17 +84,19 @@ def table(evaluation: Evaluation) -> Table:
         caption="\n".join(f"{name}: {value}" for name, value in conditions.items()),
         title_justify="left",
         caption_justify="left",
+        show_lines=len(evaluation.measures) > 1,
     )
     shown.add_column("descriptor", no_wrap=True)
     shown.add_column("dims", justify="right")
     for mode in modes:
-        shown.add_column(f"{evaluation.measure} {mode}", justify="right")
+        shown.add_column("\n".join(f"{measure} {mode}" for measure in evaluation.measures), justify="right")
     for system in dict.fromkeys(score.system for score in evaluation.scores):
-        shown.add_row(*_row([score for score in evaluation.scores if score.system == system], modes))
+        scores = [score for score in evaluation.scores if score.system == system]
+        shown.add_row(*_row(scores, modes, evaluation.measures))
     return shown
 
 
-def _row(scores: Sequence[Score], modes: Sequence[str]) -> list[str]:
+def _row(scores: Sequence[Score], modes: Sequence[str], measures: Sequence[str]) -> list[str]:
     first = scores[0]
-    values = {score.mode: f"{score.value:.2f}" for score in scores}
+    values = {score.mode: "\n".join(f"{score.value(measure):.2f}" for measure in measures) for score in scores}
     return [first.label, str(first.dimension or ""), *(values.get(mode, "") for mode in modes)]

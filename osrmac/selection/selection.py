@@ -1,27 +1,25 @@
-"""A fitted selection: which features of which descriptor, and what it was fitted on."""
+"""A fitted way to shorten a descriptor, and what it was fitted on."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Selection"]
+__all__ = ["Projection", "Selection", "Shortening"]
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Everything needed to shorten a descriptor, and to say where the choice came from."""
+@dataclass(frozen=True, kw_only=True)
+class Shortening(ABC):
+    """Where a shorter descriptor comes from."""
 
     name: str
     method: str
-    """`pfa`, or one of the controls `random` and `variance`."""
+    """`pfa`, `whitening`, or one of the controls `random` and `variance`."""
 
     recipe: str
-    indices: tuple[int, ...]
-    """The features kept, distinct and sorted."""
-
     features_in: int
     """Length of the whole descriptor."""
 
@@ -35,6 +33,23 @@ class Selection:
     fingerprint: str
     """Of the descriptors."""
 
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Length of the shortened descriptor."""
+
+    @abstractmethod
+    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shorten descriptors, (n, features_in) -> (n, dimension)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection(Shortening):
+    """Some of the features, as they are."""
+
+    indices: tuple[int, ...]
+    """The features kept, distinct and sorted."""
+
     retained_variance: float | None = None
     components: int | None = None
     """Number q of principal axes."""
@@ -44,6 +59,33 @@ class Selection:
 
     absolute: bool | None = None
 
+    @property
+    def dimension(self) -> int:
+        """Number of features kept."""
+        return len(self.indices)
+
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The kept features of descriptors, (..., features_in) -> (..., k)."""
-        return vectors[..., self.indices]
+        """The kept features, (..., features_in) -> (..., dimension)."""
+        return np.ascontiguousarray(vectors[..., self.indices])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Projection(Shortening):
+    """Scaled principal axes; the result is L2-normalised."""
+
+    axes: NDArray[np.float64]
+    """(dimension, features_in)."""
+
+    offsets: NDArray[np.float64]
+    """Where the mean of the samples lies on them, (dimension,)."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes."""
+        return len(self.axes)
+
+    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Projections of unit L2 norm, (n, features_in) -> (n, dimension)."""
+        projected = vectors @ self.axes.T - self.offsets
+        norms = np.linalg.norm(projected, axis=1, keepdims=True)
+        return np.asarray(projected / np.where(norms > 0, norms, 1), dtype=np.float32)

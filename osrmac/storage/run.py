@@ -64,6 +64,10 @@ class Run:
         """File of a selection."""
         return files.join(self.url, "selection", f"{name}.json")
 
+    def axes(self, name: str) -> str:
+        """File of the axes of a projection."""
+        return files.join(self.url, "selection", f"{name}.parquet")
+
     def reduced(self, name: str) -> str:
         """Folder of the shards shortened by a selection."""
         return files.join(self.url, "reduced", name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 import torchvision
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,7 +19,8 @@ from torchvision.transforms.v2.functional import normalize, resize
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.backbones import build
 from osrmac.descriptor.describer import Describer, Description, Failure
-from osrmac.descriptor.recipes import RECIPES
+from osrmac.descriptor.recipes import RECIPES, FeatureMaps
+from osrmac.descriptor.regions import grid
 from osrmac.descriptor.weights import StateDict, Weights
 from osrmac.errors import ConfigError
 
@@ -102,6 +104,34 @@ def slow_pooling(maps: NDArray[np.float32]) -> Vector:
     return unit(total)
 
 
+def slow_mac(maps: NDArray[np.float32]) -> Vector:
+    return unit(maps.max(axis=(1, 2)))
+
+
+def in_regions(maps: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [maps[:, top : top + side, left : left + side] for top, left, side in grid(*maps.shape[1:])]
+
+
+def slow_rmac(maps: NDArray[np.float32]) -> Vector:
+    return unit(np.sum([slow_mac(region) for region in in_regions(maps)], axis=0))
+
+
+def slow_integral(maps: NDArray[np.float32]) -> Vector:
+    means = [(region.astype(float) ** 10).sum(axis=(1, 2)) ** 0.1 for region in in_regions(maps)]
+    return unit(np.sum([unit(mean) for mean in means], axis=0))
+
+
+def slow_local(state: StateDict, fused: list[NDArray[np.float32]], scales: int) -> Vector:
+    last, previous = fused
+    weight, bias = state["fc.weight"].numpy(), state["fc.bias"].numpy()
+    best = np.argmax(weight @ last.mean(axis=(1, 2)) / scales + bias)
+    heat = np.tensordot(weight[best], last, axes=1)
+    kept = heat > 0.9 * heat.mean()
+    height, width = previous.shape[1:]
+    finer = kept.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]  # one cell is one at either stride
+    return np.concatenate([slow_pooling(last * kept), slow_pooling(previous * finer)])
+
+
 @pytest.mark.parametrize("size", [(90, 60), (60, 90), (200, 200), (300, 20), (30, 31)])
 def test_every_recipe_agrees_with_an_independent_path(
     size: tuple[int, int], describer: Describer, resnet18: Weights
@@ -111,13 +141,26 @@ def test_every_recipe_agrees_with_an_independent_path(
     (description,) = described(describer, png(image))
 
     scales = [slow_maps(resnet18.state, image, longest) for longest in (96, 64, 48)]
-    early, early_prev = (slow_pooling(slow_fusion([scale[tap] for scale in scales])) for tap in (0, 1))
+    fused = [slow_fusion([scale[tap] for scale in scales]) for tap in (0, 1)]
+    early, early_prev = map(slow_pooling, fused)
+
+    def late(pool: Callable[[NDArray[np.float32]], Vector], tap: int = 0) -> Vector:
+        return unit(np.sum([pool(scale[tap]) for scale in scales], axis=0))
+
     expected = {
         "single": slow_pooling(scales[1][0]),
-        "late": unit(np.sum([slow_pooling(scale[0]) for scale in scales], axis=0)),
+        "late": late(slow_pooling),
         "early": early,
         "early_prev": early_prev,
         "osrmac": np.concatenate([early, early_prev]),
+        "osrmac_local": slow_local(resnet18.state, fused, len(scales)),
+        "mac": slow_mac(scales[1][0]),
+        "late_mac": late(slow_mac),
+        "rmac": slow_rmac(scales[1][0]),
+        "late_rmac": late(slow_rmac),
+        "rmac_integral": slow_integral(scales[1][0]),
+        "msrmac": np.concatenate([slow_rmac(tap) for tap in scales[1]]),
+        "late_msrmac": np.concatenate([late(slow_rmac, tap) for tap in (0, 1)]),
     }
     assert description.vectors.keys() == expected.keys()
     for name, vector in description.vectors.items():
@@ -128,17 +171,22 @@ def test_every_recipe_agrees_with_an_independent_path(
 def test_the_parts_of_a_descriptor_have_unit_norm(describer: Describer) -> None:
     (description,) = described(describer, png(picture()))
 
-    last, previous = np.split(description.vectors["osrmac"], [512])
-    whole = [description.vectors[name] for name in ("single", "late", "early", "early_prev")]
-    for part in (last, previous, *whole):
-        assert float(np.linalg.norm(part)) == pytest.approx(1)
+    for name, vector in description.vectors.items():
+        for part in np.split(vector, [512] if RECIPES[name].dimension((512, 256)) == 768 else []):
+            assert float(np.linalg.norm(part)) == pytest.approx(1)
 
 
 def test_dimensions_are_those_of_the_vectors(describer: Describer) -> None:
     (description,) = described(describer, png(picture()))
 
     assert {name: len(vector) for name, vector in description.vectors.items()} == describer.dimensions
-    assert describer.dimensions == {"single": 512, "late": 512, "early": 512, "early_prev": 256, "osrmac": 768}
+    of_both = {"osrmac", "osrmac_local", "msrmac", "late_msrmac"}
+    of_the_last = RECIPES.keys() - of_both - {"early_prev"}
+    assert describer.dimensions == {
+        **dict.fromkeys(of_both, 768),
+        **dict.fromkeys(of_the_last, 512),
+        "early_prev": 256,
+    }
 
 
 def test_only_the_recipes_asked_for_are_computed(resnet18: Weights, describer: Describer) -> None:
@@ -166,6 +214,53 @@ def test_chosen_taps_are_read() -> None:
 def test_a_recipe_of_more_taps_than_given_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^recipe 'osrmac' needs 2 taps, not 1$"):
         Describer.load(replace(CONFIG, taps=("layer3",), recipes=("osrmac",)))
+
+
+def test_every_tap_goes_into_multi_stage_recipes() -> None:
+    config = replace(CONFIG, taps=("layer4", "layer3", "layer2"), recipes=("msrmac", "late_msrmac", "rmac"))
+    describer = Describer.load(config)
+
+    (description,) = described(describer, png(picture()))
+
+    assert describer.dimensions == {"msrmac": 896, "late_msrmac": 896, "rmac": 512}
+    parts = np.split(description.vectors["msrmac"], [512, 768])
+    np.testing.assert_array_equal(parts[0], description.vectors["rmac"])
+    assert [float(np.linalg.norm(part)) for part in parts] == pytest.approx([1, 1, 1])
+
+
+# The classifier
+
+
+REFUSED = r"^recipe 'osrmac_local' needs a classifier behind the first tap, and these weights and taps have none$"
+
+
+def test_a_recipe_of_a_mask_is_refused_for_taps_without_a_classifier() -> None:
+    with pytest.raises(ConfigError, match=REFUSED):
+        Describer.load(replace(CONFIG, taps=("layer3", "layer2"), recipes=("osrmac_local",)))
+
+
+def test_a_recipe_of_a_mask_is_refused_for_weights_without_a_classifier(resnet18: Weights) -> None:
+    headless = build("resnet18", (), {name: value for name, value in resnet18.state.items() if name[:3] != "fc."})
+    others = tuple(name for name in RECIPES if name != "osrmac_local")
+
+    with pytest.raises(ConfigError, match=REFUSED):
+        Describer(headless, CONFIG)
+    assert tuple(Describer(headless, replace(CONFIG, recipes=others)).dimensions) == others
+
+
+def test_a_photograph_is_masked_in_part() -> None:
+    config = DescriptorConfig("efficientnet_lite0", recipes=("osrmac", "osrmac_local"), scales=(320, 256))
+    describer = Describer.load(config)
+    photograph = Image.fromarray(skimage.data.coffee())
+
+    vectors = describer.vectors(photograph)
+    with torch.inference_mode():
+        where = FeatureMaps(describer.feature_maps(photograph), describer.backbone.classifier).where()
+
+    assert 0.1 < float(where.float().mean()) < 0.9
+    for whole, local in zip(*(np.split(vectors[name], [1280]) for name in config.recipes), strict=True):
+        assert float(np.linalg.norm(local)) == pytest.approx(1)
+        assert float(np.linalg.norm(whole - local)) > 0.05
 
 
 # Company
@@ -310,6 +405,19 @@ def test_what_torch_cannot_compute_fails_in_one_line(error: Exception, reason: s
 
     assert results == [Failure("describe", reason)]
     assert isinstance(describer([image])[0], Description)
+
+
+def test_bf16_agrees_with_fp32_but_for_its_rounding(describer: Describer) -> None:
+    config = replace(describer.config, precision="bf16")
+    rounded = Describer.load(config)
+    image = png(picture())
+    (exact,), (near,) = describer([image]), rounded([image])
+    assert isinstance(exact, Description)
+    assert isinstance(near, Description)
+    for recipe, vector in exact.vectors.items():
+        assert near.vectors[recipe].dtype == np.float32
+        cosine = vector @ near.vectors[recipe] / np.linalg.norm(vector) / np.linalg.norm(near.vectors[recipe])
+        assert 0.999 < cosine < 1 - 1e-7
 
 
 def test_every_image_needs_its_box_or_none(describer: Describer) -> None:

@@ -2,18 +2,26 @@
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional
 
-from osrmac.descriptor import fusion, pooling
+from osrmac.descriptor import fusion, pooling, regions
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps, get_recipes
 from osrmac.errors import ConfigError
 
+Array = NDArray[np.float64]
+
 CHANNELS = (6, 4)
+
+OF_THE_MIDDLE = ("single", "mac", "rmac", "rmac_integral", "msrmac")
+LATE = {"late": "single", "late_mac": "mac", "late_rmac": "rmac", "late_msrmac": "msrmac"}
+"""Recipes that fuse the vectors of all scales, and those that give the vector of one."""
 
 
 def random_maps() -> list[list[Tensor]]:
@@ -28,8 +36,24 @@ def random_maps() -> list[list[Tensor]]:
     ]
 
 
+def classifier() -> nn.Linear:
+    """Of five classes."""
+    generator = torch.Generator().manual_seed(1)
+    linear = nn.Linear(CHANNELS[0], 5)
+    weight, bias = torch.randn(5, CHANNELS[0], generator=generator), torch.randn(5, generator=generator)
+    linear.load_state_dict({"weight": weight, "bias": bias})
+    return linear
+
+
+def without_opinion() -> nn.Linear:
+    """A classifier to which every position is as good as any other."""
+    linear = nn.Linear(CHANNELS[0], 5)
+    linear.load_state_dict({"weight": torch.zeros(5, CHANNELS[0]), "bias": torch.arange(5.0)})
+    return linear
+
+
 def computed(name: str, maps: list[list[Tensor]]) -> Tensor:
-    return RECIPES[name].compute(FeatureMaps(maps))
+    return RECIPES[name].compute(FeatureMaps(maps, classifier()))
 
 
 @pytest.fixture
@@ -49,22 +73,140 @@ def test_dimensions_of_the_paper() -> None:
 
     dimensions = {name: recipe.dimension(resnet50) for name, recipe in RECIPES.items()}
 
-    assert dimensions == {"single": 2048, "late": 2048, "early": 2048, "early_prev": 1024, "osrmac": 3072}
+    assert dimensions == {
+        "single": 2048,
+        "late": 2048,
+        "early": 2048,
+        "early_prev": 1024,
+        "osrmac": 3072,
+        "osrmac_local": 3072,
+        "mac": 2048,
+        "late_mac": 2048,
+        "rmac": 2048,
+        "late_rmac": 2048,
+        "rmac_integral": 2048,
+        "msrmac": 3072,
+        "late_msrmac": 3072,
+    }
+
+
+# An independent path
+
+
+def unit(vector: Array) -> Array:
+    norm: np.float64 = np.sqrt((vector * vector).sum())
+    return vector / norm
+
+
+def slow_mac(maps: Array) -> Array:
+    return unit(maps.max(axis=(1, 2)))
+
+
+def in_regions(maps: Array) -> list[Array]:
+    return [maps[:, top : top + side, left : left + side] for top, left, side in regions.grid(*maps.shape[1:])]
+
+
+def slow_rmac(maps: Array) -> Array:
+    return unit(np.sum([slow_mac(region) for region in in_regions(maps)], axis=0))
+
+
+def slow_integral(maps: Array) -> Array:
+    means = [unit((region**10).sum(axis=(1, 2)) ** 0.1) for region in in_regions(maps)]
+    return unit(np.sum(means, axis=0))
+
+
+def slow_local(maps: list[list[Tensor]]) -> Array:
+    last, previous = (fusion.early([scale[tap] for scale in maps]).double().numpy() for tap in (0, 1))
+    linear = classifier()
+    weight, bias = linear.weight.detach().double().numpy(), linear.bias.detach().double().numpy()
+    best = np.argmax(weight @ last.mean(axis=(1, 2)) / len(maps) + bias)
+    heat = sum((w * plane for w, plane in zip(weight[best], last, strict=True)), start=np.zeros(last.shape[1:]))
+    kept = heat > 0.9 * heat.mean()
+    assert 0 < kept.sum() < kept.size
+    # The cell of the coarser map that holds the centre of each cell of the finer one.
+    rows, columns = (
+        (2 * np.arange(fine) + 1) * coarse // (2 * fine)
+        for fine, coarse in zip(previous.shape[1:], kept.shape, strict=True)
+    )
+    parts = (last * kept, previous * kept[np.ix_(rows, columns)])
+    return np.concatenate([pooling.osrmac(torch.from_numpy(part)).numpy() for part in parts])
+
+
+def slow_late(vectors: list[Array]) -> Array:
+    return unit(np.sum([unit(vector) for vector in vectors], axis=0))
+
+
+SLOW: dict[str, Callable[[list[list[Array]]], Array]] = {
+    "mac": lambda scales: slow_mac(scales[len(scales) // 2][0]),
+    "late_mac": lambda scales: slow_late([slow_mac(scale[0]) for scale in scales]),
+    "rmac": lambda scales: slow_rmac(scales[len(scales) // 2][0]),
+    "late_rmac": lambda scales: slow_late([slow_rmac(scale[0]) for scale in scales]),
+    "rmac_integral": lambda scales: slow_integral(scales[len(scales) // 2][0]),
+    "msrmac": lambda scales: np.concatenate([slow_rmac(tap) for tap in scales[len(scales) // 2]]),
+    "late_msrmac": lambda scales: np.concatenate(
+        [slow_late([slow_rmac(scale[tap]) for scale in scales]) for tap in range(len(scales[0]))]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_a_recipe_agrees_with_an_independent_path(name: str, scales: int) -> None:
+    maps = random_maps()[:scales]
+
+    expected = SLOW[name]([[tap.double().numpy() for tap in scale] for scale in maps])
+
+    np.testing.assert_allclose(computed(name, maps).numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_osrmac_local_agrees_with_an_independent_path(scales: int) -> None:
+    maps = random_maps()[:scales]
+
+    np.testing.assert_allclose(computed("osrmac_local", maps).numpy(), slow_local(maps), rtol=1e-5)
+
+
+# One scale, or all of them
 
 
 @pytest.mark.parametrize(("scales", "middle"), [(1, 0), (2, 1), (3, 1)])
-def test_single_looks_at_the_middle_scale_alone(scales: int, middle: int) -> None:
+def test_single_pools_the_middle_scale(scales: int, middle: int) -> None:
     maps = random_maps()[:scales]
 
     assert torch.equal(computed("single", maps), pooling.osrmac(maps[middle][0]))
 
 
-def test_late_sums_a_unit_vector_a_scale() -> None:
+@pytest.mark.parametrize("name", OF_THE_MIDDLE)
+def test_recipes_of_one_scale_look_at_the_middle_one_alone(name: str) -> None:
+    largest, middle, smallest = random_maps()
+
+    assert torch.equal(computed(name, [smallest, middle, largest]), computed(name, [largest, middle, smallest]))
+    assert torch.equal(computed(name, [largest, middle, smallest]), computed(name, [middle]))
+    assert not torch.equal(computed(name, [middle]), computed(name, [largest]))
+
+
+@pytest.mark.parametrize(("name", "of_one"), LATE.items())
+def test_late_recipes_of_one_scale_are_its_vector(name: str, of_one: str) -> None:
+    maps = random_maps()[:1]
+
+    torch.testing.assert_close(computed(name, maps), computed(of_one, maps))
+
+
+@pytest.mark.parametrize("name", ["late", "late_mac", "late_rmac"])
+def test_late_recipes_sum_the_unit_vectors_of_their_scales(name: str) -> None:
     maps = random_maps()
 
-    total = sum((pooling.osrmac(last) for last, _ in maps), start=torch.zeros(CHANNELS[0]))
+    total = sum((computed(LATE[name], [scale]) for scale in maps), start=torch.zeros(CHANNELS[0]))
 
-    torch.testing.assert_close(computed("late", maps), functional.normalize(total, dim=0))
+    torch.testing.assert_close(computed(name, maps), functional.normalize(total, dim=0))
+
+
+def test_late_msrmac_fuses_each_tap_for_itself() -> None:
+    maps = random_maps()
+
+    parts = [computed("late_rmac", [[scale[tap]] for scale in maps]) for tap in (0, 1)]
+
+    assert torch.equal(computed("late_msrmac", maps), torch.cat(parts))
 
 
 @pytest.mark.parametrize(("name", "tap"), [("early", 0), ("early_prev", 1)])
@@ -76,21 +218,98 @@ def test_early_recipes_pool_the_fused_maps_of_their_tap(name: str, tap: int) -> 
     assert torch.equal(computed(name, maps), pooling.osrmac(fused))
 
 
-def test_osrmac_joins_early_and_early_prev_and_leaves_both_parts_unit() -> None:
+# One tap, or several
+
+
+def test_osrmac_joins_early_and_early_prev() -> None:
     maps = random_maps()
 
-    descriptor = computed("osrmac", maps)
-
-    assert torch.equal(descriptor, torch.cat([computed("early", maps), computed("early_prev", maps)]))
-    torch.testing.assert_close(descriptor[: CHANNELS[0]].norm(), torch.tensor(1.0))
-    torch.testing.assert_close(descriptor[CHANNELS[0] :].norm(), torch.tensor(1.0))
+    assert torch.equal(computed("osrmac", maps), torch.cat([computed("early", maps), computed("early_prev", maps)]))
 
 
-def test_recipes_that_look_at_the_last_tap_need_no_other() -> None:
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_part_of_a_descriptor_has_unit_norm(name: str) -> None:
+    taps = RECIPES[name].taps
+    joined = taps is None or len(taps) > 1
+
+    for part in np.split(computed(name, random_maps()).numpy(), [CHANNELS[0]] if joined else []):
+        assert float(np.linalg.norm(part)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["single", "late", "early", "mac", "late_mac", "rmac", "late_rmac", "rmac_integral"])
+def test_recipes_that_look_at_the_last_tap_need_no_other(name: str) -> None:
     maps = [scale[:1] for scale in random_maps()]
 
-    for name in ("single", "late", "early"):
-        assert torch.equal(computed(name, maps), computed(name, random_maps()))
+    assert list(get_recipes((name,), taps=1)) == [name]
+    assert torch.equal(computed(name, maps), computed(name, random_maps()))
+
+
+@pytest.mark.parametrize(("name", "of_one_tap"), [("msrmac", "rmac"), ("late_msrmac", "late_rmac")])
+@pytest.mark.parametrize("taps", [1, 2, 3])
+def test_multi_stage_recipes_take_every_tap(name: str, of_one_tap: str, taps: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    third = [torch.rand(3, 9, 11, generator=generator) for _ in range(3)]
+    maps = [[*scale, extra][:taps] for scale, extra in zip(random_maps(), third, strict=True)]
+
+    descriptor = computed(name, maps)
+
+    parts = [computed(of_one_tap, [[scale[tap]] for scale in maps]) for tap in range(taps)]
+    assert torch.equal(descriptor, torch.cat(parts))
+    assert len(descriptor) == get_recipes((name,), taps)[name].dimension([*CHANNELS, 3][:taps])
+
+
+# Class activation maps
+
+
+def test_osrmac_local_is_osrmac_where_nothing_is_masked() -> None:
+    features = FeatureMaps(random_maps(), without_opinion())
+
+    assert bool(features.where().all())
+    assert torch.equal(RECIPES["osrmac_local"].compute(features), RECIPES["osrmac"].compute(features))
+
+
+def test_osrmac_local_sees_what_the_mask_leaves() -> None:
+    """Heat is all in one corner of the last tap, two by two cells of the other."""
+    last, previous = torch.ones(6, 2, 3), torch.rand(4, 4, 6, generator=torch.Generator().manual_seed(0))
+    last[2, 1, 2] = 5
+    linear = nn.Linear(6, 1)
+    linear.load_state_dict({"weight": torch.eye(6)[2:3], "bias": torch.zeros(1)})
+
+    descriptor = RECIPES["osrmac_local"].compute(FeatureMaps([[last, previous]], linear))
+
+    corners = (torch.zeros_like(last), torch.zeros_like(previous))
+    corners[0][:, 1:, 2:], corners[1][:, 2:, 4:] = last[:, 1:, 2:], previous[:, 2:, 4:]
+    assert torch.equal(descriptor, torch.cat([pooling.osrmac(corner) for corner in corners]))
+
+
+def test_the_mask_is_computed_once_an_image() -> None:
+    calls: list[object] = []
+    linear = classifier()
+    linear.register_forward_hook(lambda *call: calls.append(call))
+    features = FeatureMaps(random_maps(), linear)
+
+    assert not calls
+    first, second = (RECIPES["osrmac_local"].compute(features) for _ in range(2))
+
+    assert torch.equal(first, second)
+    assert features.where() is features.where()
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "osrmac_local"])
+def test_other_recipes_need_no_classifier(name: str) -> None:
+    maps = random_maps()
+
+    assert list(get_recipes((name,), taps=2, classifier=False)) == [name]
+    assert torch.equal(RECIPES[name].compute(FeatureMaps(maps)), computed(name, maps))
+
+
+def test_a_mask_without_a_classifier_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match=r"^a class activation map needs the classifier$"):
+        RECIPES["osrmac_local"].compute(FeatureMaps(random_maps()))
+
+
+# What is asked for
 
 
 def test_recipes_keep_the_order_they_were_asked_for() -> None:
@@ -98,23 +317,27 @@ def test_recipes_keep_the_order_they_were_asked_for() -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        ConfigError, match=r"^unknown recipe 'gem': choose from single, late, early, early_prev, osrmac$"
-    ):
+    with pytest.raises(ConfigError, match=rf"^unknown recipe 'gem': choose from {', '.join(RECIPES)}$"):
         get_recipes(("single", "gem"), taps=2)
 
 
-@pytest.mark.parametrize("name", ["early_prev", "osrmac"])
+@pytest.mark.parametrize("name", ["early_prev", "osrmac", "osrmac_local"])
 def test_a_recipe_of_two_taps_is_refused_where_there_is_one(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^recipe '{name}' needs 2 taps, not 1$"):
         get_recipes((name,), taps=1)
 
 
+def test_a_recipe_of_a_mask_is_refused_where_there_is_no_classifier() -> None:
+    with pytest.raises(ConfigError, match=r"^recipe 'osrmac_local' needs a classifier behind the first tap, [^\n]*$"):
+        get_recipes(("osrmac", "osrmac_local"), taps=2, classifier=False)
+
+
 def test_maps_are_freed_as_soon_as_they_are_let_go(no_garbage_collection: None) -> None:
     maps = random_maps()
     largest = weakref.ref(maps[0][0])
-    features = FeatureMaps(maps)
+    features = FeatureMaps(maps, classifier())
     features.early(0)
+    features.where()
 
     del maps, features
 

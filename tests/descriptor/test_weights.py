@@ -1,5 +1,6 @@
 """Where weights come from: files, URLs, caches, packages and seeds; and what becomes of files that are none."""
 
+import argparse
 import hashlib
 import io
 import pickle
@@ -13,7 +14,9 @@ from typing import Any
 from urllib.parse import urlparse
 
 import fsspec
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torchvision.models import ResNet18_Weights
 
@@ -115,6 +118,63 @@ def test_weights_are_read_from_any_fsspec_url() -> None:
     assert load_weights("resnet18", "memory://models/weights.pth").digest == digest(STATE)
 
 
+def test_nested_tensors_are_named_by_the_keys_that_lead_to_them(tmp_path: Path) -> None:
+    torch.save(
+        {"epoch": 3, "state_dict": STATE, "optimizer": {"state": {0: STATE}, "param_groups": []}}, tmp_path / "w"
+    )
+
+    state = from_file(str(tmp_path / "w")).state
+
+    names = [f"{key}.{name}" for key in ("state_dict", "optimizer.state.0") for name in STATE]
+    assert list(state) == names
+    assert torch.equal(state["state_dict.conv.weight"], STATE["conv.weight"])
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_both_formats_of_torch_are_read(zipped: bool, tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "w", _use_new_zipfile_serialization=zipped)
+
+    assert from_file(str(tmp_path / "w")).digest == digest(STATE)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "a1b2c3"])
+def test_safetensors_are_told_by_their_content(name: str, tmp_path: Path) -> None:
+    safetensors.torch.save_file(dict(STATE), tmp_path / name, metadata={"format": "pt"})
+
+    assert from_file(str(tmp_path / name)).digest == digest(STATE)
+
+
+def test_without_the_package_safetensors_are_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safetensors.torch.save_file(dict(STATE), tmp_path / "w")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+
+    with pytest.raises(WeightsError, match=r"/w: it is a file of safetensors, which needs pip install safetensors$"):
+        from_file(str(tmp_path / "w"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        (argparse.Namespace(epochs=3), r"argparse\.Namespace"),
+        (np.zeros(3), r"numpy\.\w+\.multiarray\._reconstruct"),
+        (torch.nn.Linear(2, 2), r"torch\.nn\.modules\.linear\.Linear"),
+    ],
+)
+def test_metadata_of_other_classes_is_refused_by_name(
+    metadata: object, name: str, zipped: bool, tmp_path: Path
+) -> None:
+    torch.save({"args": metadata, "model": STATE}, tmp_path / "w", _use_new_zipfile_serialization=zipped)
+
+    with pytest.raises(
+        WeightsError,
+        match=rf"/w holds more than tensors, {name}, and its code is never run: save the state dict alone$",
+    ):
+        from_file(str(tmp_path / "w"))
+
+
 class Intruder:
     """Writes a file when it is unpickled."""
 
@@ -148,11 +208,17 @@ def test_code_in_a_weights_file_is_refused_and_not_run(save: Callable[[object], 
         saved(STATE)[:200],
         saved(STATE["conv.weight"]),
         saved([1, 2, 3]),
-        saved({"state_dict": STATE}),
-        saved({1: torch.zeros(2), "a": torch.zeros(2)}),
+        saved({"state_dict": {}, "epoch": 3}),
         saved(torch.nn.Linear(2, 2)),
+        safetensors.torch.save(dict(STATE))[:100],
+        safetensors.torch.save({}),
+        b'["page", {"status": 404}]',
+        struct.pack("<q", 2**60) + b"{}",
     ],
-    ids=["empty", "text", "HTML", "pickle", "truncated", "tensor", "list", "nested", "number", "module"],
+    ids=[
+        *("empty", "text", "HTML", "pickle", "truncated", "tensor", "list", "epoch", "module"),
+        *("truncated safetensors", "empty safetensors", "JSON", "safetensors of an exabyte"),
+    ],
 )
 def test_a_file_without_a_state_dict_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"

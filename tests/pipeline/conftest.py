@@ -30,7 +30,10 @@ def local_ray() -> Iterator[None]:
 def small() -> DescriptorConfig:
     """A configuration that describes an image in some milliseconds."""
     return DescriptorConfig(
-        backbone="resnet18", weights="random:0", recipes=("single", "early", "osrmac"), scales=(96, 64, 48)
+        backbone="resnet18",
+        weights="random:0",
+        recipes=("single", "early", "osrmac", "osrmac_local"),
+        scales=(96, 64, 48),
     )
 
 

@@ -1,4 +1,5 @@
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from osrmac.errors import BenchmarkError, ConfigError, StorageError
 from osrmac.pipeline.evaluate import evaluate, evaluate_rankings
 from osrmac.pipeline.fit import fit
 from osrmac.pipeline.run import run_all
+from osrmac.pipeline.tables import tables
 from osrmac.retrieval.report import Evaluation
 from osrmac.storage import shards
 from osrmac.storage.run import Run
@@ -43,19 +45,35 @@ def oxford(tmp_path: Path) -> str:
     return str(folder)
 
 
+@pytest.fixture
+def revisited(tmp_path: Path) -> str:
+    """The left half of picture 08 is easy to find by its box, the copy of picture 00 is hard."""
+    truth = {
+        "imlist": ["half08", "01", "copy0"],
+        "qimlist": ["08", "00"],
+        "gnd": [
+            {"bbx": [0, 0, (90 + 7 * 8) // 2, 120], "easy": np.array([0]), "hard": [], "junk": [1]},
+            {"bbx": [0, 0, 90, 120], "easy": [], "hard": np.array([2]), "junk": []},
+        ],
+    }
+    (tmp_path / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(truth))
+    return str(tmp_path / "gnd_roxford5k.pkl")
+
+
 def values(found: Evaluation) -> dict[tuple[str, str], float]:
-    return {(score.system, score.mode): score.value for score in found.scores}
+    return {(score.system, score.mode): score.value(found.measures[0]) for score in found.scores}
 
 
 def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: str) -> None:
     fit(run.url, SELECTION)
     found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
-    systems = ("single", "early", "osrmac", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32")
+    of_both = ("osrmac", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32")
+    systems = ("single", "early", "osrmac_local", *of_both, *(f"{system}+cam" for system in of_both))
     assert values(found) == {(system, "all"): 100.0 for system in systems}
     assert found.coverage == "26 images"
 
     stored = json.loads(Path(run.evaluation("groups", ".json")).read_text())
-    assert (stored["measure"], stored["distance"], stored["backbone"]) == ("mAP", "l1", "resnet18")
+    assert (stored["measures"], stored["distance"], stored["backbone"]) == (["mAP"], "l1", "resnet18")
     assert stored["selections fitted on"] == str(photos)
     assert stored["scores"][0] == {
         "system": "single",
@@ -63,11 +81,12 @@ def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: s
         "mode": "all",
         "dimension": 512,
         "queries": 10,
-        "value": 100.0,
+        "values": {"mAP": 100.0},
     }
     answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
     assert len(answers) == len(systems) * 10
     first = next(answer for answer in answers if answer["query"] == "copy1.png")
+    assert first["mAP"] == 100.0
     assert first["first"][0] == "odd/01.png"
     assert len(first["first"]) == 10
     assert "copy1.png" not in first["first"]
@@ -78,6 +97,41 @@ def test_other_distances_find_copies_too(run: Run, pairs: str, distance: Distanc
     found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs, distance=distance))
     assert values(found)["osrmac", "all"] == 100.0
     assert found.conditions["distance"] == distance
+
+
+def test_the_smaller_of_global_and_local_distance_counts(run: Run, pairs: str) -> None:
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
+    found = next(row["first"] for row in answers if (row["system"], row["query"]) == ("osrmac+cam", "copy1.png"))
+    sides = [shards.read_vectors(shards.paths(run.descriptors), recipe) for recipe in ("osrmac", "osrmac_local")]
+    ids = sides[0].ids
+    row = ids.index("copy1.png")
+    smaller = np.minimum(*(np.abs(side.values - side.values[row]).sum(axis=1) for side in sides))
+    expected = [ids[other] for other in np.lexsort((ids, smaller)) if other != row]
+    assert found == expected[:10]
+
+
+def test_averaging_with_neighbours_changes_rankings_and_is_named(run: Run, pairs: str) -> None:
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=3, database_augmentation=2)
+    plain = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    averaged = evaluate(run.url, truth)
+    assert averaged.conditions["query expansion"] == "3 neighbours, alpha 3"
+    assert averaged.conditions["database augmentation"] == "2 neighbours, alpha 3"
+    assert [a.answers for a in averaged.scores] != [p.answers for p in plain.scores]
+
+
+def test_the_papers_tables_are_made_of_the_scores(run: Run, oxford: str, one_actor: ComputeConfig) -> None:
+    with pytest.raises(StorageError, match="no scores of"):
+        tables(run.url)
+    fit(run.url, SELECTION)
+    evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford), one_actor)
+    (table,) = tables(run.url)
+    assert [row.system for row in table.rows] == ["single", "early", "osrmac", "osrmac-pfa-32", "osrmac-pfa-32+cam"]
+    assert table.rows[1].measured["cropped"] == 100.0
+    assert table.conditions["coverage"] == "26 of 5062 images"
+    assert Path(run.evaluation("tables", ".md")).read_text() == table.markdown()
+    stored = json.loads(Path(run.evaluation("tables", ".json")).read_text())
+    assert stored["tables"][0]["rows"][1]["paper"] == 67.77
 
 
 def test_cropped_queries_ask_with_their_box_and_are_described_once(
@@ -101,6 +155,29 @@ def test_cropped_queries_ask_with_their_box_and_are_described_once(
     assert Path(shard).stat().st_mtime_ns == before
 
 
+def test_revisited_queries_are_cropped_and_taken_out_of_the_collection(
+    run: Run, revisited: str, one_actor: ComputeConfig
+) -> None:
+    found = evaluate(run.url, EvaluationConfig(benchmark="roxford5k", ground_truth=revisited), one_actor)
+    assert found.measures == ("mAP", "mP@1", "mP@5", "mP@10")
+    assert found.coverage == "24 of 4993 images"
+    easy, medium, hard = (score for score in found.scores if score.system == "osrmac")
+    # Each query's own half or copy comes first, once the query images are out of the way.
+    assert {(score.mode, len(score.answers), score.value("mAP")) for score in (easy, hard)} == {
+        ("easy", 1, 100.0),
+        ("hard", 1, 100.0),
+    }
+    assert (medium.mode, len(medium.answers), medium.value("mP@1")) == ("medium", 2, 100.0)
+    assert shards.read_vectors(shards.paths(run.queries("roxford5k")), "osrmac").ids == ["00", "08"]
+
+    stored = json.loads(Path(run.evaluation("roxford5k", ".json")).read_text())
+    assert stored["measures"] == list(found.measures)
+    assert stored["scores"][0]["values"] == {"mAP": 100.0, "mP@1": 100.0, "mP@5": 100.0, "mP@10": 100.0}
+    answers = pq.read_table(run.evaluation("roxford5k", "-queries.parquet")).to_pylist()
+    assert {answer["mP@10"] for answer in answers} == {100.0}
+    assert not {"even/00.png", "even/08.png"} & {image for answer in answers for image in answer["first"]}
+
+
 def test_a_missing_image_is_named_unless_a_subset_is_asked_for(run: Run, pairs: str) -> None:
     with Path(pairs).open("a") as file:
         file.write("cut.png,3\nvanished.png,7\neven/08.png,7\n")
@@ -118,6 +195,7 @@ def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_
         (here, {}, ConfigError, "--benchmark"),
         (here, {"benchmark": "imagenet"}, BenchmarkError, "unknown benchmark 'imagenet'"),
         (here, {"benchmark": "oxford5k"}, BenchmarkError, "--ground-truth"),
+        (here, {"benchmark": "rparis6k", "ground_truth": pairs}, BenchmarkError, "nor a pickle"),
         (here, {"benchmark": "groups", "ground_truth": "no.csv"}, StorageError, r"no\.csv does not exist"),
         (here, {"benchmark": "groups", "ground_truth": pairs, "queries": ("cropped",)}, BenchmarkError, "mode"),
         (here, {"benchmark": "holidays"}, BenchmarkError, "1491"),

@@ -51,7 +51,7 @@ def test_rows_hold_what_the_describer_computes(finished: Run, photos: Path, smal
 
 def test_the_shards_have_the_schema_of_the_run(finished: Run) -> None:
     fingerprint = finished.identity().fingerprint
-    expected = schema.descriptors({"single": 512, "early": 512, "osrmac": 768}, fingerprint)
+    expected = schema.descriptors({"single": 512, "early": 512, "osrmac": 768, "osrmac_local": 768}, fingerprint)
     for shard in shards.paths(finished.descriptors):
         assert shards.read(shard).schema.equals(expected)
         assert shards.read_metadata(shard) == {"osrmac.fingerprint": fingerprint}

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    endpoint = f"http://{host}:{port}"
+    # Its servers share their buckets within a process.
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -49,7 +53,9 @@ def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, ph
 
 def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
-    options = "--backbone resnet18 --weights random:0 --recipes single early osrmac --scales 96 64 48 --actors 1"
+    options = (
+        "--backbone resnet18 --weights random:0 --recipes single early osrmac osrmac_local --scales 96 64 48 --actors 1"
+    )
     fit = "--features 32 --retained-variance 0.8"
     command = f"run {bucket}/photos --run {bucket}/run {options} {fit}".split()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}

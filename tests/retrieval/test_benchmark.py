@@ -9,9 +9,9 @@ from osrmac.retrieval.benchmark import Benchmark, Query, by_id, by_stem
 
 TOWER = Query("tower", "t0", positives=frozenset({"t0", "t1", "t2"}), junk=frozenset({"blurred"}), box=(0, 0, 9, 9))
 GATE = Query("gate", "g0", positives=frozenset({"g1"}))
-LANDMARKS = Benchmark("landmarks", {"cropped": (TOWER, GATE), "whole": (GATE,)}, "mAP", size=100)
+LANDMARKS = Benchmark("landmarks", {"cropped": (TOWER, GATE), "whole": (GATE,)}, ("mAP",), size=100)
 QUARTET = Query("u0", "u0", positives=frozenset({"u0", "u1", "u2", "u3"}))
-FOURS = Benchmark("fours", {"all": (QUARTET, GATE)}, "N-S", size=6)
+FOURS = Benchmark("fours", {"all": (QUARTET, GATE)}, ("N-S",), size=6)
 
 EVERYTHING = ["g0", "g1", "other", "t0", "t1", "t2"]
 
@@ -55,7 +55,7 @@ def test_a_missing_relevant_image_is_named() -> None:
 
 
 def test_a_missing_name_of_several_lines_is_shown_in_one() -> None:
-    collection = Benchmark("groups", {"all": (Query("q", "q", frozenset({"two\nlines"})),)}, "mAP", None, by_id)
+    collection = Benchmark("groups", {"all": (Query("q", "q", frozenset({"two\nlines"})),)}, ("mAP",), None, by_id)
 
     with pytest.raises(BenchmarkError) as caught:
         collection.on(["q"], subset=False)
@@ -95,14 +95,14 @@ def test_junk_counts_neither_for_nor_against() -> None:
     ranks = {"t0": 0, "blurred": 1, "t1": 2, "other": 3, "t2": 4}
     expected = 100 * (1 + 1 + (2 / 3 + 3 / 4) / 2) / 3
 
-    assert LANDMARKS.score(TOWER, ranks) == pytest.approx(expected)
-    assert LANDMARKS.score(TOWER, {"t0": 0, "t1": 1, "other": 2, "t2": 3}) == pytest.approx(expected)
+    assert LANDMARKS.score(TOWER, ranks) == pytest.approx({"mAP": expected})
+    assert LANDMARKS.score(TOWER, {"t0": 0, "t1": 1, "other": 2, "t2": 3}) == pytest.approx({"mAP": expected})
 
 
 def test_what_was_not_retrieved_counts_against() -> None:
-    assert LANDMARKS.score(TOWER, {"t1": 0}) == pytest.approx(100 / 3)
-    assert LANDMARKS.score(GATE, {}) == 0
+    assert LANDMARKS.score(TOWER, {"t1": 0}) == pytest.approx({"mAP": 100 / 3})
+    assert LANDMARKS.score(GATE, {}) == {"mAP": 0}
 
 
 def test_the_n_s_score_counts_the_query_itself() -> None:
-    assert FOURS.score(QUARTET, {"u0": 0, "u1": 5, "u2": 3, "u3": 4}) == 2
+    assert FOURS.score(QUARTET, {"u0": 0, "u1": 5, "u2": 3, "u3": 4}) == {"N-S": 2}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from osrmac.retrieval.metrics import average_precision, n_s_score, without_junk
+from osrmac.retrieval.metrics import average_precision, n_s_score, precision_at, without_junk
 
 
 def compute_ap(positives: set[int], junk: set[int], ranked: list[int]) -> float:
@@ -92,6 +92,24 @@ def test_average_precision_is_not_that_of_scikit_learn() -> None:
     """One relevant image, second of two: precision 1/2 there, but 0 just before."""
     assert average_precision_score(np.array([0, 1]), np.array([2.0, 1.0])) == 1 / 2
     assert average_precision([1], positives=1) == 1 / 4
+
+
+@pytest.mark.parametrize(
+    ("ranks", "k", "expected"),
+    [
+        ([0, 1, 2], 1, 1),
+        ([0, 1, 2], 5, 1),
+        ([1], 1, 0),
+        ([1], 5, 1 / 2),
+        ([5, 0], 5, 1 / 5),
+        ([4, 0], 5, 2 / 5),
+        ([2, 0, 30], 10, 2 / 10),
+        ([10], 10, 0),
+        ([], 10, 0),
+    ],
+)
+def test_precision_among_the_first_by_hand(ranks: list[int], k: int, expected: float) -> None:
+    assert precision_at(ranks, k) == pytest.approx(expected, abs=1e-15)
 
 
 @pytest.mark.parametrize(

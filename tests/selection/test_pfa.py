@@ -236,7 +236,17 @@ def test_one_sample_is_refused() -> None:
 def test_shortened_samples_hold_the_kept_features() -> None:
     pfa = PrincipalFeatureAnalysis(4).fit(CLOUD)
     kept = CLOUD[:, pfa.indices_]
-    selection = Selection("pfa-4", "pfa", "osrmac", tuple(pfa.indices_), 12, 0, len(CLOUD), "a cloud", "f00d")
+    selection = Selection(
+        name="pfa-4",
+        method="pfa",
+        recipe="osrmac",
+        features_in=12,
+        seed=0,
+        samples=len(CLOUD),
+        fitted_on="a cloud",
+        fingerprint="f00d",
+        indices=tuple(pfa.indices_),
+    )
 
     np.testing.assert_array_equal(pfa.transform(CLOUD), kept)
     np.testing.assert_array_equal(selection.apply(CLOUD.astype(np.float32)), kept.astype(np.float32))

@@ -65,4 +65,4 @@ def _benchmark(file: str, reader: csv.DictReader[str]) -> Benchmark:
     )
     if not queries:
         raise BenchmarkError(f"{file} has no query whose group has a second image")
-    return Benchmark("groups", {"marked" if "query" in columns else "all": queries}, "mAP", None, naming=by_id)
+    return Benchmark("groups", {"marked" if "query" in columns else "all": queries}, ("mAP",), None, naming=by_id)

@@ -38,7 +38,7 @@ def load(ground_truth: Mapping[str, str], collection: Iterable[str], *, subset: 
             raise BenchmarkError(f"{name!r} is no image of holidays: their names are numbers such as 100000.jpg")
         groups[int(name) // _GROUP].append(name)
     queries = tuple(_query(*members) for _, members in sorted(groups.items()) if _asks(members))
-    return Benchmark("holidays", {"first": queries}, "mAP", SIZE)
+    return Benchmark("holidays", {"first": queries}, ("mAP",), SIZE)
 
 
 def _asks(members: list[str]) -> bool:

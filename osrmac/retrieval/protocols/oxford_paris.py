@@ -33,7 +33,7 @@ def load(name: str, ground_truth: Mapping[str, str]) -> Benchmark:
         raise BenchmarkError(f"no *{_QUERY} in the ground truth: {name} needs the folder of VGG's text files")
     cropped = tuple(_query(query, ground_truth) for query in names)
     whole = tuple(replace(query, box=None) for query in cropped)
-    return Benchmark(name, {"cropped": cropped, "whole": whole}, "mAP", SIZES[name])
+    return Benchmark(name, {"cropped": cropped, "whole": whole}, ("mAP",), SIZES[name])
 
 
 def _query(name: str, ground_truth: Mapping[str, str]) -> Query:

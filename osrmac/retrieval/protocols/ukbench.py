@@ -18,4 +18,4 @@ def load() -> Benchmark:
     groups = [[f"ukbench{number:05d}" for number in range(first, first + _GROUP)] for first in range(0, SIZE, _GROUP)]
     every = tuple(Query(name, name, positives=frozenset(group)) for group in groups for name in group)
     first = every[::_GROUP]
-    return Benchmark("ukbench", {"all": every, "first": first}, "N-S", SIZE)
+    return Benchmark("ukbench", {"all": every, "first": first}, ("N-S",), SIZE)

@@ -8,7 +8,7 @@ from osrmac.retrieval.benchmark import Benchmark, Query
 
 
 def load(table: str) -> Benchmark:
-    return protocols.load("groups", {"mine.csv": table}, collection=(), subset=False)
+    return protocols.load("groups", {"mine.csv": table.encode()}, collection=(), subset=False)
 
 
 def query(image: str, *others: str) -> Query:
@@ -26,7 +26,7 @@ def test_without_a_column_of_queries_every_image_asks() -> None:
             query("d.jpg", "c.jpg"),
         )
     }
-    assert (groups.size, groups.measure) == (None, "mAP")
+    assert (groups.size, groups.measures) == (None, ("mAP",))
     assert groups.names_of(["a/1.jpg", "b/1.jpg"]) == ["a/1.jpg", "b/1.jpg"]
 
 
@@ -34,6 +34,15 @@ def test_with_a_column_of_queries_the_marked_ones_ask() -> None:
     groups = load("query,group,id,note\n1,x,a,first\n0,x,b,\nYes,y,c,\n,y,d,\n no ,x,e,\nTRUE,y,f,\n")
 
     assert groups.modes == {"marked": (query("a", "b", "e"), query("c", "d", "f"), query("f", "c", "d"))}
+
+
+def test_a_line_that_stops_before_the_column_of_queries_asks_nothing() -> None:
+    assert load("id,group,query\na,x,1\nb,x\n").modes == {"marked": (query("a", "b"),)}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_any_system_ends_them(end: str) -> None:
+    assert load(end.join(["id,group", "a,x", "b,x"])).modes == {"all": (query("a", "b"), query("b", "a"))}
 
 
 def test_ids_may_hold_commas_quotes_and_lines() -> None:
@@ -59,7 +68,7 @@ def test_the_query_has_no_place_in_its_own_ranking() -> None:
 
     # Without the query: relevant ones first and third.
     ranks = {image: rank for rank, image in enumerate(["b", "a", "other", "c"])}
-    assert groups.score(asked, ranks) == pytest.approx(100 * (1 + (1 / 2 + 2 / 3) / 2) / 2)
+    assert groups.score(asked, ranks)["mAP"] == pytest.approx(100 * (1 + (1 / 2 + 2 / 3) / 2) / 2)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +99,18 @@ def test_a_malformed_table_is_refused_in_one_line(table: str, reason: str) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_a_table_may_begin_with_a_byte_order_mark() -> None:
+    assert load("\ufeffid,group\na,x\nb,x\n") == load("id,group\na,x\nb,x\n")
+
+
+def test_a_table_that_is_no_text_is_refused() -> None:
+    with pytest.raises(BenchmarkError, match=r"mine\.csv is no UTF-8 text"):
+        protocols.load("groups", {"mine.csv": b"id,group\n\xff,x\n"}, collection=(), subset=False)
+
+
 def test_several_tables_are_refused() -> None:
     with pytest.raises(BenchmarkError, match="one CSV as its ground truth, not 2 files"):
-        protocols.load("groups", {"one.txt": "", "two.txt": ""}, collection=(), subset=False)
+        protocols.load("groups", {"one.txt": b"", "two.txt": b""}, collection=(), subset=False)
 
 
 @pytest.mark.parametrize("name", protocols.NEEDS_GROUND_TRUTH)

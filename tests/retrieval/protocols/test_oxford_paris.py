@@ -21,7 +21,8 @@ OXFORD = {
 
 
 def load(files: dict[str, str], name: str = "oxford5k") -> Benchmark:
-    return protocols.load(name, files, collection=(), subset=False)
+    contents = {file: text.encode() for file, text in files.items()}
+    return protocols.load(name, contents, collection=(), subset=False)
 
 
 def test_good_and_ok_are_positive_and_junk_is_junk() -> None:
@@ -49,7 +50,7 @@ def test_the_names_of_paris_have_no_prefix() -> None:
     paris = load({name: text.replace("oxc1_", "") for name, text in OXFORD.items()}, "paris6k")
 
     assert [query.image for query in paris.modes["whole"]] == ["gate_000007", "tower_000001"]
-    assert (paris.name, paris.size, paris.measure) == ("paris6k", 6412, "mAP")
+    assert (paris.name, paris.size, paris.measures) == ("paris6k", 6412, ("mAP",))
     assert load(OXFORD).size == 5062
 
 
@@ -58,7 +59,7 @@ def test_scores_by_hand() -> None:
     ranks = {image: rank for rank, image in enumerate(ranking)}
     oxford = load(OXFORD)
 
-    gate, tower = (oxford.score(query, ranks) for query in oxford.modes["cropped"])
+    gate, tower = (oxford.score(query, ranks)["mAP"] for query in oxford.modes["cropped"])
 
     # The one positive is fourth.
     assert gate == pytest.approx(100 * (0 + 1 / 4) / 2)

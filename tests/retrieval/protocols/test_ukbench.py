@@ -14,7 +14,7 @@ EIGHT = [f"ukbench{number:05d}" for number in range(8)]
 def test_every_image_or_the_first_of_each_group_asks() -> None:
     every, first = UKBENCH.modes["all"], UKBENCH.modes["first"]
 
-    assert (UKBENCH.size, len(UKBENCH.images), UKBENCH.measure) == (10200, 10200, "N-S")
+    assert (UKBENCH.size, len(UKBENCH.images), UKBENCH.measures) == (10200, 10200, ("N-S",))
     assert (len(every), len(first)) == (10200, 2550)
     assert [query.image for query in every[:2]] == EIGHT[:2]
     assert [query.image for query in first[:2]] == [EIGHT[0], EIGHT[4]]
@@ -34,7 +34,7 @@ def test_n_s_scores_by_hand(mode: str, scores: list[float], mean: float) -> None
     found = []
     for query in UKBENCH.on(EIGHT, subset=True).modes[mode]:
         ranking = [query.image, *(name for name in others if name != query.image)]
-        found.append(UKBENCH.score(query, {name: rank for rank, name in enumerate(ranking)}))
+        found.append(UKBENCH.score(query, {name: rank for rank, name in enumerate(ranking)})["N-S"])
 
     assert found == scores
     assert fmean(found) == mean

@@ -1,0 +1,37 @@
+"""Selections and projections of a run, read and written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+
+from osrmac.selection.selection import Projection, Selection, Shortening
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+__all__ = ["shortenings", "write"]
+
+
+def write(run: Run, shortening: Shortening) -> None:
+    """Write a selection as JSON; of a projection the axes as Parquet, one a row."""
+    values = asdict(shortening)
+    if isinstance(shortening, Projection):
+        axes, offsets = values.pop("axes"), values.pop("offsets")
+        columns = pa.FixedSizeListArray.from_arrays(pa.array(axes.ravel()), shortening.features_in)
+        shards.write_table(run.axes(shortening.name), pa.table({"axis": columns, "offset": offsets}))
+    run.write_selection(shortening.name, values)
+
+
+def shortenings(run: Run) -> list[Shortening]:
+    """All selections and projections of a run, by name."""
+    found: list[Shortening] = []
+    for values in run.selections():
+        if "indices" in values:
+            found.append(Selection(**values | {"indices": tuple(values["indices"])}))
+        else:
+            table = shards.read(run.axes(values["name"]))
+            axes = np.array(table["axis"].to_pylist())
+            found.append(Projection(axes=axes, offsets=table["offset"].to_numpy(), **values))
+    return found

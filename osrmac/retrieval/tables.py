@@ -1,0 +1,140 @@
+"""The rows of the paper's Tables 1, 3 and 4: what was measured beside what the paper reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+__all__ = ["PAPER", "PaperTable", "Row", "paper_table"]
+
+_ROWS = {
+    "Baseline, one scale": "single",
+    "M-R": "late",
+    "M-R l_j": "early",
+    "M-R l_j-1": "early_prev",
+    "M-R l_j & l_j-1": "osrmac",
+    "M-R l_j & l_j-1 + FS": "osrmac-pfa-",
+    "M-R l_j & l_j-1 + FS + CAM": "osrmac-pfa-",
+}
+"""The paper's names of its systems, and the system here; one that ends in a dash stands for every size."""
+
+_FULL, _CAM = list(_ROWS)[-2:]
+
+PAPER: dict[str, dict[str, float]] = {
+    "holidays": dict(zip(_ROWS, (90.57, 91.47, 92.16, 85.04, 91.10, 93.98, 93.97), strict=True)),
+    "ukbench": {_FULL: 3.91, _CAM: 3.91},
+    "oxford5k": dict(zip(list(_ROWS)[2:], (67.77, 54.05, 66.82, 72.27, 70.54), strict=True)),
+    "paris6k": dict(zip(list(_ROWS)[2:], (82.0, 69.48, 81.88, 87.10, 82.55), strict=True)),
+}
+"""Scores with ResNet50, of the benchmarks that the paper takes: mAP in percent, for ukbench N-S."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the paper's systems.
+
+    Attributes:
+        label: The paper's name for it.
+        system: The name here.
+        dimension: Length of the descriptors measured.
+        measured: By query mode.
+        paper: What the paper reports, if it does.
+    """
+
+    label: str
+    system: str
+    dimension: int
+    measured: dict[str, float]
+    paper: float | None
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """The paper's systems under one benchmark.
+
+    Attributes:
+        benchmark: Its name.
+        measure: Of all the figures.
+        conditions: What the measured figures depend on, in words: coverage, backbone, distance and so on.
+        rows: In the paper's order.
+    """
+
+    benchmark: str
+    measure: str
+    conditions: dict[str, str]
+    rows: tuple[Row, ...]
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns."""
+        modes = [f"{self.measure} {mode}" for mode in self._modes]
+        return ["system", "dims", *modes, "paper (ResNet50)"]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The figures as text, a list a row."""
+        return [
+            [
+                row.label,
+                str(row.dimension),
+                *(f"{row.measured[mode]:.2f}" if mode in row.measured else "" for mode in self._modes),
+                "" if row.paper is None else f"{row.paper:.2f}",
+            ]
+            for row in self.rows
+        ]
+
+    @property
+    def _modes(self) -> list[str]:
+        return list(dict.fromkeys(mode for row in self.rows for mode in row.measured))
+
+    def markdown(self) -> str:
+        """The table in Markdown, with its conditions."""
+        lines = [_piped(self.header), _piped(["---", *(["---:"] * (len(self.header) - 1))]), *map(_piped, self.cells)]
+        conditions = "; ".join(f"{name}: {value}" for name, value in self.conditions.items())
+        return "\n".join([f"### {self.benchmark}", "", *lines, "", conditions, ""])
+
+    def terminal(self) -> Table:
+        """The table for a terminal."""
+        shown = Table(title=self.benchmark, title_justify="left")
+        for number, name in enumerate(self.header):
+            shown.add_column(name, justify="right" if number else "left", no_wrap=not number)
+        for cells in self.cells:
+            shown.add_row(*cells)
+        return shown
+
+
+def _piped(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def paper_table(evaluation: Mapping[str, Any]) -> PaperTable:
+    """The paper's rows of a stored evaluation; rows that were not measured are left out.
+
+    Args:
+        evaluation: What `osrmac evaluate` wrote as JSON, of one of the benchmarks in `PAPER`.
+    """
+    measure = evaluation["measures"][0]
+    paper = PAPER[evaluation["benchmark"]]
+    conditions = {name: value for name, value in evaluation.items() if isinstance(value, str) and name != "benchmark"}
+    rows = [
+        _row(label, system, evaluation["scores"], measure, paper.get(label))
+        for label, pattern in _ROWS.items()
+        for system in _systems(label, pattern, evaluation["scores"])
+    ]
+    return PaperTable(evaluation["benchmark"], measure, conditions, tuple(rows))
+
+
+def _systems(label: str, pattern: str, scores: Iterable[Mapping[str, Any]]) -> list[str]:
+    names = dict.fromkeys(score["system"] for score in scores)
+    if not pattern.endswith("-"):
+        return [name for name in names if name == pattern]
+    return [name for name in names if name.startswith(pattern) and name.endswith("+cam") == (label == _CAM)]
+
+
+def _row(label: str, system: str, scores: Iterable[Mapping[str, Any]], measure: str, paper: float | None) -> Row:
+    own = [score for score in scores if score["system"] == system]
+    measured = {score["mode"]: score["values"][measure] for score in own}
+    return Row(label, system, own[0]["dimension"], measured, paper)
