@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import Console
 
-from osrmac.config import ComputeConfig, DemoConfig, DescriptorConfig, EvaluationConfig, SelectionConfig
+from osrmac.config import ComputeConfig, DemoConfig, DescriptorConfig, EvaluationConfig, SelectionConfig, SweepConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError, reason
 
 if TYPE_CHECKING:
@@ -126,6 +126,27 @@ def demo(settings: DemoConfig = DemoConfig()) -> None:
     if scores is not None:
         _show(scores)
     _say(f"outputs in {Path(settings.run).resolve()}")
+
+
+@app.command
+def sweep(
+    run: str,
+    evaluation: EvaluationConfig = EvaluationConfig(),
+    options: SweepConfig = SweepConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+) -> None:
+    """Draw the score against the number of features, for PFA, its controls and PCA-whitening.
+
+    Args:
+        run: Folder or URL of the run.
+        evaluation: The benchmark.
+        options: What is tried.
+        compute: How the work is spread.
+    """
+    from osrmac.pipeline.sweep import sweep as step
+
+    found = step(run, evaluation, options, compute)
+    _say(f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it")
 
 
 @app.command

@@ -24,13 +24,14 @@ class DescriptorConfig:
     """resnet18 to resnet152, resnet50_caffe, efficientnet_lite0 to 2, or timm:NAME."""
 
     weights: str = "auto"
-    """auto (ImageNet), a path or URL of a state dict, or random:SEED."""
+    """auto (ImageNet), a path or URL of a checkpoint, or random:SEED."""
 
     taps: tuple[str, ...] = ()
     """Layers to read, the last one first; none: the backbone's own last two stages."""
 
     recipes: tuple[str, ...] = ("osrmac",)
-    """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac."""
+    """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac, osrmac_local, mac, late_mac,
+    rmac, late_rmac, rmac_integral, msrmac, late_msrmac."""
 
     scales: tuple[int, ...] = (1050, 800, 550)
     """Longest sides of the image in pixels; `single` uses the middle one."""
@@ -173,6 +174,26 @@ class EvaluationConfig:
         if self.benchmark is None:
             raise ConfigError("no benchmark given: name one with --benchmark")
         return self.benchmark
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """How the score depends on the number of features kept."""
+
+    recipe: str | None = None
+    """Which descriptor to shorten; none: osrmac, or the run's only recipe."""
+
+    sizes: tuple[int, ...] = (32, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048)
+    """Numbers of features; sizes that are not smaller than the descriptor are left out."""
+
+    seeds: int = 5
+    """Random choices to take the mean and spread of."""
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 1:
+            raise ConfigError(f"--sizes must be positive, not {self.sizes}")
+        if self.seeds < 1:
+            raise ConfigError(f"--seeds must be at least 1, not {self.seeds}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from osrmac.cli import main
+from osrmac.descriptor.recipes import RECIPES
+from osrmac.retrieval.protocols import BENCHMARKS
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_an_option_that_does_not_exist_and_a_missing_one(capsys: pytest.CaptureF
         assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["extract", "fit", "evaluate", "run", "demo"])
+@pytest.mark.parametrize("command", ["extract", "fit", "evaluate", "run", "sweep", "demo"])
 def test_every_option_of_the_configuration_is_an_option_of_the_command(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,10 +141,19 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
         "extract": ("--backbone", "--scales", "--actors"),
         "fit": ("--features", "--retained-variance", "--samples"),
         "evaluate": ("--benchmark", "--ground-truth", "--rankings", "--queries"),
+        "sweep": ("--sizes", "--seeds", "--benchmark"),
         "run": ("--backbone", "--features", "--benchmark", "--threads"),
         "demo": ("--run", "--backbone", "--features"),
     }
     assert all(option in shown for option in expected[command])
+
+
+def test_help_names_every_recipe_and_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    shown = capsys.readouterr().out
+    assert all(f" {recipe}" in shown for recipe in RECIPES)
+    assert all(benchmark in shown for benchmark in BENCHMARKS)
 
 
 @pytest.mark.parametrize("workflow", ["extract", "fit", "evaluate", "run", "demo"])

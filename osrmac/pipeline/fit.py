@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from osrmac.config import ComputeConfig, SelectionConfig
@@ -21,7 +21,7 @@ from osrmac.selection.whitening import PCAWhitening
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["fit"]
+__all__ = ["Origin", "fit", "settled_recipe", "shortening"]
 
 _CONTROLS = ("random", "variance")
 _WRITTEN = ("pfa", "whitening")
@@ -77,7 +77,7 @@ class _Plan:
     @classmethod
     def of(cls, run: Run, config: SelectionConfig) -> _Plan:
         record, identity = run.record(), run.identity()
-        recipe = _recipe(identity, config.recipe)
+        recipe = settled_recipe(identity, config.recipe)
         dimension = identity.dimensions[recipe]
         features = config.features or (max(1, dimension // 4),)
         if max(features) > dimension:
@@ -125,41 +125,70 @@ class _Plan:
             raise ConfigError(str(error)) from error
 
     def _fit(self, method: str, kept: int, moments: Moments) -> Shortening:
-        origin: dict[str, Any] = {
-            "name": self.name(method, kept),
-            "method": method,
-            "recipe": self.recipe,
-            "features_in": self.dimension,
-            "seed": self.config.seed,
-            "samples": self.samples,
-            "fitted_on": self.fitted_on,
-            "fingerprint": self.fingerprint,
-        }
-        if method == "random":
-            return Selection(indices=_plain(random_features(self.dimension, kept, self.config.seed)), **origin)
-        if method == "variance":
-            return Selection(indices=_plain(top_variance_features(moments, kept)), **origin)
-        if method == "whitening":
-            whitening = PCAWhitening(kept).fit_moments(moments)
-            axes = whitening.components_
-            return Projection(axes=axes, offsets=axes @ whitening.mean_, **origin)
-        pfa = PrincipalFeatureAnalysis(
-            kept,
-            retained_variance=self.config.retained_variance,
-            absolute=self.config.absolute,
-            random_state=self.config.seed,
-        ).fit_moments(moments)
-        return Selection(
-            indices=_plain(pfa.indices_),
-            retained_variance=self.config.retained_variance,
-            components=pfa.n_components_,
-            explained_variance=float(pfa.explained_variance_ratio_[: pfa.n_components_].sum()),
-            absolute=self.config.absolute,
-            **origin,
-        )
+        origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)
+        return shortening(method, kept, moments, self.config, origin)
 
 
-def _recipe(identity: Identity, asked: str | None) -> str:
+@dataclass(frozen=True)
+class Origin:
+    """What a shortening is fitted on; the fields are those of `Shortening`."""
+
+    recipe: str
+    features_in: int
+    samples: int
+    fitted_on: str
+    fingerprint: str
+
+
+def shortening(method: str, kept: int, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
+    """Fit one way to shorten a descriptor.
+
+    Args:
+        method: `pfa`, `random`, `variance` or `whitening`.
+        kept: Number of features or axes.
+        moments: Of the descriptors.
+        config: Seed and options of PFA; its sizes are not looked at.
+        origin: Where the descriptors come from.
+
+    Raises:
+        ValueError: The descriptors do not allow it.
+    """
+    fields: dict[str, Any] = {
+        "name": f"{origin.recipe}-{method}-{kept}",
+        "method": method,
+        "seed": config.seed,
+        **asdict(origin),
+    }
+    if method == "random":
+        return Selection(indices=_plain(random_features(origin.features_in, kept, config.seed)), **fields)
+    if method == "variance":
+        return Selection(indices=_plain(top_variance_features(moments, kept)), **fields)
+    if method == "whitening":
+        whitening = PCAWhitening(kept).fit_moments(moments)
+        axes = whitening.components_
+        return Projection(axes=axes, offsets=axes @ whitening.mean_, **fields)
+    pfa = PrincipalFeatureAnalysis(
+        kept,
+        retained_variance=config.retained_variance,
+        absolute=config.absolute,
+        random_state=config.seed,
+    ).fit_moments(moments)
+    return Selection(
+        indices=_plain(pfa.indices_),
+        retained_variance=config.retained_variance,
+        components=pfa.n_components_,
+        explained_variance=float(pfa.explained_variance_ratio_[: pfa.n_components_].sum()),
+        absolute=config.absolute,
+        **fields,
+    )
+
+
+def settled_recipe(identity: Identity, asked: str | None) -> str:
+    """The recipe to shorten: the one asked for, else osrmac, else the only one.
+
+    Raises:
+        ConfigError: The run does not have it, or has several and none is osrmac.
+    """
     there = list(identity.dimensions)
     if asked is None:
         asked = "osrmac" if "osrmac" in there else there[0]
