@@ -119,14 +119,8 @@ class _Plan:
             moments = exact_moments(self.shards, self.recipe)
         else:
             moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
-        try:
-            return [self._fit(method, kept, moments) for method, kept in self.wanted]
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-
-    def _fit(self, method: str, kept: int, moments: Moments) -> Shortening:
         origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)
-        return shortening(method, kept, moments, self.config, origin)
+        return [shortening(method, kept, moments, self.config, origin) for method, kept in self.wanted]
 
 
 @dataclass(frozen=True)
@@ -151,8 +145,15 @@ def shortening(method: str, kept: int, moments: Moments, config: SelectionConfig
         origin: Where the descriptors come from.
 
     Raises:
-        ValueError: The descriptors do not allow it.
+        ConfigError: The descriptors do not allow it.
     """
+    try:
+        return _shortening(method, kept, moments, config, origin)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _shortening(method: str, kept: int, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
     fields: dict[str, Any] = {
         "name": f"{origin.recipe}-{method}-{kept}",
         "method": method,

@@ -11,7 +11,8 @@ from osrmac.pipeline.evaluate import coverage, prepare
 from osrmac.pipeline.fit import Origin, settled_recipe, shortening
 from osrmac.pipeline.scoring import scores
 from osrmac.pipeline.systems import System
-from osrmac.retrieval.sweep import Point, Sweep, figure
+from osrmac.retrieval.report import Score
+from osrmac.retrieval.sweep import Point, Sweep, figure, require_matplotlib
 from osrmac.selection.moments import Moments
 from osrmac.selection.selection import Shortening
 from osrmac.storage import files, shards
@@ -33,6 +34,7 @@ def sweep(
     Raises:
         OsrmacError: No run, a benchmark that does not fit it, or sizes that do not.
     """
+    require_matplotlib()
     place = Run(run)
     benchmark, crops, names = prepare(place, evaluation, compute)
     identity = place.identity()
@@ -44,10 +46,10 @@ def sweep(
     if not sizes:
         raise ConfigError(f"--sizes {' '.join(map(str, options.sizes))}: {recipe} has {origin.features_in} features")
     measure = benchmark.measures[0]
+    tried = {system.name: system for system in _systems(origin, moments, sizes, options.seeds)}
     points = [
-        Point(method, score.dimension or 0, seed, score.mode, score.value(measure))
-        for method, seed, system in _systems(origin, moments, sizes, options.seeds)
-        for score in scores(place, benchmark, crops, [system], evaluation)
+        _point(tried[score.system].shortening, score, measure)
+        for score in scores(place, benchmark, crops, tried.values(), evaluation)
     ]
     conditions = {
         "coverage": coverage(benchmark, names),
@@ -61,17 +63,22 @@ def sweep(
     return result
 
 
-def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[tuple[str, int, System]]:
-    """Method, seed and system of every point."""
-    yield _WHOLE, 0, System(origin.recipe, origin.recipe, (origin.recipe,))
+def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[System]:
+    """The whole descriptor, and every method at every size at which it can be fitted."""
+    yield System(origin.recipe, origin.recipe, (origin.recipe,))
     config = SelectionConfig()
     for size in sizes:
         for method in ("pfa", "variance", "whitening"):
-            if method != "whitening" or size < moments.count:
-                yield method, 0, _system(shortening(method, size, moments, config, origin))
+            if method != "whitening" or size <= moments.rank:
+                yield _system(shortening(method, size, moments, config, origin))
         for seed in range(seeds):
-            yield "random", seed, _system(shortening("random", size, moments, replace(config, seed=seed), origin))
+            yield _system(shortening("random", size, moments, replace(config, seed=seed), origin))
 
 
 def _system(by: Shortening) -> System:
-    return System(by.name, by.name, (by.recipe,), by)
+    return System(f"{by.name}-{by.seed}", by.name, (by.recipe,), by)
+
+
+def _point(by: Shortening | None, score: Score, measure: str) -> Point:
+    method, seed = (by.method, by.seed) if by is not None else (_WHOLE, 0)
+    return Point(method, score.dimension or 0, seed, score.mode, score.value(measure))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from importlib.util import find_spec
 from statistics import fmean, pstdev
 from typing import Any
 
 from osrmac.errors import ConfigError
 
-__all__ = ["Point", "Sweep", "figure"]
+__all__ = ["Point", "Sweep", "figure", "require_matplotlib"]
 
 _LABELS = {
     "pfa": "PFA",
@@ -57,16 +58,20 @@ class Sweep:
         return [(features, fmean(values), pstdev(values)) for features, values in sorted(found.items())]
 
 
-def figure(sweep: Sweep) -> bytes:
-    """The curves as a PNG, a panel for each query mode.
+def require_matplotlib() -> None:
+    """Ask before the work whether its figure can be drawn after it.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ConfigError("the figure needs matplotlib: pip install 'osrmac[figures]'") from error
+    if find_spec("matplotlib") is None:
+        raise ConfigError("the figure needs matplotlib: pip install 'osrmac[figures]'")
+
+
+def figure(sweep: Sweep) -> bytes:
+    """The curves as a PNG, a panel for each query mode; it needs matplotlib."""
+    from matplotlib.figure import Figure
+
     modes = list(dict.fromkeys(point.mode for point in sweep.points))
     drawn = Figure(figsize=(6 * len(modes), 4.5), layout="constrained")
     axes = drawn.subplots(1, len(modes), squeeze=False)[0]
@@ -81,7 +86,10 @@ def figure(sweep: Sweep) -> bytes:
 
 def _draw(panel: Any, sweep: Sweep, mode: str) -> None:
     for method, label in _LABELS.items():
-        features, means, spreads = zip(*sweep.curve(method, mode), strict=True)
+        curve = sweep.curve(method, mode)
+        if not curve:
+            continue
+        features, means, spreads = zip(*curve, strict=True)
         (line,) = panel.plot(features, means, marker="o", label=label)
         if any(spreads):
             low = [mean - spread for mean, spread in zip(means, spreads, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,3 +69,23 @@ class Moments:
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 samples, not {self.count}")
         return self.scatter / (self.count - 1)
+
+    @cached_property
+    def principal_axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Eigenvalues of the covariance, (d,), decreasing, and its eigenvectors as columns, (d, d).
+
+        The largest loading of each eigenvector is positive. Computed once, however many sizes are fitted.
+
+        Raises:
+            ValueError: There are fewer than two samples.
+        """
+        values, axes = np.linalg.eigh(self.covariance)
+        values, axes = values[::-1], axes[:, ::-1]
+        largest = np.abs(axes).argmax(axis=0)
+        return values, axes * np.sign(axes[largest, np.arange(len(values))])
+
+    @property
+    def rank(self) -> int:
+        """Number of principal axes along which the samples vary."""
+        values, _ = self.principal_axes
+        return int((values > values[0] * len(values) * np.finfo(np.float64).eps).sum())

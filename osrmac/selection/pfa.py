@@ -75,7 +75,10 @@ class PrincipalFeatureAnalysis(SelectorMixin, BaseEstimator):
         kept = self.n_features_to_select if self.n_features_to_select is not None else max(1, features // 4)
         if not 1 <= kept <= features:
             raise ValueError(f"cannot select {kept} of {features} features")
-        values, axes = _principal_axes(moments.covariance)
+        values, axes = moments.principal_axes
+        values = values.clip(0)
+        if values[0] == 0:
+            raise ValueError("the samples do not vary: nothing distinguishes one feature from another")
         self.explained_variance_ratio_ = values / values.sum()
         self.n_components_ = _smallest_retaining(self.explained_variance_ratio_, self.retained_variance)
         loadings = axes[:, : self.n_components_]
@@ -87,16 +90,6 @@ class PrincipalFeatureAnalysis(SelectorMixin, BaseEstimator):
         mask = np.zeros(self.n_features_in_, dtype=bool)
         mask[self.indices_] = True
         return mask
-
-
-def _principal_axes(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues, decreasing, and eigenvectors as columns, the largest loading of each positive."""
-    values, axes = np.linalg.eigh(covariance)
-    values, axes = values[::-1].clip(0), axes[:, ::-1]
-    if values[0] == 0:
-        raise ValueError("the samples do not vary: nothing distinguishes one feature from another")
-    largest = np.abs(axes).argmax(axis=0)
-    return values, axes * np.sign(axes[largest, np.arange(axes.shape[1])])
 
 
 def _smallest_retaining(ratios: NDArray[np.float64], share: float) -> int:

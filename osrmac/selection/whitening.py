@@ -51,17 +51,13 @@ class PCAWhitening(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def _fit(self, moments: Moments) -> Self:
         features = len(moments.mean)
         kept = self.n_components if self.n_components is not None else max(1, features // 4)
-        values, axes = np.linalg.eigh(moments.covariance)
-        values, axes = values[::-1], axes[:, ::-1]
-        varying = int((values > values[0] * features * np.finfo(np.float64).eps).sum())
-        if not 1 <= kept <= varying:
+        values, axes = moments.principal_axes
+        if not 1 <= kept <= moments.rank:
             raise ValueError(
-                f"cannot whiten {kept} axes: {moments.count} samples of {features} features vary along {varying}"
+                f"cannot whiten {kept} axes: {moments.count} samples of {features} features vary along {moments.rank}"
             )
-        largest = np.abs(axes[:, :kept]).argmax(axis=0)
-        signs = np.sign(axes[largest, np.arange(kept)])
         self.mean_ = moments.mean
-        self.components_ = (axes[:, :kept] * signs * values[:kept] ** self.power).T
+        self.components_ = (axes[:, :kept] * values[:kept] ** self.power).T
         return self
 
     @property

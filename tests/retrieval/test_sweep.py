@@ -1,11 +1,12 @@
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from osrmac.errors import ConfigError
-from osrmac.retrieval.sweep import Point, Sweep, figure
+from osrmac.retrieval.sweep import Point, Sweep, figure, require_matplotlib
 
 POINTS = [
     Point("whole descriptor", 768, 0, "all", 70.0),
@@ -28,7 +29,21 @@ def test_the_figure_is_a_picture() -> None:
         assert len(drawn.convert("RGB").getcolors(maxcolors=10**6) or []) > 50
 
 
+def test_a_method_that_fits_at_no_size_has_no_line() -> None:
+    fitted = replace(SWEEP, points=tuple(point for point in POINTS if point.method != "whitening"))
+    assert fitted.curve("whitening", "all") == []
+    with Image.open(io.BytesIO(figure(fitted))) as drawn:
+        assert drawn.format == "PNG"
+
+
+def test_every_query_mode_has_a_panel() -> None:
+    twice = replace(SWEEP, points=(*POINTS, *(replace(point, mode="first") for point in POINTS)))
+    with Image.open(io.BytesIO(figure(SWEEP))) as one, Image.open(io.BytesIO(figure(twice))) as two:
+        assert two.width == 2 * one.width
+
+
 def test_a_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    require_matplotlib()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConfigError, match=r"osrmac\[figures\]"):
-        figure(SWEEP)
+        require_matplotlib()

@@ -106,3 +106,21 @@ def test_fewer_than_two_samples_have_no_covariance(count: int) -> None:
 
     with pytest.raises(ValueError, match=f"a covariance needs at least 2 samples, not {count}"):
         _ = moments.covariance
+
+
+def test_principal_axes_are_those_of_a_singular_value_decomposition() -> None:
+    samples = np.random.default_rng(1).normal(size=(60, 5)) * [3, 1, 2, 5, 4]
+
+    values, axes = Moments.of(samples).principal_axes
+
+    _, spreads, rows = np.linalg.svd(samples - samples.mean(axis=0))
+    np.testing.assert_allclose(values, spreads**2 / 59)
+    np.testing.assert_allclose(np.abs(axes), np.abs(rows.T), atol=1e-10)
+    assert (axes[np.abs(axes).argmax(axis=0), range(5)] > 0).all()
+
+
+@pytest.mark.parametrize("rank", [0, 1, 3])
+def test_the_rank_is_the_number_of_axes_along_which_samples_vary(rank: int) -> None:
+    rng = np.random.default_rng(2)
+
+    assert Moments.of(7 + rng.normal(size=(50, rank)) @ rng.normal(size=(rank, 6))).rank == rank
