@@ -56,7 +56,7 @@ def fit(run: str, selection: SelectionConfig = SelectionConfig(), compute: Compu
     from osrmac.pipeline.fit import fit as step
 
     for found in step(run, selection, compute):
-        _say(f"{found.name}: {found.dimension} of {found.features_in}, fitted on {found.samples} descriptors")
+        _say(f"{found.name}: {found.dimension} of {found.features_in}, fitted on {found.samples} of {found.fitted_on}")
 
 
 @app.command

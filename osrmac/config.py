@@ -118,6 +118,9 @@ class SelectionConfig:
     whitening: tuple[int, ...] = ()
     """Also fit PCA-whitening to these numbers of axes."""
 
+    fitted_on: str | None = None
+    """Another run, made with the same settings, whose descriptors are fitted on; none: the run's own."""
+
     def __post_init__(self) -> None:
         if not 0 < self.retained_variance < 1:
             raise ConfigError(

@@ -14,7 +14,7 @@ from osrmac.errors import BenchmarkError, StorageError
 from osrmac.pipeline.describe import describe
 from osrmac.pipeline.extract import identify
 from osrmac.pipeline.scoring import answer, scores
-from osrmac.pipeline.systems import systems
+from osrmac.pipeline.systems import System, systems
 from osrmac.retrieval import protocols, rankings
 from osrmac.retrieval.benchmark import Benchmark
 from osrmac.retrieval.report import Evaluation, Score
@@ -39,6 +39,7 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     place = Run(run)
     benchmark, crops, names = prepare(place, evaluation, compute)
     record = place.record()
+    compared = systems(place)
     result = Evaluation(
         benchmark.name,
         benchmark.measures,
@@ -48,9 +49,9 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
             "weights": record["weights"],
             "distance": evaluation.distance,
             **_averaging(evaluation),
-            "selections fitted on": record["images"],
+            **_fitted_on(compared),
         },
-        tuple(scores(place, benchmark, crops, systems(place), evaluation)),
+        tuple(scores(place, benchmark, crops, compared, evaluation)),
     )
     _write(place, benchmark.name, result)
     place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
@@ -137,6 +138,18 @@ def _averaging(evaluation: EvaluationConfig) -> dict[str, str]:
         "database augmentation": evaluation.database_augmentation,
     }
     return {name: f"{number} neighbours, alpha {evaluation.alpha:g}" for name, number in options.items() if number}
+
+
+def _fitted_on(compared: Iterable[System]) -> dict[str, str]:
+    """What the selections were fitted on; where that differs, which of them on what."""
+    names: dict[str, list[str]] = {}
+    for system in compared:
+        if system.shortening is not None and system.name == system.shortening.name:
+            names.setdefault(system.shortening.fitted_on, []).append(system.name)
+    if not names:
+        return {}
+    each = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]
+    return {"selections fitted on": next(iter(names)) if len(names) == 1 else ", ".join(each)}
 
 
 def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], compute: ComputeConfig) -> str:

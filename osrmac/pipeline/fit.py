@@ -21,7 +21,7 @@ from osrmac.selection.whitening import PCAWhitening
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["Origin", "fit", "settled_recipe", "shortening"]
+__all__ = ["Origin", "fit", "settled_recipe", "shortening", "training_run"]
 
 _CONTROLS = ("random", "variance")
 _WRITTEN = ("pfa", "whitening")
@@ -76,7 +76,9 @@ class _Plan:
 
     @classmethod
     def of(cls, run: Run, config: SelectionConfig) -> _Plan:
-        record, identity = run.record(), run.identity()
+        identity = run.identity()
+        training = training_run(run, config.fitted_on)
+        record = training.record()
         recipe = settled_recipe(identity, config.recipe)
         dimension = identity.dimensions[recipe]
         features = config.features or (max(1, dimension // 4),)
@@ -84,9 +86,9 @@ class _Plan:
             raise ConfigError(f"--features {max(features)}: {recipe} has only {dimension} features")
         described = record["counts"].get(schema.OK, 0)
         if described < 2:
-            raise StorageError(f"{run.url} has {described} described images: a fit needs at least 2")
+            raise StorageError(f"{training.url} has {described} described images: a fit needs at least 2")
         samples = described if config.samples == "all" else min(config.samples, described)
-        found = tuple(shards.paths(run.descriptors))
+        found = tuple(shards.paths(training.descriptors))
         return cls(config, found, recipe, dimension, features, samples, record["images"], identity.fingerprint)
 
     def name(self, method: str, kept: int) -> str:
@@ -112,7 +114,8 @@ class _Plan:
             and (found.retained_variance, found.absolute) != options
         ):
             return False
-        return (found.seed, found.samples, found.fingerprint) == (self.config.seed, self.samples, self.fingerprint)
+        source = (self.samples, self.fitted_on, self.fingerprint)
+        return (found.seed, found.samples, found.fitted_on, found.fingerprint) == (self.config.seed, *source)
 
     def fit(self) -> list[Shortening]:
         if self.config.samples == "all":
@@ -182,6 +185,19 @@ def _shortening(method: str, kept: int, moments: Moments, config: SelectionConfi
         absolute=config.absolute,
         **fields,
     )
+
+
+def training_run(run: Run, other: str | None) -> Run:
+    """The run whose descriptors are fitted on: the run itself, or another one with the same settings.
+
+    Raises:
+        StorageError: No run there, or one with other settings.
+    """
+    if other is None:
+        return run
+    training = Run(other)
+    training.require(run.identity(), "fit on a run that was made with the same ones")
+    return training
 
 
 def settled_recipe(identity: Identity, asked: str | None) -> str:

@@ -107,7 +107,7 @@ class Run:
         """
         existing = files.read_json(self._record)
         if existing is not None:
-            self._refuse_other(self.record(), identity)
+            self.require(identity, "use another --run")
         record = {
             "format": FORMAT_VERSION,
             "osrmac": __version__,
@@ -123,7 +123,17 @@ class Run:
         }
         files.write_json(self._record, record)
 
-    def _refuse_other(self, record: dict[str, Any], identity: Identity) -> None:
+    def require(self, identity: Identity, advice: str) -> None:
+        """Make sure that the run's descriptors are what other ones are.
+
+        Args:
+            identity: Of the other descriptors.
+            advice: What to do if they differ.
+
+        Raises:
+            StorageError: The run was made with other settings; the message names the differences.
+        """
+        record = self.record()
         if record["fingerprint"] == identity.fingerprint:
             return
         theirs, ours = record["identity"], identity.values
@@ -132,7 +142,7 @@ class Run:
             for key in sorted({*theirs, *ours})
             if theirs.get(key) != ours.get(key)
         ]
-        raise StorageError(f"{self.url} was made with other settings: {'; '.join(differences)}; use another --run")
+        raise StorageError(f"{self.url} was made with other settings: {'; '.join(differences)}; {advice}")
 
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
         """Note when a stage ended, how long it took, and facts such as counts."""

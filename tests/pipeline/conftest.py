@@ -12,6 +12,7 @@ from PIL import Image
 from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.pipeline.cluster import connect
 from osrmac.pipeline.extract import extract
+from osrmac.storage import files, schema, shards
 from osrmac.storage.run import Run
 
 PICTURES, COPIES = 20, 5
@@ -91,3 +92,18 @@ def run(finished: Run, tmp_path: Path) -> Run:
     """A copy of the finished run, for tests that change it."""
     shutil.copytree(finished.url, tmp_path / "run")
     return Run(str(tmp_path / "run"))
+
+
+@pytest.fixture
+def other(run: Run, tmp_path: Path) -> Run:
+    """A run of another collection with the same settings: here the half of the shards under another name."""
+    copy = Run(str(tmp_path / "other"))
+    shutil.copytree(run.url, copy.url)
+    for shard in shards.paths(copy.descriptors)[1:]:
+        Path(shard).unlink()
+    described = sum(
+        status == schema.OK for status in shards.read(shards.paths(copy.descriptors)[0])["status"].to_pylist()
+    )
+    record = copy.record() | {"images": "other photos", "counts": {schema.OK: described}}
+    files.write_json(f"{copy.url}/run.json", record)
+    return copy

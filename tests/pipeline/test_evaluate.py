@@ -92,6 +92,15 @@ def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: s
     assert "copy1.png" not in first["first"]
 
 
+def test_selections_fitted_on_several_collections_are_listed(run: Run, other: Run, photos: Path, pairs: str) -> None:
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    assert "selections fitted on" not in evaluate(run.url, truth).conditions
+    fit(run.url, replace(SELECTION, controls=False))
+    fit(run.url, SelectionConfig(recipe="early", features=(8,), controls=False, fitted_on=other.url))
+    found = evaluate(run.url, truth)
+    assert found.conditions["selections fitted on"] == f"other photos (early-pfa-8), {photos} (osrmac-pfa-32)"
+
+
 @pytest.mark.parametrize("distance", ["l2", "cosine"])
 def test_other_distances_find_copies_too(run: Run, pairs: str, distance: Distance) -> None:
     found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs, distance=distance))

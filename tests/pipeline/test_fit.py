@@ -12,7 +12,7 @@ from osrmac.pipeline.shortenings import shortenings
 from osrmac.selection.pfa import PrincipalFeatureAnalysis
 from osrmac.selection.selection import Selection
 from osrmac.selection.whitening import PCAWhitening
-from osrmac.storage import shards
+from osrmac.storage import files, shards
 from osrmac.storage.run import Run
 
 CONFIG = SelectionConfig(features=(32,), retained_variance=0.8)
@@ -107,6 +107,35 @@ def test_whitening_is_fitted_written_and_read_back(run: Run) -> None:
     before = modified(run)
     fit(run.url, config)
     assert modified(run) == before
+
+
+def test_a_selection_fitted_on_another_run_is_applied_to_this_one(run: Run, other: Run) -> None:
+    fit(run.url, CONFIG)
+    (pfa, *_) = fit_selections(run, replace(CONFIG, fitted_on=other.url))
+    theirs = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values)
+    np.testing.assert_array_equal(pfa.indices, theirs.indices_)
+    assert (pfa.samples, pfa.fitted_on) == (len(whole(other).ids), other.record()["images"])
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+    assert not shards.paths(other.reduced(pfa.name))
+
+
+def test_samples_are_drawn_from_the_other_run(run: Run, other: Run) -> None:
+    (pfa, *_) = fit_selections(run, replace(CONFIG, samples=8, fitted_on=other.url))
+    drawn = np.sort(np.random.default_rng(0).choice(len(whole(other).ids), 8, replace=False))
+    expected = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values[drawn])
+    np.testing.assert_array_equal(pfa.indices, expected.indices_)
+
+
+def test_a_run_with_other_settings_is_not_fitted_on(run: Run, other: Run) -> None:
+    record = other.record()
+    record["identity"]["scales"] = [100]
+    files.write_json(f"{other.url}/run.json", record | {"fingerprint": "f00d"})
+    with pytest.raises(StorageError, match=r"scales is \[100\] there and \[96, 64, 48\] here; fit on") as caught:
+        fit(run.url, replace(CONFIG, fitted_on=other.url))
+    assert "backbone" not in str(caught.value)
+    with pytest.raises(StorageError, match="no run at"):
+        fit(run.url, replace(CONFIG, fitted_on=f"{run.url}/nowhere"))
 
 
 def test_what_cannot_be_fitted_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
