@@ -31,7 +31,7 @@ class DescriptorConfig:
 
     recipes: tuple[str, ...] = ("osrmac",)
     """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac, osrmac_local, mac, late_mac,
-    rmac, late_rmac, rmac_integral, msrmac, late_msrmac."""
+    rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac."""
 
     scales: tuple[int, ...] = (1050, 800, 550)
     """Longest sides of the image in pixels; `single` uses the middle one."""
@@ -116,7 +116,7 @@ class SelectionConfig:
     """Also keep a random choice and the top-variance choice of the same size."""
 
     whitening: tuple[int, ...] = ()
-    """Also fit PCA-whitening to these numbers of axes."""
+    """Also fit PCA-whitening to these numbers of axes; with rmac_regions, each region is whitened."""
 
     fitted_on: str | None = None
     """Another run, made with the same settings, whose descriptors are fitted on; none: the run's own."""

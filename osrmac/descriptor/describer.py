@@ -29,7 +29,7 @@ class Description:
     Attributes:
         width: Of the upright image in pixels, before any cropping.
         height: Likewise.
-        vectors: For each recipe its descriptor, float32, (d,).
+        vectors: For each recipe its descriptor, float32, (d,); of a recipe of regions (R, d), where R varies.
     """
 
     width: int
@@ -114,7 +114,7 @@ class Describer:
         return Description(image.width, image.height, vectors)
 
     def vectors(self, image: Image.Image) -> dict[str, NDArray[np.float32]]:
-        """The descriptors of an RGB picture, one for each recipe, float32, (d,)."""
+        """The descriptors of an RGB picture, one for each recipe, float32, (d,) or (R, d)."""
         with torch.inference_mode():
             features = FeatureMaps(self.feature_maps(image), self.backbone.classifier)
             return {name: recipe.compute(features).float().cpu().numpy() for name, recipe in self.recipes.items()}

@@ -4,11 +4,12 @@ Rows of the paper's Tables 1 and 4: `single` is the baseline, `late` is M-R, `ea
 `early_prev` is M-R l_{j-1}, `osrmac` is M-R l_j & l_{j-1}, and `osrmac_local` is the local descriptor of + CAM.
 The systems that the paper builds on see one scale, the middle one: `mac` (Razavian et al. 2014), `rmac` and
 `rmac_integral` (Tolias et al. 2016), `msrmac` (Li et al. 2017, every tap, weighted equally); with `late_` in front
-they are fused over the scales as Gordo et al. do.
+they are fused over the scales as Gordo et al. do. `rmac_regions` keeps the vectors of the regions, so that each can
+be whitened before they are summed, as Tolias et al. do.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -62,8 +63,11 @@ class Recipe:
 
     needs_classifier: bool = False
 
+    regional: bool = False
+    """Whether it gives a vector for each region, (R, d), instead of one, (d,)."""
+
     def dimension(self, channels: Sequence[int]) -> int:
-        """Length of the descriptor for a backbone with these numbers of channels at its taps."""
+        """Length of the descriptor, or of one region's, for a backbone with these numbers of channels at its taps."""
         return sum(channels) if self.taps is None else sum(channels[tap] for tap in self.taps)
 
 
@@ -105,6 +109,7 @@ RECIPES = {
     "rmac": _of_middle(regions.rmac),
     "late_rmac": _late(regions.rmac),
     "rmac_integral": _of_middle(_integral),
+    "rmac_regions": replace(_of_middle(regions.region_maxima), regional=True),
     "msrmac": Recipe(lambda features: _msrmac(features.middle), taps=None),
     "late_msrmac": Recipe(_late_msrmac, taps=None),
 }

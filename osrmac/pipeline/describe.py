@@ -78,7 +78,9 @@ def describe(requests: pa.Table, folder: str, identity: Identity, weights: Weigh
             num_cpus=pool.cpus,
             num_gpus=pool.gpus,
         )
-        sink = _ShardSink(folder, schema.descriptors(identity.dimensions, identity.fingerprint), left.num_rows)
+        rows = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
+        most = shards.rows_per_shard(left.num_rows, regions=bool(identity.regional))
+        sink = _ShardSink(folder, rows, most)
         described.write_datasink(sink, ray_remote_args={"num_cpus": IO_CPUS})
     return left.num_rows
 
@@ -113,13 +115,14 @@ class _DescribingActor:
         config: DescriptorConfig = identity.descriptor
         backbone = backbones.build(config.backbone, config.taps, ray.get(state))
         self._describer = Describer(backbone, config, pool.device)
+        self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._counter = counter
 
     def __call__(self, fetched: pa.Table) -> pa.Table:
         results = self._results(fetched)
         failed = sum(isinstance(result, Failure) for result in results)
         self._counter.add.remote(len(results) - failed, failed)
-        return _rows(fetched, results, self._describer.dimensions)
+        return _rows(fetched, results, self._schema)
 
     def _results(self, fetched: pa.Table) -> list[Description | Failure]:
         contents, errors = fetched["content"].to_pylist(), fetched["error"].to_pylist()
@@ -132,38 +135,30 @@ class _DescribingActor:
         ]
 
 
-def _rows(requests: pa.Table, results: Iterable[Description | Failure], dimensions: Mapping[str, int]) -> pa.Table:
-    rows = [
-        {"status": schema.OK, "width": result.width, "height": result.height}
+def _rows(requests: pa.Table, results: Iterable[Description | Failure], rows: pa.Schema) -> pa.Table:
+    found = [
+        {"status": schema.OK, "width": result.width, "height": result.height, **_listed(result.vectors)}
         if isinstance(result, Description)
         else {"status": schema.FAILED, "error_stage": result.stage, "error": result.reason}
         for result in results
     ]
-    plain = [field for field in schema.descriptors({}, "") if field.name not in {"id", "uri"}]
-    columns = {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in plain}
-    vectors = {
-        recipe: _vectors([r.vectors[recipe] if isinstance(r, Description) else None for r in results], dimension)
-        for recipe, dimension in dimensions.items()
-    }
-    return pa.table({"id": requests["id"], "uri": requests["uri"], **columns, **vectors})
+    made = [field for field in rows if field.name not in {"id", "uri"}]
+    columns = {field.name: pa.array([row.get(field.name) for row in found], field.type) for field in made}
+    return pa.table({"id": requests["id"], "uri": requests["uri"], **columns})
 
 
-def _vectors(vectors: list[NDArray[np.float32] | None], dimension: int) -> pa.FixedSizeListArray:
-    missing = np.array([vector is None for vector in vectors])
-    values = np.zeros((len(vectors), dimension), np.float32)
-    for row, vector in enumerate(vectors):
-        if vector is not None:
-            values[row] = vector
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dimension, mask=pa.array(missing))
+def _listed(vectors: Mapping[str, NDArray[np.float32]]) -> dict[str, Any]:
+    """The same as Arrow takes them: a matrix, of regions, as a list of its rows."""
+    return {recipe: list(found) if found.ndim == 2 else found for recipe, found in vectors.items()}
 
 
 class _ShardSink(Datasink[str]):
     """Commits every block of rows as a shard."""
 
-    def __init__(self, folder: str, rows: pa.Schema, images: int) -> None:
+    def __init__(self, folder: str, rows: pa.Schema, rows_per_shard: int) -> None:
         self._folder = folder
         self._schema = rows
-        self._rows_per_shard = shards.rows_per_shard(images)
+        self._rows_per_shard = rows_per_shard
 
     @property
     def min_rows_per_write(self) -> int:

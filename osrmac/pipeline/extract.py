@@ -84,7 +84,9 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     weights = backbones.loaded(backbone, found)
     values = canonical(descriptor, taps=backbone.taps, weights=weights.digest)
     called = "; ".join([weights.source, *weights.remarks])
-    return Identity(descriptor, values, called, Describer(backbone, descriptor).dimensions), weights
+    describer = Describer(backbone, descriptor)
+    regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)
+    return Identity(descriptor, values, called, describer.dimensions, regional), weights
 
 
 def _count(run: Run) -> tuple[int, int]:

@@ -81,8 +81,11 @@ class _Plan:
         record = training.record()
         recipe = settled_recipe(identity, config.recipe)
         dimension = identity.dimensions[recipe]
-        features = config.features or (max(1, dimension // 4),)
-        if max(features) > dimension:
+        regional = recipe in identity.regional
+        if regional and (config.features or not config.whitening):
+            raise ConfigError(f"{recipe} has a vector for each region: give --whitening, and no --features")
+        features = () if regional else config.features or (max(1, dimension // 4),)
+        if max(features, default=0) > dimension:
             raise ConfigError(f"--features {max(features)}: {recipe} has only {dimension} features")
         described = record["counts"].get(schema.OK, 0)
         if described < 2:
@@ -201,15 +204,16 @@ def training_run(run: Run, other: str | None) -> Run:
 
 
 def settled_recipe(identity: Identity, asked: str | None) -> str:
-    """The recipe to shorten: the one asked for, else osrmac, else the only one.
+    """The recipe to shorten: the one asked for, else osrmac, else the only one, those of regions left aside.
 
     Raises:
         ConfigError: The run does not have it, or has several and none is osrmac.
     """
     there = list(identity.dimensions)
     if asked is None:
-        asked = "osrmac" if "osrmac" in there else there[0]
-        if asked != "osrmac" and len(there) > 1:
+        whole = [recipe for recipe in there if recipe not in identity.regional] or there
+        asked = "osrmac" if "osrmac" in whole else whole[0]
+        if asked != "osrmac" and len(whole) > 1:
             raise ConfigError(f"the run has {', '.join(there)}: say with --recipe which one to shorten")
     if asked not in there:
         raise ConfigError(f"the run has no recipe '{asked}', only {', '.join(there)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from osrmac.config import EvaluationConfig
 from osrmac.errors import BenchmarkError
+from osrmac.pipeline.shorten import read_shortened
 from osrmac.pipeline.systems import System
 from osrmac.retrieval import expansion, search
 from osrmac.retrieval.benchmark import Benchmark, Query
 from osrmac.retrieval.report import Answer, Score
+from osrmac.selection.selection import Shortening
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
@@ -42,19 +44,23 @@ def scores(
     """
     read = lru_cache(maxsize=2)(partial(_vectors, run, benchmark, crops))
     for system in systems:
-        pairs = [_compared(system, *read(recipe), evaluation) for recipe in system.recipes]
-        ids = read(system.recipes[0])[0].ids
+        read_of = [read(recipe, system.on_reading) for recipe in system.recipes]
+        pairs = [_compared(system, *vectors, evaluation) for vectors in read_of]
+        ids = read_of[0][0].ids
         for mode, queries in benchmark.modes.items():
             distances = [search.distances(asked[mode], database, evaluation.distance) for database, asked in pairs]
             answers = _answers(benchmark, queries, np.minimum.reduce(distances), ids)
             yield Score(system.name, system.label, mode, pairs[0][0].shape[1], tuple(answers))
 
 
-def _vectors(run: Run, benchmark: Benchmark, crops: str, recipe: str) -> tuple[Vectors, dict[str, Matrix]]:
-    """The database, and for each query mode the queries, whole descriptors of one recipe."""
-    database = shards.read_vectors(shards.paths(run.descriptors), recipe)
+def _vectors(
+    run: Run, benchmark: Benchmark, crops: str, recipe: str, by: Shortening | None
+) -> tuple[Vectors, dict[str, Matrix]]:
+    """The database, and for each query mode the queries: descriptors of one recipe, whole or shortened on reading."""
+    read = partial(shards.read_vectors, recipe=recipe) if by is None else partial(read_shortened, recipe=recipe, by=by)
+    database = read(shards.paths(run.descriptors))
     asked = {
-        mode: _query_vectors(benchmark, queries, database, recipe, crops) for mode, queries in benchmark.modes.items()
+        mode: _query_vectors(benchmark, queries, database, read, crops) for mode, queries in benchmark.modes.items()
     }
     return database, asked
 
@@ -75,11 +81,15 @@ def _compared(
 
 
 def _query_vectors(
-    benchmark: Benchmark, queries: Sequence[Query], database: Vectors, recipe: str, crops: str
+    benchmark: Benchmark,
+    queries: Sequence[Query],
+    database: Vectors,
+    read: Callable[[Sequence[str]], Vectors],
+    crops: str,
 ) -> Matrix:
     """Descriptors of the queries, (m, d): from their crops, or from the collection itself."""
     if any(query.box is not None for query in queries):
-        known = shards.read_vectors(shards.paths(crops), recipe)
+        known = read(shards.paths(crops))
         rows = {name: row for row, name in enumerate(known.ids)}
         wanted = [query.name for query in queries]
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import PurePosixPath
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from osrmac.config import ComputeConfig
 from osrmac.pipeline.cluster import connect
-from osrmac.selection.selection import Shortening
+from osrmac.selection.selection import Shortening, aggregate
 from osrmac.storage import files, schema, shards
 from osrmac.storage.run import Run
+from osrmac.storage.shards import Vectors
 
-__all__ = ["shorten"]
+__all__ = ["read_shortened", "shorten"]
 
 
 def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
@@ -43,8 +45,21 @@ def _listed(values: NDArray[np.float64]) -> list[float]:
 
 @ray.remote
 def _shorten_shard(source: str, folder: str, name: str, selection: Shortening, digest: str) -> None:
-    whole = shards.read_vectors([source], selection.recipe)
-    kept = selection.apply(whole.values)
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.ravel()), selection.dimension)
+    kept = _shortened(source, selection.recipe, selection)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.values.ravel()), selection.dimension)
     rows = schema.reduced(selection.dimension, selection.fingerprint, digest)
-    shards.write(folder, pa.table([pa.array(whole.ids, pa.string()), vectors], schema=rows), name)
+    shards.write(folder, pa.table([pa.array(kept.ids, pa.string()), vectors], schema=rows), name)
+
+
+def read_shortened(paths: Iterable[str], recipe: str, by: Shortening) -> Vectors:
+    """The shortened descriptors of all images, sorted by id, while whole ones are in memory one shard at a time."""
+    parts = [_shortened(path, recipe, by) for path in paths]
+    ids = [image for part in parts for image in part.ids]
+    order = np.argsort(np.array(ids, dtype=object), kind="stable")
+    return Vectors([ids[row] for row in order], np.concatenate([part.values for part in parts])[order])
+
+
+def _shortened(path: str, recipe: str, by: Shortening) -> Vectors:
+    whole = shards.read_vectors([path], recipe)
+    kept = by.apply(whole.values)
+    return Vectors(whole.ids, kept if whole.regions is None else aggregate(kept, whole.regions))

@@ -39,6 +39,8 @@ def sweep(
     benchmark, crops, names = prepare(place, evaluation, compute)
     identity = place.identity()
     recipe = settled_recipe(identity, options.recipe)
+    if recipe in identity.regional:
+        raise ConfigError(f"{recipe} has a vector for each region, and a sweep shortens whole descriptors")
     descriptors = shards.read_vectors(shards.paths(place.descriptors), recipe).values
     moments = Moments.of(descriptors)
     origin = Origin(recipe, identity.dimensions[recipe], moments.count, place.record()["images"], identity.fingerprint)

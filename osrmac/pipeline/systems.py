@@ -26,29 +26,45 @@ class System:
         label: The same in words.
         recipes: Descriptors compared; of their distances the smallest counts (paper, section 4.1).
         shortening: Applied to each of them, or None.
+        regional: Whether the recipe has a vector for each region, to be shortened and summed where it is read.
     """
 
     name: str
     label: str
     recipes: tuple[str, ...]
     shortening: Shortening | None = None
+    regional: bool = False
 
-    def shorten(self, whole: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The vectors that are compared, (n, d) -> (n, k)."""
-        return whole if self.shortening is None else self.shortening.apply(whole)
+    @property
+    def on_reading(self) -> Shortening | None:
+        """What shortens the descriptors shard by shard, because whole they are too large."""
+        return self.shortening if self.regional else None
+
+    def shorten(self, read: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The vectors that are compared, (n, d) -> (n, k), from what was read."""
+        return read if self.shortening is None or self.regional else self.shortening.apply(read)
 
 
 def systems(run: Run) -> list[System]:
     """Every system that the run has the descriptors for, in the order of its recipes."""
     found = []
     fitted = shortenings(run)
-    recipes = list(run.identity().dimensions)
+    identity = run.identity()
+    recipes = list(identity.dimensions)
     for recipe in recipes:
+        if recipe in identity.regional:
+            found += [_per_region(each) for each in fitted if each.recipe == recipe]
+            continue
         of_recipe = [System(recipe, recipe, (recipe,)), *(_shortened(each) for each in fitted if each.recipe == recipe)]
         found += of_recipe
         if recipe == _GLOBAL and _LOCAL in recipes:
             found += [System(f"{s.name}+cam", f"{s.label} + CAM", (_GLOBAL, _LOCAL), s.shortening) for s in of_recipe]
     return found
+
+
+def _per_region(by: Shortening) -> System:
+    label = f"{by.recipe.removesuffix('_regions')} + whitening per region"
+    return System(by.name, label, (by.recipe,), by, regional=True)
 
 
 def _shortened(by: Shortening) -> System:

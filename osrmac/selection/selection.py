@@ -8,7 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Projection", "Selection", "Shortening"]
+__all__ = ["Projection", "Selection", "Shortening", "aggregate"]
+
+
+def aggregate(vectors: NDArray[np.float32], regions: NDArray[np.int64]) -> NDArray[np.float32]:
+    """One vector an image: the L2-normalised sum of its regions (Tolias et al. 2016).
+
+    Args:
+        vectors: Of all regions of n images, (sum of regions, d).
+        regions: How many each image has, at least one, (n,).
+
+    Returns:
+        (n, d).
+    """
+    return _unit(np.add.reduceat(vectors, np.cumsum(regions) - regions))
+
+
+def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +39,7 @@ class Shortening(ABC):
 
     recipe: str
     features_in: int
-    """Length of the whole descriptor."""
+    """Length of the whole descriptor, or of one region's."""
 
     seed: int
     samples: int
@@ -86,6 +104,4 @@ class Projection(Shortening):
 
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Projections of unit L2 norm, (n, features_in) -> (n, dimension)."""
-        projected = vectors @ self.axes.T - self.offsets
-        norms = np.linalg.norm(projected, axis=1, keepdims=True)
-        return np.asarray(projected / np.where(norms > 0, norms, 1), dtype=np.float32)
+        return _unit(vectors @ self.axes.T - self.offsets)

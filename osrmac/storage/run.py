@@ -28,7 +28,10 @@ class Identity:
     """What the weights are called."""
 
     dimensions: dict[str, int]
-    """Length of each recipe's descriptor."""
+    """Length of each recipe's descriptor, or of one region's."""
+
+    regional: tuple[str, ...] = ()
+    """The recipes that give a vector for each region."""
 
     @property
     def fingerprint(self) -> str:
@@ -97,7 +100,8 @@ class Run:
         """What the run's descriptors are."""
         record = self.record()
         descriptor = DescriptorConfig.from_json(record["descriptor"])
-        return Identity(descriptor, record["identity"], record["weights"], record["dimensions"])
+        regional = tuple(record.get("regional", ()))
+        return Identity(descriptor, record["identity"], record["weights"], record["dimensions"], regional)
 
     def open(self, identity: Identity, images: str, versions: dict[str, str]) -> None:
         """Begin a run, or go on with one.
@@ -117,6 +121,7 @@ class Run:
             "identity": identity.values,
             "weights": identity.weights,
             "dimensions": identity.dimensions,
+            "regional": identity.regional,
             "versions": versions,
             "counts": (existing or {}).get("counts", {}),
             "stages": (existing or {}).get("stages", {}),

@@ -1,10 +1,10 @@
 """The rows: what is planned, and what is known of each image afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-__all__ = ["FAILED", "MANIFEST", "OK", "REQUEST_BOX", "descriptors", "reduced", "vector_type"]
+__all__ = ["FAILED", "MANIFEST", "OK", "REQUEST_BOX", "descriptors", "reduced", "regions_type", "vector_type"]
 
 OK, FAILED = "ok", "failed"
 
@@ -27,8 +27,17 @@ def vector_type(dimension: int) -> pa.DataType:
     return pa.list_(pa.float32(), dimension)
 
 
-def descriptors(dimensions: Mapping[str, int], fingerprint: str) -> pa.Schema:
+def regions_type(dimension: int) -> pa.DataType:
+    """The plain Arrow type of one vector for each region, of which there may be any number."""
+    return pa.list_(vector_type(dimension))
+
+
+def descriptors(dimensions: Mapping[str, int], fingerprint: str, regional: Collection[str] = ()) -> pa.Schema:
     """One row for each planned image, with a column for each recipe that is null where the image failed."""
+    types = {
+        recipe: regions_type(dimension) if recipe in regional else vector_type(dimension)
+        for recipe, dimension in dimensions.items()
+    }
     fields = [
         pa.field("id", pa.string(), nullable=False),
         pa.field("uri", pa.string(), nullable=False),
@@ -37,7 +46,7 @@ def descriptors(dimensions: Mapping[str, int], fingerprint: str) -> pa.Schema:
         pa.field("error", pa.string()),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
-        *(pa.field(recipe, vector_type(dimension)) for recipe, dimension in dimensions.items()),
+        *(pa.field(recipe, of_recipe) for recipe, of_recipe in types.items()),
     ]
     return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint})
 

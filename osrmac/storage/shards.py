@@ -20,11 +20,13 @@ __all__ = ["Vectors", "paths", "read", "read_metadata", "read_vectors", "rows_pe
 _SUFFIX = ".parquet"
 _MOST_SHARDS = 100
 _FEWEST_ROWS, _MOST_ROWS = 16, 8192
+_MOST_ROWS_OF_REGIONS = 512
+"""An image has some twenty of them."""
 
 
-def rows_per_shard(images: int) -> int:
+def rows_per_shard(images: int, *, regions: bool = False) -> int:
     """Rows after which a shard is committed: few in a small run, so that little is lost when it is killed."""
-    return min(max(images // _MOST_SHARDS, _FEWEST_ROWS), _MOST_ROWS)
+    return min(max(images // _MOST_SHARDS, _FEWEST_ROWS), _MOST_ROWS_OF_REGIONS if regions else _MOST_ROWS)
 
 
 def write(folder: str, rows: pa.Table, name: str | None = None) -> str:
@@ -46,11 +48,19 @@ def write(folder: str, rows: pa.Table, name: str | None = None) -> str:
 
 def write_table(url: str, rows: pa.Table) -> None:
     """Write a Parquet file, atomically."""
-    floats = [f"{field.name}.list.element" for field in rows.schema if pa.types.is_fixed_size_list(field.type)]
+    floats = [path for field in rows.schema for path in _floats(field.name, field.type)]
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     buffer = pa.BufferOutputStream()
     pq.write_table(rows, buffer, compression="zstd", use_dictionary=texts, use_byte_stream_split=floats)
     files.write_atomically(url, buffer.getvalue().to_pybytes())
+
+
+def _floats(path: str, of: pa.DataType) -> Iterator[str]:
+    """What Parquet calls the floating-point numbers of a column, also within lists of lists."""
+    if pa.types.is_list(of) or pa.types.is_fixed_size_list(of):
+        yield from _floats(f"{path}.list.element", of.value_type)
+    elif pa.types.is_floating(of):
+        yield path
 
 
 def _name(ids: Iterable[str]) -> str:
@@ -83,11 +93,13 @@ class Vectors:
 
     Attributes:
         ids: n ids, sorted.
-        values: float32, (n, d).
+        values: float32, (n, d); of a recipe of regions (sum of R, d), those of one image after those of another.
+        regions: How many vectors each image has, (n,), or None if it is one.
     """
 
     ids: list[str]
     values: NDArray[np.float32]
+    regions: NDArray[np.int64] | None = None
 
 
 def read_vectors(shards: Iterable[str], recipe: str, only: pa.Array | None = None) -> Vectors:
@@ -100,7 +112,11 @@ def read_vectors(shards: Iterable[str], recipe: str, only: pa.Array | None = Non
     """
     table = pa.concat_tables(_described(shards, recipe, only))
     order = pc.sort_indices(table["id"])
-    return Vectors(table["id"].take(order).to_pylist(), _matrix(table[recipe])[order])
+    ids = table["id"].take(order).to_pylist()
+    if pa.types.is_list(table[recipe].type):
+        regions = table[recipe].take(order).combine_chunks()
+        return Vectors(ids, _matrix(regions.flatten()), pc.list_value_length(regions).to_numpy().astype(np.int64))
+    return Vectors(ids, _matrix(table[recipe].combine_chunks())[order])
 
 
 def _described(shards: Iterable[str], recipe: str, only: pa.Array | None) -> Iterator[pa.Table]:
@@ -112,6 +128,6 @@ def _described(shards: Iterable[str], recipe: str, only: pa.Array | None) -> Ite
         yield table.filter(wanted).select(["id", recipe])
 
 
-def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(-1, column.type.list_size)
+def _matrix(vectors: pa.FixedSizeListArray) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = vectors.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(-1, vectors.type.list_size)

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 CHANNELS = (6, 4)
 
-OF_THE_MIDDLE = ("single", "mac", "rmac", "rmac_integral", "msrmac")
+OF_THE_MIDDLE = ("single", "mac", "rmac", "rmac_integral", "rmac_regions", "msrmac")
 LATE = {"late": "single", "late_mac": "mac", "late_rmac": "rmac", "late_msrmac": "msrmac"}
 """Recipes that fuse the vectors of all scales, and those that give the vector of one."""
 
@@ -65,7 +65,10 @@ def no_garbage_collection() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_gives_as_many_numbers_as_it_says(name: str) -> None:
-    assert computed(name, random_maps()).shape == (RECIPES[name].dimension(CHANNELS),)
+    descriptor = computed(name, random_maps())
+
+    assert descriptor.ndim == (2 if RECIPES[name].regional else 1)
+    assert descriptor.shape[-1] == RECIPES[name].dimension(CHANNELS)
 
 
 def test_dimensions_of_the_paper() -> None:
@@ -85,6 +88,7 @@ def test_dimensions_of_the_paper() -> None:
         "rmac": 2048,
         "late_rmac": 2048,
         "rmac_integral": 2048,
+        "rmac_regions": 2048,
         "msrmac": 3072,
         "late_msrmac": 3072,
     }
@@ -142,6 +146,7 @@ SLOW: dict[str, Callable[[list[list[Array]]], Array]] = {
     "rmac": lambda scales: slow_rmac(scales[len(scales) // 2][0]),
     "late_rmac": lambda scales: slow_late([slow_rmac(scale[0]) for scale in scales]),
     "rmac_integral": lambda scales: slow_integral(scales[len(scales) // 2][0]),
+    "rmac_regions": lambda scales: np.stack([slow_mac(region) for region in in_regions(scales[len(scales) // 2][0])]),
     "msrmac": lambda scales: np.concatenate([slow_rmac(tap) for tap in scales[len(scales) // 2]]),
     "late_msrmac": lambda scales: np.concatenate(
         [slow_late([slow_rmac(scale[tap]) for scale in scales]) for tap in range(len(scales[0]))]
@@ -232,11 +237,17 @@ def test_every_part_of_a_descriptor_has_unit_norm(name: str) -> None:
     taps = RECIPES[name].taps
     joined = taps is None or len(taps) > 1
 
-    for part in np.split(computed(name, random_maps()).numpy(), [CHANNELS[0]] if joined else []):
-        assert float(np.linalg.norm(part)) == pytest.approx(1)
+    for part in np.split(computed(name, random_maps()).numpy(), [CHANNELS[0]] if joined else [], axis=-1):
+        np.testing.assert_allclose(np.linalg.norm(part, axis=-1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["single", "late", "early", "mac", "late_mac", "rmac", "late_rmac", "rmac_integral"])
+def test_regions_summed_are_rmac() -> None:
+    assert torch.equal(regions.rmac_of(computed("rmac_regions", random_maps())), computed("rmac", random_maps()))
+
+
+@pytest.mark.parametrize(
+    "name", ["single", "late", "early", "mac", "late_mac", "rmac", "late_rmac", "rmac_integral", "rmac_regions"]
+)
 def test_recipes_that_look_at_the_last_tap_need_no_other(name: str) -> None:
     maps = [scale[:1] for scale in random_maps()]
 

@@ -107,3 +107,16 @@ def other(run: Run, tmp_path: Path) -> Run:
     record = copy.record() | {"images": "other photos", "counts": {schema.OK: described}}
     files.write_json(f"{copy.url}/run.json", record)
     return copy
+
+
+@pytest.fixture
+def oxford(tmp_path: Path) -> str:
+    """One query: the left half of picture 08, which is also a picture of its own, with its whole as junk."""
+    folder = tmp_path / "gt"
+    folder.mkdir()
+    width = 90 + 7 * 8
+    (folder / "tower_1_query.txt").write_text(f"oxc1_08 0 0 {width // 2} 120\n")
+    (folder / "tower_1_good.txt").write_text("half08\n")
+    (folder / "tower_1_ok.txt").write_text("")
+    (folder / "tower_1_junk.txt").write_text("08\n")
+    return str(folder)

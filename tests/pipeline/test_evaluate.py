@@ -33,19 +33,6 @@ def pairs(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def oxford(tmp_path: Path) -> str:
-    """One query: the left half of picture 08, which is also a picture of its own, with its whole as junk."""
-    folder = tmp_path / "gt"
-    folder.mkdir()
-    width = 90 + 7 * 8
-    (folder / "tower_1_query.txt").write_text(f"oxc1_08 0 0 {width // 2} 120\n")
-    (folder / "tower_1_good.txt").write_text("half08\n")
-    (folder / "tower_1_ok.txt").write_text("")
-    (folder / "tower_1_junk.txt").write_text("08\n")
-    return str(folder)
-
-
-@pytest.fixture
 def revisited(tmp_path: Path) -> str:
     """The left half of picture 08 is easy to find by its box, the copy of picture 00 is hard."""
     truth = {

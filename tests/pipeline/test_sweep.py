@@ -25,7 +25,7 @@ def truth(tmp_path: Path) -> EvaluationConfig:
 
 def test_a_sweep_scores_what_fit_and_evaluate_score(run: Run, truth: EvaluationConfig) -> None:
     found = sweep(run.url, truth, SweepConfig(sizes=(8, 16), seeds=2))
-    expected = {}
+    expected: dict[tuple[str, int], float] = {}
     for seed in (1, 0):
         fit(run.url, SelectionConfig(features=(8, 16), whitening=(8, 16), seed=seed))
         expected |= {(score.system, seed): score.value("mAP") for score in evaluate(run.url, truth).scores}

@@ -11,7 +11,8 @@ from osrmac.storage.run import Identity, Run
 
 def identity(config: DescriptorConfig = DescriptorConfig()) -> Identity:
     values = canonical(config, taps=("layer4", "layer3"), weights="digest")
-    return Identity(config, values, "resnet50 IMAGENET1K_V1", {"osrmac": 3072})
+    dimensions = {"osrmac": 3072, "rmac_regions": 2048}
+    return Identity(config, values, "resnet50 IMAGENET1K_V1", dimensions, regional=("rmac_regions",))
 
 
 def opened(folder: Path) -> Run:

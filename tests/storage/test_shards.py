@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,12 +10,12 @@ import pytest
 
 from osrmac.storage import schema, shards
 
-DIMENSIONS = {"single": 4, "osrmac": 6}
-SCHEMA = schema.descriptors(DIMENSIONS, "fingerprint")
+DIMENSIONS = {"single": 4, "osrmac": 6, "regions": 3}
+SCHEMA = schema.descriptors(DIMENSIONS, "fingerprint", regional=("regions",))
 
 
 def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
-    """Rows whose vectors count up from their id's number."""
+    """Rows whose vectors count up from their id's number, of which each has as many regions."""
     ok = [image not in failed for image in ids]
     columns = {
         "id": ids,
@@ -25,12 +26,15 @@ def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
         "width": [640 if good else None for good in ok],
         "height": [480 if good else None for good in ok],
     }
-    vectors = {
+    vectors: dict[str, list[Any]] = {
         recipe: [
             [float(int(image) + i) for i in range(d)] if good else None for image, good in zip(ids, ok, strict=True)
         ]
         for recipe, d in DIMENSIONS.items()
     }
+    vectors["regions"] = [
+        [vector] * int(image) if vector else None for image, vector in zip(ids, vectors["regions"], strict=True)
+    ]
     return pa.table(columns | vectors, schema=SCHEMA)
 
 
@@ -60,6 +64,26 @@ def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) 
     np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2, n + 3] for n in (1, 2, 7, 9)])
 
 
+def test_regions_of_all_shards_come_image_by_image(tmp_path: Path) -> None:
+    shards.write(str(tmp_path), rows(["4", "1", "3"], failed=frozenset("4")))
+    shards.write(str(tmp_path), rows(["2"]))
+    found = shards.read_vectors(shards.paths(str(tmp_path)), "regions")
+    assert found.ids == ["1", "2", "3"]
+    assert found.regions is not None
+    assert found.regions.tolist() == [1, 2, 3]
+    assert found.values.dtype == np.float32
+    np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2] for n in (1, 2, 2, 3, 3, 3)])
+    only = shards.read_vectors(shards.paths(str(tmp_path)), "regions", only=pa.array(["3"]))
+    assert (only.ids, only.values.shape) == (["3"], (3, 3))
+
+
+def test_a_shard_of_failures_has_no_vectors(tmp_path: Path) -> None:
+    shards.write(str(tmp_path), rows(["1", "2"], failed=frozenset("12")))
+    for recipe, dimension in DIMENSIONS.items():
+        found = shards.read_vectors(shards.paths(str(tmp_path)), recipe)
+        assert (found.ids, found.values.shape) == ([], (0, dimension))
+
+
 def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
     shards.write(str(tmp_path), rows(["1", "2", "3"], failed=frozenset("3")))
     found = shards.read_vectors(shards.paths(str(tmp_path)), "single", only=pa.array(["2", "3"]))
@@ -69,6 +93,7 @@ def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("images", "expected"), [(1, 16), (1_600, 16), (50_000, 500), (819_200, 8192), (10**9, 8192)])
 def test_shards_are_small_in_small_runs(images: int, expected: int) -> None:
     assert shards.rows_per_shard(images) == expected
+    assert shards.rows_per_shard(images, regions=True) == min(expected, 512)
 
 
 def test_the_file_holds_plain_arrow_types(tmp_path: Path) -> None:
@@ -77,7 +102,12 @@ def test_the_file_holds_plain_arrow_types(tmp_path: Path) -> None:
     assert stored.field("osrmac").type == pa.list_(pa.float32(), 6)
     assert stored.field("single").type == pa.list_(pa.float32(), 4)
     assert stored.field("width").type == pa.int32()
-    assert pq.read_metadata(tmp_path / name).row_group(0).column(0).compression == "ZSTD"
+    assert stored.field("regions").type == pa.list_(pa.list_(pa.float32(), 3))
+    group = pq.read_metadata(tmp_path / name).row_group(0)
+    columns = {(column := group.column(number)).path_in_schema: column for number in range(group.num_columns)}
+    assert {column.compression for column in columns.values()} == {"ZSTD"}
+    for floats in ("osrmac.list.element", "regions.list.element.list.element"):
+        assert "BYTE_STREAM_SPLIT" in columns[floats].encodings
 
 
 READERS = {
@@ -113,6 +143,7 @@ def test_shards_are_read_where_osrmac_is_not_installed(tmp_path: Path, library: 
 assert [row["id"] for row in found] == ["1", "2", "3"]
 assert [row["status"] for row in found] == ["ok", "failed", "ok"]
 assert found[1]["osrmac"] is None and found[1]["error"] == "not an image"
+assert found[1]["regions"] is None and [list(region) for region in found[2]["regions"]] == 3 * [[3, 4, 5]]
 assert list(found[2]["osrmac"]) == [3, 4, 5, 6, 7, 8] and len(found[0]["single"]) == 4
 """
     code = f"import sys\nsys.modules['osrmac'] = None\nfolder = {str(tmp_path)!r}\n{READERS[library]}{check}"
