@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import Console
 
-from osrmac.config import ComputeConfig, DemoConfig, DescriptorConfig, EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.config import (
+    ComputeConfig,
+    DemoConfig,
+    DescriptorConfig,
+    EvaluationConfig,
+    SelectionConfig,
+    SweepConfig,
+    WeighConfig,
+)
 from osrmac.errors import ConfigError, OsrmacError, StorageError, reason
 
 if TYPE_CHECKING:
@@ -126,6 +134,27 @@ def demo(settings: DemoConfig = DemoConfig()) -> None:
     if scores is not None:
         _show(scores)
     _say(f"outputs in {Path(settings.run).resolve()}")
+
+
+@app.command
+def weigh(
+    run: str,
+    evaluation: EvaluationConfig = EvaluationConfig(),
+    options: WeighConfig = WeighConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+) -> None:
+    """Weigh the layers of msrmac or another descriptor of several, as given or as a benchmark finds best.
+
+    Args:
+        run: Folder or URL of the run.
+        evaluation: The benchmark that the weights are fitted on.
+        options: What is weighed.
+        compute: How the work is spread.
+    """
+    from osrmac.pipeline.weigh import weigh as step
+
+    found = step(run, evaluation, options, compute)
+    _say(f"{found.name}: {' '.join(f'{weight:g}' for weight in found.weights)}, {found.fitted_on}")
 
 
 @app.command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
@@ -177,6 +178,29 @@ class EvaluationConfig:
         if self.benchmark is None:
             raise ConfigError("no benchmark given: name one with --benchmark")
         return self.benchmark
+
+
+@dataclass(frozen=True)
+class WeighConfig:
+    """How much each layer counts in a descriptor that is made of several (Li et al. 2017)."""
+
+    recipe: str | None = None
+    """Which descriptor to weigh; none: the run's only one of several layers."""
+
+    layer_weights: tuple[float, ...] = ()
+    """One a layer, the last layer first; none: fitted on the benchmark."""
+
+    grid: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    """What is tried for each weight; all of them start at 1, and only their ratios matter."""
+
+    fitted_on: str | None = None
+    """Another run, made with the same settings, that the benchmark is asked of; none: the run itself."""
+
+    def __post_init__(self) -> None:
+        if not all(0 <= weight < math.inf for weight in self.layer_weights + self.grid):
+            raise ConfigError("--layer-weights and --grid must be 0 or more")
+        if not self.grid or (self.layer_weights and not any(self.layer_weights)):
+            raise ConfigError("--layer-weights must not all be 0, and --grid must not be empty")
 
 
 @dataclass(frozen=True)

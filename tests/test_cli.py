@@ -129,7 +129,7 @@ def test_an_option_that_does_not_exist_and_a_missing_one(capsys: pytest.CaptureF
         assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["extract", "fit", "evaluate", "run", "sweep", "demo"])
+@pytest.mark.parametrize("command", ["extract", "fit", "evaluate", "run", "sweep", "weigh", "demo"])
 def test_every_option_of_the_configuration_is_an_option_of_the_command(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,9 +139,10 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
     shown = capsys.readouterr().out
     expected = {
         "extract": ("--backbone", "--scales", "--actors"),
-        "fit": ("--features", "--retained-variance", "--samples"),
+        "fit": ("--features", "--retained-variance", "--samples", "--fitted-on"),
         "evaluate": ("--benchmark", "--ground-truth", "--rankings", "--queries"),
         "sweep": ("--sizes", "--seeds", "--benchmark"),
+        "weigh": ("--recipe", "--layer-weights", "--fitted-on", "--benchmark"),
         "run": ("--backbone", "--features", "--benchmark", "--threads"),
         "demo": ("--run", "--backbone", "--features"),
     }

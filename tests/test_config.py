@@ -1,3 +1,4 @@
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from osrmac.config import (
     DescriptorConfig,
     EvaluationConfig,
     SelectionConfig,
+    WeighConfig,
     canonical,
     fingerprint,
 )
@@ -71,6 +73,10 @@ def test_a_configuration_survives_json() -> None:
         (SelectionConfig, {"retained_variance": 0.0}),
         (SelectionConfig, {"features": (768, 0)}),
         (SelectionConfig, {"samples": 1}),
+        (WeighConfig, {"layer_weights": (1.0, -0.5)}),
+        (WeighConfig, {"layer_weights": (0.0, 0.0)}),
+        (WeighConfig, {"layer_weights": (math.nan,)}),
+        (WeighConfig, {"grid": ()}),
     ],
 )
 def test_values_that_cannot_work_are_refused_in_one_line(config: Any, options: dict[str, Any]) -> None:

@@ -66,7 +66,8 @@ class Describer:
         self.config = config
         self.device = torch.device(device)
         self.recipes = get_recipes(config.recipes, len(backbone.taps), classifier=backbone.classifier is not None)
-        self.dimensions = {name: recipe.dimension(backbone.channels) for name, recipe in self.recipes.items()}
+        self.parts = {name: recipe.parts(backbone.channels) for name, recipe in self.recipes.items()}
+        self.dimensions = {name: sum(lengths) for name, lengths in self.parts.items()}
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.backbone.trunk.to(_PRECISIONS[config.precision])
 

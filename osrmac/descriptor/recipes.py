@@ -66,9 +66,13 @@ class Recipe:
     regional: bool = False
     """Whether it gives a vector for each region, (R, d), instead of one, (d,)."""
 
+    def parts(self, channels: Sequence[int]) -> tuple[int, ...]:
+        """Lengths of what each tap adds, for a backbone with these numbers of channels at its taps."""
+        return tuple(channels) if self.taps is None else tuple(channels[tap] for tap in self.taps)
+
     def dimension(self, channels: Sequence[int]) -> int:
-        """Length of the descriptor, or of one region's, for a backbone with these numbers of channels at its taps."""
-        return sum(channels) if self.taps is None else sum(channels[tap] for tap in self.taps)
+        """Length of the descriptor, or of one region's."""
+        return sum(self.parts(channels))
 
 
 def _of_middle(pool: Callable[[Tensor], Tensor]) -> Recipe:

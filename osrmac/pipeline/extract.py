@@ -86,7 +86,7 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     called = "; ".join([weights.source, *weights.remarks])
     describer = Describer(backbone, descriptor)
     regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)
-    return Identity(descriptor, values, called, describer.dimensions, regional), weights
+    return Identity(descriptor, values, called, describer.parts, regional), weights
 
 
 def _count(run: Run) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 
-__all__ = ["answer", "scores"]
+__all__ = ["answer", "answers", "query_vectors", "scores"]
 
 Matrix = NDArray[np.float32]
 
@@ -49,8 +49,8 @@ def scores(
         ids = read_of[0][0].ids
         for mode, queries in benchmark.modes.items():
             distances = [search.distances(asked[mode], database, evaluation.distance) for database, asked in pairs]
-            answers = _answers(benchmark, queries, np.minimum.reduce(distances), ids)
-            yield Score(system.name, system.label, mode, pairs[0][0].shape[1], tuple(answers))
+            found = answers(benchmark, queries, np.minimum.reduce(distances), ids)
+            yield Score(system.name, system.label, mode, pairs[0][0].shape[1], tuple(found))
 
 
 def _vectors(
@@ -60,7 +60,7 @@ def _vectors(
     read = partial(shards.read_vectors, recipe=recipe) if by is None else partial(read_shortened, recipe=recipe, by=by)
     database = read(shards.paths(run.descriptors))
     asked = {
-        mode: _query_vectors(benchmark, queries, database, read, crops) for mode, queries in benchmark.modes.items()
+        mode: query_vectors(benchmark, queries, database, read, crops) for mode, queries in benchmark.modes.items()
     }
     return database, asked
 
@@ -80,7 +80,7 @@ def _compared(
     return known, queries
 
 
-def _query_vectors(
+def query_vectors(
     benchmark: Benchmark,
     queries: Sequence[Query],
     database: Vectors,
@@ -102,7 +102,7 @@ def _query_vectors(
     return known.values[[rows[name] for name in wanted]]
 
 
-def _answers(benchmark: Benchmark, queries: Sequence[Query], distances: Matrix, ids: Sequence[str]) -> Iterator[Answer]:
+def answers(benchmark: Benchmark, queries: Sequence[Query], distances: Matrix, ids: Sequence[str]) -> Iterator[Answer]:
     """How each query fares, given its distances to the images of these ids, sorted."""
     rows = {name: row for row, name in enumerate(benchmark.names_of(ids))}
     ranks = np.empty(len(rows), np.int64)

@@ -1,4 +1,4 @@
-"""Selections and projections of a run, read and written."""
+"""Selections, projections and weightings of a run, read and written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow as pa
 
-from osrmac.selection.selection import Projection, Selection, Shortening
+from osrmac.selection.selection import Projection, Selection, Shortening, Weighting
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -15,7 +15,7 @@ __all__ = ["shortenings", "write"]
 
 
 def write(run: Run, shortening: Shortening) -> None:
-    """Write a selection as JSON; of a projection the axes as Parquet, one a row."""
+    """Write a selection or weighting as JSON; of a projection the axes as Parquet, one a row."""
     values = asdict(shortening)
     if isinstance(shortening, Projection):
         axes, offsets = values.pop("axes"), values.pop("offsets")
@@ -25,11 +25,13 @@ def write(run: Run, shortening: Shortening) -> None:
 
 
 def shortenings(run: Run) -> list[Shortening]:
-    """All selections and projections of a run, by name."""
+    """All selections, projections and weightings of a run, by name."""
     found: list[Shortening] = []
     for values in run.selections():
         if "indices" in values:
             found.append(Selection(**values | {"indices": tuple(values["indices"])}))
+        elif "weights" in values:
+            found.append(Weighting(**values | {key: tuple(values[key]) for key in ("weights", "parts")}))
         else:
             table = shards.read(run.axes(values["name"]))
             axes = np.array(table["axis"].to_pylist())

@@ -14,7 +14,13 @@ from osrmac.storage.run import Run
 __all__ = ["System", "systems"]
 
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
-_METHODS = {"pfa": "PFA", "random": "random choice", "variance": "top variance", "whitening": "PCA-whitening"}
+_METHODS = {
+    "pfa": "PFA",
+    "random": "random choice",
+    "variance": "top variance",
+    "whitening": "PCA-whitening",
+    "weights": "layer weights",
+}
 
 
 @dataclass(frozen=True)

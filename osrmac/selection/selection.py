@@ -1,4 +1,4 @@
-"""A fitted way to shorten a descriptor, and what it was fitted on."""
+"""A fitted way to shorten or weigh a descriptor, and what it was fitted on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Projection", "Selection", "Shortening", "aggregate"]
+__all__ = ["Projection", "Selection", "Shortening", "Weighting", "aggregate"]
 
 
 def aggregate(vectors: NDArray[np.float32], regions: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -35,7 +35,7 @@ class Shortening(ABC):
 
     name: str
     method: str
-    """`pfa`, `whitening`, or one of the controls `random` and `variance`."""
+    """`pfa`, `whitening`, `weights`, or one of the controls `random` and `variance`."""
 
     recipe: str
     features_in: int
@@ -105,3 +105,23 @@ class Projection(Shortening):
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Projections of unit L2 norm, (n, features_in) -> (n, dimension)."""
         return _unit(vectors @ self.axes.T - self.offsets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighting(Shortening):
+    """What each tap adds, scaled by a weight of its own (Li et al. 2017); the length stays."""
+
+    weights: tuple[float, ...]
+    """One a tap."""
+
+    parts: tuple[int, ...]
+    """Lengths of what they scale."""
+
+    @property
+    def dimension(self) -> int:
+        """That of the whole descriptor."""
+        return self.features_in
+
+    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled descriptors, (..., features_in) -> the same."""
+        return vectors * np.repeat(np.array(self.weights, np.float32), self.parts)

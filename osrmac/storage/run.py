@@ -27,11 +27,16 @@ class Identity:
     weights: str
     """What the weights are called."""
 
-    dimensions: dict[str, int]
-    """Length of each recipe's descriptor, or of one region's."""
+    parts: dict[str, tuple[int, ...]]
+    """For each recipe the lengths of what each tap adds to its descriptor, or to one region's."""
 
     regional: tuple[str, ...] = ()
     """The recipes that give a vector for each region."""
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """Length of each recipe's descriptor, or of one region's."""
+        return {recipe: sum(lengths) for recipe, lengths in self.parts.items()}
 
     @property
     def fingerprint(self) -> str:
@@ -101,7 +106,10 @@ class Run:
         record = self.record()
         descriptor = DescriptorConfig.from_json(record["descriptor"])
         regional = tuple(record.get("regional", ()))
-        return Identity(descriptor, record["identity"], record["weights"], record["dimensions"], regional)
+        # Runs of before the parts were recorded have one length a recipe.
+        parts = record.get("parts") or {recipe: [length] for recipe, length in record["dimensions"].items()}
+        lengths = {recipe: tuple(of_recipe) for recipe, of_recipe in parts.items()}
+        return Identity(descriptor, record["identity"], record["weights"], lengths, regional)
 
     def open(self, identity: Identity, images: str, versions: dict[str, str]) -> None:
         """Begin a run, or go on with one.
@@ -121,6 +129,7 @@ class Run:
             "identity": identity.values,
             "weights": identity.weights,
             "dimensions": identity.dimensions,
+            "parts": identity.parts,
             "regional": identity.regional,
             "versions": versions,
             "counts": (existing or {}).get("counts", {}),

@@ -266,7 +266,7 @@ def test_multi_stage_recipes_take_every_tap(name: str, of_one_tap: str, taps: in
 
     parts = [computed(of_one_tap, [[scale[tap]] for scale in maps]) for tap in range(taps)]
     assert torch.equal(descriptor, torch.cat(parts))
-    assert len(descriptor) == get_recipes((name,), taps)[name].dimension([*CHANNELS, 3][:taps])
+    assert get_recipes((name,), taps)[name].parts([*CHANNELS, 3][:taps]) == tuple(map(len, parts))
 
 
 # Class activation maps

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from osrmac.selection.moments import Moments
-from osrmac.selection.selection import Projection, Selection, aggregate
+from osrmac.selection.selection import Projection, Selection, Weighting, aggregate
 from osrmac.selection.whitening import PCAWhitening
 
 SELECTION = Selection(
@@ -63,3 +63,24 @@ def test_regions_are_whitened_normalised_summed_and_normalised(regions: list[int
 
 def test_no_images_have_no_vectors() -> None:
     assert aggregate(np.zeros((0, 4), np.float32), np.zeros(0, np.int64)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("leading", [(), (4,), (2, 3)])
+def test_weights_scale_what_each_tap_adds(leading: tuple[int, ...]) -> None:
+    common = {name: getattr(SELECTION, name) for name in ("seed", "samples", "fitted_on", "fingerprint")}
+    weighting = Weighting(
+        name="msrmac-weights",
+        method="weights",
+        recipe="msrmac",
+        features_in=6,
+        weights=(1.0, 0.5, 0.0),
+        parts=(3, 1, 2),
+        **common,
+    )
+    vectors = np.random.default_rng(0).random((*leading, 6), dtype=np.float32)
+
+    weighed = weighting.apply(vectors)
+
+    assert weighed.dtype == np.float32
+    assert weighting.dimension == 6
+    np.testing.assert_array_equal(weighed, vectors * np.array([1, 1, 1, 0.5, 0, 0], np.float32))

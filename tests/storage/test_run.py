@@ -11,8 +11,8 @@ from osrmac.storage.run import Identity, Run
 
 def identity(config: DescriptorConfig = DescriptorConfig()) -> Identity:
     values = canonical(config, taps=("layer4", "layer3"), weights="digest")
-    dimensions = {"osrmac": 3072, "rmac_regions": 2048}
-    return Identity(config, values, "resnet50 IMAGENET1K_V1", dimensions, regional=("rmac_regions",))
+    parts = {"osrmac": (2048, 1024), "rmac_regions": (2048,)}
+    return Identity(config, values, "resnet50 IMAGENET1K_V1", parts, regional=("rmac_regions",))
 
 
 def opened(folder: Path) -> Run:
@@ -24,6 +24,7 @@ def opened(folder: Path) -> Run:
 def test_a_run_knows_what_its_descriptors_are(tmp_path: Path) -> None:
     run = opened(tmp_path)
     assert run.identity() == identity()
+    assert run.identity().dimensions == run.record()["dimensions"] == {"osrmac": 3072, "rmac_regions": 2048}
     assert run.record()["fingerprint"] == identity().fingerprint
     assert run.record()["images"] == "/photos"
 
