@@ -2,10 +2,12 @@
 
 import io
 import math
+import re
+import warnings
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
@@ -18,13 +20,31 @@ Box = tuple[float, float, float, float]
 
 _WHITE_16_BIT = 65535
 
+Image.init()
+_FORMATS = [name for name in Image.OPEN if name != "EPS"]
+"""All that Pillow reads but EPS, which is a program that Ghostscript would run, for as long as it likes."""
+
+_SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+_MOST_SCANS = 100
+"""Of a JPEG; cameras and optimizers write about ten. Each is a pass over all pixels, for as little as ten bytes."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 
 class DecodeError(Exception):
     """Bytes that are no picture, or not a whole one; the message is the reason in one line."""
 
 
 def decode(encoded: bytes, *, exif_orientation: bool = True, max_pixels: int) -> Image.Image:
-    """Decode a picture of any format Pillow reads (the first frame, if it is animated) to RGB.
+    """Decode a picture of any format Pillow reads (the first frame, if it is animated), but EPS, to RGB.
 
     Alpha is laid over white; 16-bit pixels keep their high byte; CMYK and palettes are converted.
 
@@ -38,28 +58,47 @@ def decode(encoded: bytes, *, exif_orientation: bool = True, max_pixels: int) ->
     """
     if not encoded:
         raise DecodeError("the file is empty")
-    # The limit here replaces Pillow's process-wide one, which warns where we refuse.
-    Image.MAX_IMAGE_PIXELS = None
+    # The process's filters must not decide whether a picture is good, nor may a collection fill the log.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _decode(encoded, exif_orientation, max_pixels)
+        except DecodeError:
+            raise
+        except UnidentifiedImageError as error:
+            raise DecodeError("not an image of a known format") from error
+        except Image.DecompressionBombError as error:
+            raise DecodeError(f"more than twice the limit of {max_pixels} pixels") from error
+        except Exception as error:  # Pillow's plugins raise whatever a damaged file provokes
+            raise DecodeError(reason(error)) from error
+
+
+def _decode(encoded: bytes, exif_orientation: bool, max_pixels: int) -> Image.Image:
+    # Pillow's own limit is twice this, but it also holds for the pictures inside a file, such as those in an icon.
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    with Image.open(io.BytesIO(encoded), formats=_FORMATS) as image:
+        if image.width * image.height > max_pixels:
+            raise DecodeError(f"{image.width}x{image.height} pixels are over the limit of {max_pixels}")
+        if image.format in {"JPEG", "MPO"} and len(_SCAN.findall(encoded)) > _MOST_SCANS:
+            raise DecodeError(f"a JPEG of more than {_MOST_SCANS} scans")
+        image.load()
+        return _to_rgb(_upright(image) if exif_orientation else image)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # ImageOps.exif_transpose also writes the EXIF data anew, and gives the picture up where that fails.
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            if image.width * image.height > max_pixels:
-                raise DecodeError(f"{image.width}x{image.height} pixels are over the limit of {max_pixels}")
-            image.load()
-            upright = ImageOps.exif_transpose(image) if exif_orientation else image
-            return _to_rgb(upright)
-    except DecodeError:
-        raise
-    except UnidentifiedImageError as error:
-        raise DecodeError("not an image of a known format") from error
-    except Exception as error:  # Pillow's plugins raise whatever a damaged file provokes
-        raise DecodeError(reason(error)) from error
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # what a camera noted is often damaged; the picture is not
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise DecodeError("floating-point pixels have no defined white")
     if image.mode == "I" or image.mode.startswith("I;16"):
-        wide = np.asarray(image).astype(np.int64).clip(0, _WHITE_16_BIT)
+        wide = np.asarray(image).clip(0, _WHITE_16_BIT)
         return Image.fromarray((wide >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layers = image.convert("RGBA")

@@ -1,0 +1,81 @@
+"""Makers of image files, in whatever form a test needs them."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+Bytes = NDArray[np.uint8]
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def noise(height: int, width: int, channels: int = 3) -> Bytes:
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def smooth(height: int, width: int) -> Image.Image:
+    """A picture that survives JPEG: red grows to the right, green downwards."""
+    red, green = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return Image.fromarray(np.stack([red, green, np.full_like(red, 60)], axis=-1).astype(np.uint8))
+
+
+def palette(indices: Bytes) -> Image.Image:
+    image = Image.fromarray(indices).convert("L")
+    image.putpalette([255, 0, 0, 0, 255, 0, 10, 20, 30])
+    return image
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG file."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *, extra: bytes = b"") -> bytes:
+    """A PNG file written chunk by chunk, for what Pillow reads but does not write."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def icon(picture: bytes) -> bytes:
+    """An ICO file that says 16x16, whatever PNG it holds."""
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(picture), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + picture
+
+
+def tiff(tags: list[tuple[int, int, int, int]]) -> bytes:
+    """A TIFF file of nothing but tags: number, type, count and value each."""
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+
+
+def with_scans(jpeg: bytes, more: int) -> bytes:
+    """The last scan of a JPEG again and again: some bytes each, and each a pass over all pixels."""
+    end = len(jpeg) - 2
+    return jpeg[:end] + jpeg[jpeg.rindex(b"\xff\xda") : end] * more + jpeg[end:]
+
+
+STORED: dict[int, Callable[[Bytes], Bytes]] = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.transpose(1, 0, 2),
+    6: np.rot90,
+    7: lambda upright: upright[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
+"""How a camera stores an upright picture, by the orientation that it notes."""
+
+
+def photograph(upright: Bytes, orientation: int, kind: str = "PNG") -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return encoded(Image.fromarray(np.ascontiguousarray(STORED[orientation](upright))), kind, exif=exif, quality=95)
