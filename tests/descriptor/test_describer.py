@@ -23,6 +23,7 @@ from osrmac.descriptor.recipes import RECIPES, FeatureMaps
 from osrmac.descriptor.regions import grid
 from osrmac.descriptor.weights import StateDict, Weights
 from osrmac.errors import ConfigError
+from tests.zoo import LIMIT, zoo
 
 Vector = NDArray[np.float32]
 
@@ -354,16 +355,32 @@ def test_extreme_pictures_are_described(size: tuple[int, int], describer: Descri
     assert float(np.linalg.norm(description.vectors["osrmac"])) == pytest.approx(math.sqrt(2))
 
 
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1)])
+def test_lines_are_described_at_the_scales_of_a_photograph(size: tuple[int, int], resnet18: Weights) -> None:
+    describer = Describer(build("resnet18", (), resnet18.state), DescriptorConfig("resnet18", recipes=tuple(RECIPES)))
+
+    (description,) = described(describer, png(picture(*size)))
+
+    assert float(np.linalg.norm(description.vectors["osrmac"])) == pytest.approx(math.sqrt(2))
+
+
 # Failures
 
 
-@pytest.mark.parametrize("data", [b"", b"text\nof two lines", png(picture())[:500]], ids=["empty", "text", "truncated"])
-def test_what_cannot_be_decoded_fails_with_the_reason(data: bytes, describer: Describer) -> None:
-    (failure,) = describer([data])
+def test_the_zoo_is_described_or_fails_and_no_neighbour_is_harmed(resnet18: Weights) -> None:
+    config = replace(CONFIG, scales=(48, 32), recipes=("osrmac", "osrmac_local"), max_pixels=LIMIT)
+    describer = Describer(build("resnet18", (), resnet18.state), config)
+    contents, sizes = zip(*zoo().values(), strict=True)
 
-    assert isinstance(failure, Failure)
-    assert failure.stage == "decode"
-    assert len(failure.reason.splitlines()) == 1
+    results = describer(contents)
+
+    for name, content, size, result in zip(zoo(), contents, sizes, results, strict=True):
+        if isinstance(result, Failure):
+            assert (size, result.stage) == (None, "decode"), name
+            assert len(result.reason.splitlines()) == 1, name
+        else:
+            assert (result.width, result.height) == size, name
+            assert_bitwise_equal(result.vectors, described(describer, content)[0].vectors)
 
 
 def test_a_picture_over_the_limit_fails(resnet18: Weights) -> None:

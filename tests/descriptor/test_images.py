@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 from osrmac.descriptor import images
 from osrmac.descriptor.images import Box, DecodeError, crop, scaled_size, to_scale
 from tests.pictures import STORED, Bytes, encoded, icon, noise, palette, photograph, png, smooth, with_scans
+from tests.zoo import LIMIT, zoo
 
 MANY = 10**6
 
@@ -296,6 +297,19 @@ def test_damaged_bytes_give_a_picture_or_a_reason(picture: bytes, changes: list[
     except DecodeError as error:
         reason = str(error)
     assert len(reason.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_each_of_the_zoo_gives_its_picture_or_a_reason(name: str) -> None:
+    content, size = zoo()[name]
+    reason = ""
+    try:
+        found: tuple[int, int] | None = images.decode(content, max_pixels=LIMIT).size
+    except DecodeError as error:
+        found, reason = None, str(error)
+
+    assert found == size
+    assert len(reason.splitlines()) == (size is None)
 
 
 # Cropping
