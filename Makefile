@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check bench format clean
+.PHONY: setup demo test fuzz check bench format clean
 
 setup: .venv/installed
 
@@ -16,6 +16,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+fuzz: setup
+	$(BIN)/python -m pytest -s -m fuzz tests/fuzz
 
 check: setup
 	$(BIN)/ruff format --check .
