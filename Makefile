@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz check bench format clean
+.PHONY: setup demo test fuzz chaos check bench format clean
 
 setup: .venv/installed
 
@@ -19,6 +19,9 @@ test: setup
 
 fuzz: setup
 	$(BIN)/python -m pytest -s -m fuzz tests/fuzz
+
+chaos: setup
+	$(BIN)/python -m pytest -s -m chaos tests/chaos
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ from osrmac.config import (
     DemoConfig,
     DescriptorConfig,
     EvaluationConfig,
+    FailureConfig,
     SelectionConfig,
     SweepConfig,
     WeighConfig,
@@ -22,9 +23,12 @@ from osrmac.config import (
 from osrmac.errors import ConfigError, OsrmacError, StorageError, reason
 
 if TYPE_CHECKING:
+    from osrmac.pipeline.extract import Extracted
     from osrmac.retrieval.report import Evaluation
 
 __all__ = ["main"]
+
+_FAILURES_SHOWN = 5
 
 Images = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
 
@@ -37,6 +41,7 @@ def extract(
     run: str,
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    failures: FailureConfig = FailureConfig(),
 ) -> None:
     """Describe every image of a collection.
 
@@ -45,11 +50,11 @@ def extract(
         run: Folder or URL for everything that is computed.
         descriptor: What is computed.
         compute: How the work is spread.
+        failures: What is done about images that fail.
     """
     from osrmac.pipeline.extract import extract as step
 
-    found = step(images, run, descriptor, compute)
-    _say(f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}")
+    _report(step(images, run, descriptor, compute, failures), run)
 
 
 @app.command
@@ -99,6 +104,7 @@ def run_all(
     run: str,
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    failures: FailureConfig = FailureConfig(),
     selection: SelectionConfig = SelectionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> None:
@@ -109,12 +115,14 @@ def run_all(
         run: Folder or URL for everything that is computed.
         descriptor: What is computed.
         compute: How the work is spread.
+        failures: What is done about images that fail.
         selection: What is kept, and how it is chosen.
         evaluation: The benchmark.
     """
     from osrmac.pipeline.run import run_all as steps
 
-    scores = steps(images, run, descriptor, compute, selection, evaluation)
+    extracted, scores = steps(images, run, descriptor, compute, failures, selection, evaluation)
+    _report(extracted, run)
     if scores is not None:
         _show(scores)
     _say(f"outputs in {run}")
@@ -128,9 +136,15 @@ def demo(settings: DemoConfig = DemoConfig()) -> None:
 
     collection = make_collection(Path(settings.run) / "collection")
     truth = EvaluationConfig(benchmark="groups", ground_truth=str(collection.ground_truth))
-    scores = steps(
-        str(collection.images), settings.run, settings.descriptor, settings.compute, settings.selection, truth
+    extracted, scores = steps(
+        str(collection.images),
+        settings.run,
+        settings.descriptor,
+        settings.compute,
+        selection=settings.selection,
+        evaluation=truth,
     )
+    _report(extracted, settings.run)
     if scores is not None:
         _show(scores)
     _say(f"outputs in {Path(settings.run).resolve()}")
@@ -193,6 +207,26 @@ def tables(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"
 
 
 @app.command
+def verify(
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], compute: ComputeConfig = ComputeConfig()
+) -> None:
+    """Check that a run holds every planned image once, with sound descriptors; nothing is mended.
+
+    Args:
+        run: Folder or URL of the run.
+        compute: How the work is spread.
+    """
+    from osrmac.pipeline.verify import problems
+
+    found = 0
+    for found, problem in enumerate(problems(run, compute), 1):  # noqa: B007
+        _say(problem)
+    if found:
+        raise StorageError(f"{run} has {found} problems: what is missing comes with osrmac extract, as before")
+    _say(f"{run} is whole")
+
+
+@app.command
 def explain(
     image: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")],
     output: str = "explain.png",
@@ -208,9 +242,9 @@ def explain(
     from osrmac.descriptor.describer import Describer
     from osrmac.descriptor.explain import explain as picture
     from osrmac.descriptor.images import DecodeError, decode
-    from osrmac.storage.files import fetch
+    from osrmac.storage.fetch import Fetcher
 
-    (content,) = fetch([image])
+    (content,) = Fetcher()([image])
     if isinstance(content, Exception):
         raise StorageError(f"cannot read {image}: {reason(content)}")
     try:
@@ -219,6 +253,15 @@ def explain(
         raise StorageError(f"cannot read {image}: {error}") from error
     picture(Describer.load(descriptor), photo).save(output)
     _say(f"photo, heatmap and mask in {output}")
+
+
+def _report(found: Extracted, run: str) -> None:
+    changes = found.changes
+    if changes.changed or changes.gone:
+        _say(f"{changes.changed} images have changed, {changes.gone} are gone; the rows of those stay")
+    _say(f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}")
+    for kind in found.failures[:_FAILURES_SHOWN]:
+        _say(f"  {kind}")
 
 
 def _show(scores: Evaluation) -> None:

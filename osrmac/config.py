@@ -78,6 +78,13 @@ class ComputeConfig:
     threads: int = 1
     """CPU threads of each describing process."""
 
+    fetches: int = 16
+    """Files that each describing process reads at once, ahead of their use."""
+
+    shard_rows: int | None = None
+    """Images a shard, which is what a kill costs each process at most; none: a five-hundredth of the collection, up to
+    128 MB."""
+
     address: str | None = None
     """A Ray cluster to join; none: $RAY_ADDRESS if set, else this machine alone."""
 
@@ -89,6 +96,38 @@ class ComputeConfig:
             raise ConfigError(f"--actors must be at least 1, not {self.actors}")
         if self.threads < 1:
             raise ConfigError(f"--threads must be at least 1, not {self.threads}")
+        if self.fetches < 1:
+            raise ConfigError(f"--fetches must be at least 1, not {self.fetches}")
+        if self.shard_rows is not None and self.shard_rows < 1:
+            raise ConfigError(f"--shard-rows must be at least 1, not {self.shard_rows}")
+
+
+@dataclass(frozen=True)
+class FailureConfig:
+    """What is done about images that cannot be read or described."""
+
+    retry_failed: bool = False
+    """Try again what failed before."""
+
+    max_failure_rate: float = 0.5
+    """Stop when a larger share of the images fails, judged after the first hundred."""
+
+    tries: int = 5
+    """How often a file is read before its error counts, where trying again can help."""
+
+    fetch_timeout: float = 60.0
+    """Seconds that one try may take."""
+
+    image_timeout: float = 600.0
+    """Seconds after which a process that is stuck at an image is ended; after three times the image has failed."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_failure_rate <= 1:
+            raise ConfigError(f"--max-failure-rate must lie between 0 and 1, not {self.max_failure_rate}")
+        if self.tries < 1:
+            raise ConfigError(f"--tries must be at least 1, not {self.tries}")
+        if min(self.fetch_timeout, self.image_timeout) <= 0:
+            raise ConfigError("--fetch-timeout and --image-timeout must be positive")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ class WeightsError(OsrmacError):
     """The weights of a backbone cannot be had or do not fit it."""
 
 
+class FailureRateError(OsrmacError):
+    """More images fail than the user allows."""
+
+
 class BenchmarkError(OsrmacError):
     """A collection, a ground truth and a protocol do not fit together."""
 

@@ -14,15 +14,14 @@ import ray
 import ray.data
 
 from osrmac.config import ComputeConfig
-from osrmac.errors import ConfigError
+from osrmac.errors import ConfigError, OsrmacError
 
-__all__ = ["IO_CPUS", "Pool", "connect", "size_pool"]
-
-IO_CPUS = 0.25
-"""CPUs that a task asks for which mostly waits for storage."""
+__all__ = ["Pool", "connect", "root_cause", "size_pool"]
 
 _ACTOR_SHARE = 0.75
-"""CPUs that a describing actor asks for, for each of its threads: the rest is left to reading and writing."""
+"""CPUs that a describing actor asks for, for each of its threads: the rest is left to other tasks of the cluster."""
+
+_SPARE_CPUS = 0.25
 
 
 def connect(compute: ComputeConfig) -> None:
@@ -43,7 +42,7 @@ def connect(compute: ComputeConfig) -> None:
             log_to_driver=compute.log_ray,
             logging_level=logging.INFO if compute.log_ray else logging.ERROR,
         )
-    _quieten_ray_data(compute)
+    _configure_ray_data(compute)
 
 
 @contextmanager
@@ -60,12 +59,13 @@ def _standard_error_closed() -> Iterator[None]:
         os.close(kept)
 
 
-def _quieten_ray_data(compute: ComputeConfig) -> None:
+def _configure_ray_data(compute: ComputeConfig) -> None:
     context = ray.data.DataContext.get_current()
+    context.raise_original_map_exception = True  # else only the text of a worker's error arrives here
     context.enable_progress_bars = compute.log_ray
     context.print_on_execution_start = compute.log_ray
     if not compute.log_ray:
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it reports is raised, too
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,28 @@ def size_pool(compute: ComputeConfig) -> Pool:
     share = compute.threads * _ACTOR_SHARE
     fitting = gpus if on_gpu else max(1, int(cpus // compute.threads))
     pool = Pool(compute.actors or fitting, "cuda" if on_gpu else "cpu", share, 1 if on_gpu else 0)
-    if pool.actors * pool.cpus + IO_CPUS > cpus or pool.actors * pool.gpus > gpus:
+    if pool.actors * pool.cpus + _SPARE_CPUS > cpus or pool.actors * pool.gpus > gpus:
         raise ConfigError(
             f"{pool.actors} actors of {compute.threads} threads do not fit into {cpus:g} CPUs and {gpus} GPUs "
             "beside reading and writing: ask for fewer --actors or --threads"
         )
     return pool
+
+
+@contextmanager
+def root_cause() -> Iterator[None]:
+    """Raise a user's error that a worker met as what it was, out of what Ray wraps it in."""
+    try:
+        yield
+    except Exception as error:
+        for cause in _causes(error):
+            if type(cause).__module__ == OsrmacError.__module__ and isinstance(cause, OsrmacError):
+                raise cause from error
+        raise
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = getattr(found, "cause", None) or found.__cause__

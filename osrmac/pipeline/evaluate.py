@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from osrmac.config import ComputeConfig, EvaluationConfig
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.pipeline.describe import describe
-from osrmac.pipeline.extract import identify
+from osrmac.pipeline.extract import identify, rows_per_shard
 from osrmac.pipeline.scoring import answer, scores
 from osrmac.pipeline.systems import System, systems
 from osrmac.retrieval import protocols, rankings
 from osrmac.retrieval.benchmark import Benchmark
 from osrmac.retrieval.report import Evaluation, Score
-from osrmac.storage import files, schema, shards
+from osrmac.storage import files, manifest, schema, shards
 from osrmac.storage.run import Run
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
@@ -158,20 +158,17 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     folder = run.queries(benchmark.name)
     if not queries:
         return folder
-    manifest = run.read_manifest().select(["id", "uri"])
-    uris = dict(zip(manifest["id"].to_pylist(), manifest["uri"].to_pylist(), strict=True))
-    requests = pa.table(
-        {
-            "id": list(queries),
-            "uri": [uris[ids[query.image]] for query in queries.values()],
-            "box": pa.array([query.box for query in queries.values()], schema.REQUEST_BOX.type),
-        }
-    )
+    known = manifest.read_all(run.manifest, schema.COLLECTION.names)
+    rows = known.take(pc.index_in(pa.array([ids[query.image] for query in queries.values()]), known["id"]))
+    boxes = pa.array([query.box for query in queries.values()], schema.QUERIES.field("box").type)
+    asked = rows.set_column(0, "id", pa.array(list(queries))).append_column("box", boxes).cast(schema.QUERIES)
+    planned = run.queries_manifest(benchmark.name)
     identity = run.identity()
+    manifest.update(planned, [asked], rows_per_shard(identity, compute))
     loaded, weights = identify(identity.descriptor)
     if loaded.fingerprint != identity.fingerprint:
         raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another --run")
-    describe(requests, folder, identity, weights, compute)
+    describe(planned, folder, identity, weights, compute)
     return folder
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import platform
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import pyarrow.compute as pc
-
-from osrmac.config import ComputeConfig, DescriptorConfig, canonical
+from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, canonical
 from osrmac.descriptor import backbones
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.weights import Weights
 from osrmac.pipeline.describe import describe
-from osrmac.storage import schema, shards
-from osrmac.storage.manifest import plan
+from osrmac.pipeline.failures import Failures, failed_ids, summary
+from osrmac.storage import manifest, schema, shards
+from osrmac.storage.collection import listing
+from osrmac.storage.lock import locked
+from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["Extracted", "extract", "identify"]
+__all__ = ["Extracted", "extract", "identify", "rows_per_shard"]
 
 _RECORDED = ("ray", "torch", "torchvision", "pyarrow", "pillow", "numpy")
 
@@ -30,13 +32,20 @@ class Extracted:
 
     Attributes:
         described: Images with descriptors.
-        failed: Images without, each with its reason.
+        failures: Images without, by stage and reason.
         new: Rows committed by this call.
+        changes: How the collection differs from what was planned before.
     """
 
     described: int
-    failed: int
+    failures: tuple[Failures, ...]
     new: int
+    changes: Changes
+
+    @property
+    def failed(self) -> int:
+        """Images without descriptors."""
+        return sum(kind.count for kind in self.failures)
 
 
 def extract(
@@ -44,32 +53,46 @@ def extract(
     run: str,
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    failures: FailureConfig = FailureConfig(),
 ) -> Extracted:
     """Plan a collection and commit a row of descriptors for every image that has none yet.
 
     Args:
-        images: See `osrmac.storage.manifest.plan`.
+        images: See `osrmac.storage.collection.listing`.
         run: A folder or fsspec URL; made if missing.
         descriptor: What to compute.
         compute: How to spread the work.
+        failures: What to do about images that fail.
 
     Raises:
-        OsrmacError: No images, no weights, settings that differ from the run's, or too small a cluster.
+        OsrmacError: No images, no weights, settings that differ from the run's, too small a cluster, a run that
+            another process works on, or too many failures.
     """
     started = time.monotonic()
     place = Run(run)
-    manifest = plan(images)
+    listed = listing(images)
     identity, weights = identify(descriptor)
     for remark in weights.remarks:
         print(f"osrmac: {remark}", file=sys.stderr, flush=True)
-    place.open(identity, images, {name: version(name) for name in _RECORDED} | {"python": platform.python_version()})
-    place.write_manifest(manifest)
-    new = describe(manifest, place.descriptors, identity, weights, compute)
-    described, failed = _count(place)
-    place.set_counts({"planned": manifest.num_rows, schema.OK: described, schema.FAILED: failed})
-    if new:
-        place.finish_stage("extract", time.monotonic() - started, images=new)
-    return Extracted(described, failed, new)
+    with locked(run):
+        place.open(
+            identity, images, {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
+        )
+        changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))
+        if failures.retry_failed:
+            manifest.redo(place.manifest, failed_ids(place))
+        new = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
+        described, found = summary(place)
+        result = Extracted(described, tuple(found), new, changes)
+        place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
+        if new:
+            place.finish_stage("extract", time.monotonic() - started, images=new)
+    return result
+
+
+def rows_per_shard(identity: Identity, compute: ComputeConfig) -> Callable[[int], int]:
+    """How many of so many images make a shard."""
+    return lambda images: compute.shard_rows or shards.rows_per_shard(images, identity.row_bytes)
 
 
 def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
@@ -87,9 +110,3 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     describer = Describer(backbone, descriptor)
     regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)
     return Identity(descriptor, values, called, describer.parts, regional), weights
-
-
-def _count(run: Run) -> tuple[int, int]:
-    statuses = [shards.read(shard, ["status"])["status"] for shard in shards.paths(run.descriptors)]
-    described = sum(pc.sum(pc.equal(status, schema.OK)).as_py() for status in statuses)
-    return described, sum(map(len, statuses)) - described

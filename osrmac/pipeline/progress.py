@@ -7,55 +7,34 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import ray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["CounterHandle", "watching"]
+from osrmac.pipeline.ledger import LedgerHandle
 
-CounterHandle = Any
-"""Handle of the actor that counts; Ray's own types for handles do not hold under mypy."""
+__all__ = ["watching"]
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 30.0
 
 
-class _Counter:
-    """Counts described and failed images, wherever they are described."""
-
-    def __init__(self) -> None:
-        self._described = 0
-        self._failed = 0
-
-    def add(self, described: int, failed: int) -> None:
-        """Count some images."""
-        self._described += described
-        self._failed += failed
-
-    def read(self) -> tuple[int, int]:
-        """The counts so far: described, failed."""
-        return self._described, self._failed
-
-
 @contextmanager
-def watching(images: int) -> Iterator[CounterHandle]:
-    """Show the progress over so many images on standard error, counted by the actor that this gives."""
-    remote: Any = ray.remote(num_cpus=0)(_Counter)
-    counter = remote.remote()
+def watching(ledger: LedgerHandle, images: int) -> Iterator[None]:
+    """Show on standard error how many of so many images the ledger has counted."""
     done = threading.Event()
     show = _show_live if sys.stderr.isatty() else _show_in_log
-    watcher = threading.Thread(target=show, args=(counter, images, done), daemon=True)
+    watcher = threading.Thread(target=show, args=(ledger, images, done), daemon=True)
     watcher.start()
     try:
-        yield counter
+        yield
     finally:
         done.set()
         watcher.join()
 
 
-def _show_live(counter: CounterHandle, images: int, done: threading.Event) -> None:
+def _show_live(ledger: LedgerHandle, images: int, done: threading.Event) -> None:
     columns = (
         TextColumn("describing"),
         BarColumn(),
@@ -68,19 +47,19 @@ def _show_live(counter: CounterHandle, images: int, done: threading.Event) -> No
         started = time.monotonic()
         while True:
             last = done.wait(_LIVE_SECONDS)
-            described, failed = _read(counter)
+            described, failed = _read(ledger)
             rate = (described + failed) / (time.monotonic() - started)
             bar.update(task, completed=described + failed, rate=f"{rate:.1f}", failed=failed)
             if last:
                 return
 
 
-def _show_in_log(counter: CounterHandle, images: int, done: threading.Event) -> None:
+def _show_in_log(ledger: LedgerHandle, images: int, done: threading.Event) -> None:
     started = time.monotonic()
     shown = None
     while True:
         last = done.wait(_LOG_SECONDS)
-        counts = _read(counter)
+        counts = _read(ledger)
         if counts != shown:
             print(_line(*counts, images, time.monotonic() - started), file=sys.stderr, flush=True)
         if last:
@@ -88,8 +67,8 @@ def _show_in_log(counter: CounterHandle, images: int, done: threading.Event) -> 
         shown = counts
 
 
-def _read(counter: CounterHandle) -> tuple[int, int]:
-    described, failed = ray.get(counter.read.remote())
+def _read(ledger: LedgerHandle) -> tuple[int, int]:
+    described, failed = ray.get(ledger.read.remote())
     return described, failed
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, SelectionConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, FailureConfig, SelectionConfig
 from osrmac.pipeline.evaluate import evaluate
-from osrmac.pipeline.extract import extract
+from osrmac.pipeline.extract import Extracted, extract
 from osrmac.pipeline.fit import fit
 from osrmac.retrieval.report import Evaluation
 
@@ -16,19 +16,20 @@ def run_all(
     run: str,
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    failures: FailureConfig = FailureConfig(),
     selection: SelectionConfig = SelectionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
-) -> Evaluation | None:
+) -> tuple[Extracted, Evaluation | None]:
     """Describe a collection, select features and, if a benchmark is named, score them.
 
     Steps whose results are there already are not done again.
 
     Returns:
-        The scores, if a benchmark was named.
+        What was described, and the scores if a benchmark was named.
 
     Raises:
         OsrmacError: As the steps do.
     """
-    extract(images, run, descriptor, compute)
+    extracted = extract(images, run, descriptor, compute, failures)
     fit(run, selection, compute)
-    return evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None
+    return extracted, evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None

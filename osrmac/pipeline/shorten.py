@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -27,11 +26,12 @@ def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
     """Bring the shortened shards in line with the descriptors; those that are up to date stay as they are."""
     folder = run.reduced(selection.name)
     digest = hashlib.sha256(json.dumps(asdict(selection), sort_keys=True, default=_listed).encode()).hexdigest()
-    written = {shard for shard in shards.paths(folder) if shards.read_metadata(shard).get("osrmac.selection") == digest}
+    written = set(shards.paths(folder))
     due = [
         (source, name)
         for source in shards.paths(run.descriptors)
-        if files.join(folder, name := PurePosixPath(source).name) not in written
+        if (target := files.join(folder, name := files.name(source))) not in written
+        or not _is_current(target, source, digest)
     ]
     if due:
         connect(compute)
@@ -43,12 +43,18 @@ def _listed(values: NDArray[np.float64]) -> list[float]:
     return listed
 
 
+def _is_current(target: str, source: str, digest: str) -> bool:
+    made = shards.read_metadata(target)
+    return made["osrmac.selection"] == digest and shards.generation(target) == shards.generation(source)
+
+
 @ray.remote
 def _shorten_shard(source: str, folder: str, name: str, selection: Shortening, digest: str) -> None:
     kept = _shortened(source, selection.recipe, selection)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.values.ravel()), selection.dimension)
     rows = schema.reduced(selection.dimension, selection.fingerprint, digest)
-    shards.write(folder, pa.table([pa.array(kept.ids, pa.string()), vectors], schema=rows), name)
+    table = pa.table([pa.array(kept.ids, pa.string()), vectors], schema=rows)
+    shards.write(folder, table, name, shards.generation(source))
 
 
 def read_shortened(paths: Iterable[str], recipe: str, by: Shortening) -> Vectors:

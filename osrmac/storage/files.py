@@ -5,39 +5,43 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fsspec.asyn import AsyncFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.errors import StorageError
+from osrmac.errors import StorageError, reason
 
 __all__ = [
-    "fetch",
+    "create",
     "file_system",
     "is_local",
     "join",
     "list_folder",
+    "name",
+    "read_bytes",
     "read_files",
     "read_json",
     "read_texts",
+    "remove",
+    "remove_traces",
     "write_atomically",
     "write_json",
 ]
 
 
-def file_system(url: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of a path or URL, and the path within it.
+def file_system(url: str, **options: Any) -> tuple[AbstractFileSystem, str]:
+    """The file system of a path or URL, with options of its own, and the path within it.
 
     Raises:
         StorageError: No file system is known for the URL's protocol.
     """
     try:
-        fs, path = url_to_fs(url)
+        fs, path = url_to_fs(url, **options)
     except (ImportError, ValueError) as error:
         raise StorageError(f"cannot open {url}: {error}") from error
     return fs, path
@@ -53,6 +57,11 @@ def join(url: str, *parts: str) -> str:
     return "/".join([url.rstrip("/"), *parts])
 
 
+def name(url: str) -> str:
+    """The last part of a path or URL."""
+    return PurePosixPath(url).name
+
+
 def list_folder(url: str, suffix: str = "") -> list[str]:
     """Sorted URLs of the visible files directly in a folder; empty if there is no such folder.
 
@@ -64,8 +73,8 @@ def list_folder(url: str, suffix: str = "") -> list[str]:
         entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    names = [PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "file"]
-    return sorted(join(url, name) for name in names if name.endswith(suffix) and not name.startswith("."))
+    names = [name(entry["name"]) for entry in entries if entry["type"] == "file"]
+    return sorted(join(url, file) for file in names if file.endswith(suffix) and not file.startswith("."))
 
 
 def read_files(url: str) -> dict[str, bytes]:
@@ -78,7 +87,7 @@ def read_files(url: str) -> dict[str, bytes]:
     if not fs.exists(path):
         raise StorageError(f"{url} does not exist")
     files = list_folder(url, ".txt") if fs.isdir(path) else [url]
-    return {PurePosixPath(file).name: read_bytes(file) for file in files}
+    return {name(file): read_bytes(file) for file in files}
 
 
 def read_texts(url: str) -> dict[str, str]:
@@ -88,7 +97,7 @@ def read_texts(url: str) -> dict[str, str]:
         StorageError: Nothing is there, or it is no text.
     """
     try:
-        return {name: content.decode("utf-8-sig") for name, content in read_files(url).items()}
+        return {file: content.decode("utf-8-sig") for file, content in read_files(url).items()}
     except UnicodeDecodeError as error:
         raise StorageError(f"{url} is no UTF-8 text") from error
 
@@ -104,12 +113,41 @@ def write_atomically(url: str, content: bytes) -> None:
     """Write a file that is seen whole or not at all, replacing one of the same name.
 
     On disk it is written and synced under a hidden name, then renamed; elsewhere it is one object.
+
+    Raises:
+        StorageError: It cannot be written; what was there before is still there.
     """
     fs, path = file_system(url)
-    if not isinstance(fs, LocalFileSystem):
-        fs.pipe_file(path, content)
-        return
-    final = Path(path)
+    try:
+        if isinstance(fs, LocalFileSystem):
+            with _synced(Path(path), content) as hidden:
+                hidden.replace(path)
+        else:
+            fs.pipe_file(path, content)
+    except Exception as error:  # every storage has errors of its own
+        raise StorageError(
+            f"cannot write {url}: {reason(error)}; what is there already is whole: mend the cause and run the same "
+            "command again"
+        ) from error
+
+
+def create(url: str, content: bytes) -> bool:
+    """Write a file that is seen whole, unless there is one already; whether it was written."""
+    fs, path = file_system(url)
+    try:
+        if isinstance(fs, LocalFileSystem):
+            with _synced(Path(path), content) as hidden:
+                Path(path).hardlink_to(hidden)
+        else:
+            fs.pipe_file(path, content, mode="create")
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextmanager
+def _synced(final: Path, content: bytes) -> Iterator[Path]:
+    """A hidden file beside the final one, with the content on the disk; it is gone afterwards."""
     final.parent.mkdir(parents=True, exist_ok=True)
     hidden = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
     try:
@@ -117,9 +155,33 @@ def write_atomically(url: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        hidden.replace(final)
+        yield hidden
+        _sync(final.parent)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Put the names in a folder on the disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(url: str) -> None:
+    """Delete a file, if it is there."""
+    fs, path = file_system(url)
+    with suppress(FileNotFoundError):
+        fs.rm_file(path)
+
+
+def remove_traces(url: str) -> None:
+    """Delete what writes that were killed have left in a folder."""
+    if is_local(url):
+        for hidden in Path(file_system(url)[1]).glob(".*.parquet.*"):
+            hidden.unlink(missing_ok=True)
 
 
 def read_json(url: str) -> dict[str, Any] | None:
@@ -142,24 +204,3 @@ def read_json(url: str) -> dict[str, Any] | None:
 def write_json(url: str, value: dict[str, Any]) -> None:
     """Write an object as a JSON file, atomically."""
     write_atomically(url, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def fetch(urls: Iterable[str]) -> list[bytes | Exception]:
-    """Contents of files, or for each that cannot be read the reason, in the same order.
-
-    Objects in a bucket are fetched concurrently.
-    """
-    places = [file_system(url) for url in urls]
-    if len(places) > 1 and len({id(fs) for fs, _ in places}) == 1 and isinstance(places[0][0], AsyncFileSystem):
-        paths = [path for _, path in places]
-        found = places[0][0].cat(paths, on_error="return")
-        return [found[path] for path in paths]
-    return [_fetch_one(fs, path) for fs, path in places]
-
-
-def _fetch_one(fs: AbstractFileSystem, path: str) -> bytes | Exception:
-    try:
-        content: bytes = fs.cat_file(path)
-    except Exception as error:  # every storage has errors of its own; the caller makes a row of each
-        return error
-    return content

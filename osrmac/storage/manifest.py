@@ -1,134 +1,272 @@
-"""The plan: every image of a collection, with what tells whether it has changed."""
+"""The plan: every image with the shard that its row belongs in.
+
+A row group of the manifest holds the images of one shard, so the plan is also the queue of the work: what is left is
+found by comparing the footers of the manifest with the names of the shards that are there, and no row is read for it.
+A row that has to be described again is planned anew under a higher generation, in the same shard, which is replaced
+as a whole. So at every moment every shard is what some plan asked for, and no image stands in two of them.
+"""
 
 from __future__ import annotations
 
-import datetime
-import io
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
-from typing import Any
+import hashlib
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, pairwise
 
+import duckdb
+import numpy as np
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from fsspec.spec import AbstractFileSystem
+from numpy.typing import NDArray
 
-from osrmac.errors import StorageError, reason
-from osrmac.storage import files
-from osrmac.storage.schema import MANIFEST
+from osrmac.errors import StorageError
+from osrmac.storage import files, schema, shards
 
-__all__ = ["IMAGE_SUFFIXES", "plan"]
+__all__ = ["Changes", "Unit", "duplicates", "is_current", "pending", "read", "read_all", "redo", "units", "update"]
 
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-_LIST_SUFFIXES = (".csv", ".parquet", ".txt")
-_MAGIC = frozenset("*?[")
+_PART_ROWS = 500_000
+_BATCH = 100_000
+_MEMORY = "1GB"
+"""Of what the comparison with the previous plan takes; the rest goes to temporary files."""
 
 
-def plan(images: str) -> pa.Table:
-    """List a collection.
+@dataclass(frozen=True)
+class Unit:
+    """A row group of the manifest: the images of one shard.
+
+    Attributes:
+        part: URL of the file it stands in.
+        group: Its number there.
+        shard: Name of the shard.
+        rows: Number of images.
+        generation: The highest of the rows.
+    """
+
+    part: str
+    group: int
+    shard: str
+    rows: int
+    generation: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How a collection differs from what was planned before.
+
+    Attributes:
+        new: Images that were not planned yet.
+        changed: Images of another size, etag or modification time, planned anew.
+        gone: Images that are no longer there; they stay in the plan, and their rows stay as they are.
+    """
+
+    new: int
+    changed: int
+    gone: int
+
+
+def units(folder: str) -> list[Unit]:
+    """Every unit of a manifest."""
+    return [unit for part in shards.paths(folder) for unit in _units_of(part)]
+
+
+def _units_of(part: str) -> Iterator[Unit]:
+    metadata = shards.footer(part)
+    columns = {metadata.schema.column(index).path: index for index in range(metadata.num_columns)}
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group)
+        shard = rows.column(columns["shard"]).statistics.min
+        generation = rows.column(columns["generation"]).statistics.max
+        yield Unit(part, group, shard, rows.num_rows, generation)
+
+
+def pending(planned: Iterable[Unit], folder: str) -> list[Unit]:
+    """The units whose shard is not committed in a folder, or only under an earlier generation."""
+    there = {files.name(shard) for shard in shards.paths(folder)}
+    return [unit for unit in planned if unit.shard not in there or not is_current(unit, folder)]
+
+
+def is_current(unit: Unit, folder: str) -> bool:
+    """Whether a shard that is there has been written under the unit's generation."""
+    return not unit.generation or shards.generation(files.join(folder, unit.shard)) >= unit.generation
+
+
+def read(unit: Unit) -> pa.Table:
+    """The planned rows of a unit."""
+    with shards.opened(unit.part) as file:
+        return pq.ParquetFile(file).read_row_group(unit.group)
+
+
+def read_all(folder: str, columns: list[str]) -> pa.Table:
+    """Some columns of all planned rows."""
+    return pa.concat_tables(shards.read(part, columns) for part in shards.paths(folder))
+
+
+def duplicates(folder: str) -> list[str]:
+    """Ids that are planned more than once, which a plan made here never has."""
+    with _tables() as tables:
+        tables.execute("create table listing (id varchar)")
+        for part in shards.paths(folder):
+            tables.register("part", shards.read(part, ["id"]))
+            tables.execute("insert into listing from part")
+        return _twice(tables)
+
+
+@contextmanager
+def _tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Tables that may be larger than the memory."""
+    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as tables:
+        tables.execute(f"set memory_limit = '{_MEMORY}'; set temp_directory = '{spill}'; set TimeZone = 'UTC'")
+        tables.execute("set enable_progress_bar = false")
+        yield tables
+
+
+def _twice(tables: duckdb.DuckDBPyConnection) -> list[str]:
+    """Ids that stand in the listing more than once."""
+    found = tables.execute("select id from listing group by id having count(*) > 1 order by id").fetchall()
+    return [row[0] for row in found]
+
+
+def update(folder: str, listing: Iterable[pa.Table], rows_per_shard: Callable[[int], int]) -> Changes:
+    """Plan what a collection has that was not planned before, and plan anew what has changed.
 
     Args:
-        images: A folder, a bucket's prefix, a glob, or a list of URIs: a text file (one a line), or
-            a CSV or Parquet file with the column `uri` and, if wanted, `id`, `size`, `etag` and `mtime`.
-
-    Returns:
-        The manifest, sorted by id. The id is the path relative to the folder; in a list, the URI.
+        folder: Of the manifest.
+        listing: Rows of `schema.COLLECTION`, or of that with more columns that tell whether an image has changed.
+        rows_per_shard: From the number of all planned images to that of a shard's.
 
     Raises:
-        StorageError: There is no such place, it has no images, or an id stands in the list twice.
+        StorageError: An id stands in the listing twice.
     """
-    fs, path = files.file_system(images)
-    if path.endswith(_LIST_SUFFIXES) and fs.isfile(path):
-        rows = _from_list(images)
-    else:
-        rows = pa.Table.from_pylist(list(_from_listing(fs, path, images)), schema=MANIFEST)
-    if not rows.num_rows:
-        raise StorageError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
-    return rows.sort_by("id")
+    batches = iter(listing)
+    first = next(batches)
+    reader = pa.RecordBatchReader.from_batches(
+        first.schema, (batch for table in chain([first], batches) for batch in table.to_batches())
+    )
+    with _tables() as tables:
+        tables.register("reader", reader)
+        tables.execute("create table listing as from reader")
+        twice = _twice(tables)
+        if twice:
+            raise StorageError(f"the list names {twice[0]} twice: every image needs an id of its own")
+        known = pa.schema([field for field in first.schema if field.name != "uri"])
+        tables.register("no_rows", known.empty_table())
+        tables.execute("create table planned as from no_rows")
+        for part in shards.paths(folder):
+            tables.register("part", shards.read(part, known.names))
+            tables.execute("insert into planned by name from part")
+        return _apply(tables, folder, first.schema, rows_per_shard)
 
 
-def _from_listing(fs: AbstractFileSystem, path: str, images: str) -> Iterator[dict[str, Any]]:
-    fs.invalidate_cache()
-    if _MAGIC & set(path):
-        found: Mapping[str, Mapping[str, Any]] = fs.glob(path, detail=True)
-        root = _fixed_part(path)
-    elif fs.isdir(path):
-        found = fs.find(path, detail=True)
-        root = path
-    else:
-        raise StorageError(f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs")
-    prefix = root.rstrip("/") + "/"
-    for name, info in found.items():
-        if info["type"] == "file" and name.lower().endswith(IMAGE_SUFFIXES):
-            uri = name if files.is_local(images) else fs.unstrip_protocol(name)
-            yield {"id": _text(name.removeprefix(prefix)), "uri": _text(uri), **_version(info)}
+def _apply(
+    tables: duckdb.DuckDBPyConnection, folder: str, collection: pa.Schema, rows_per_shard: Callable[[int], int]
+) -> Changes:
+    planned = _count(tables, "planned")
+    new = _count(tables, "listing anti join planned using (id)")
+    gone = _count(tables, "planned anti join listing using (id)")
+    versions = [name for name in collection.names if name not in {"id", "uri"}]
+    differs = " or ".join(f"listing.{name} <> planned.{name}" for name in versions)
+    query = f"select listing.* from listing join planned using (id) where {differs}"  # noqa: S608  # names of columns
+    changed = _query(tables, query).read_all()
+    if changed.num_rows:
+        _replan(folder, changed.cast(collection))
+    unplanned = _query(tables, "select listing.* from listing anti join planned using (id) order by id")
+    _append(folder, unplanned, collection, rows_per_shard(planned + new))
+    return Changes(new, changed.num_rows, gone)
 
 
-def _fixed_part(pattern: str) -> str:
-    """The folder before the first part of a glob that has a wildcard."""
-    parts = PurePosixPath(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
-    return str(PurePosixPath(*parts[:fixed]))
+def _query(tables: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+    return tables.sql(query).to_arrow_reader(_BATCH)
 
 
-def _text(name: str) -> str:
-    """A file name as valid Unicode: bytes that are none are spelled out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _count(tables: duckdb.DuckDBPyConnection, rows: str) -> int:
+    (counted,) = tables.execute(f"select count(*) from {rows}").fetchall()  # noqa: S608  # constants
+    number: int = counted[0]
+    return number
 
 
-def _version(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Size and etag, or modification time, as a file system reports them."""
-    etag = info.get("ETag") or info.get("etag")
-    mtime = info.get("mtime") or info.get("LastModified")
-    if isinstance(mtime, int | float):
-        mtime = datetime.datetime.fromtimestamp(mtime, datetime.UTC)
-    return {
-        "size": info.get("size"),
-        "etag": str(etag).strip('"') if etag else None,
-        "mtime": mtime if isinstance(mtime, datetime.datetime) else None,
-    }
+def _append(folder: str, rows: pa.RecordBatchReader, collection: pa.Schema, rows_per_shard: int) -> None:
+    """Write new rows, sorted by id, as parts of their own."""
+    number = len(shards.paths(folder))
+    whole_shards = max(1, _PART_ROWS // rows_per_shard) * rows_per_shard
+    for part, table in enumerate(_regrouped(rows, whole_shards), number):
+        groups = [table.slice(start, rows_per_shard) for start in range(0, table.num_rows, rows_per_shard)]
+        names = np.repeat([_name(group["id"].to_pylist()) for group in groups], [group.num_rows for group in groups])
+        own = {"shard": pa.array(names, pa.string()), "generation": pa.array(np.zeros(len(names), np.int32))}
+        columns = {name: table[name] for name in collection.names}
+        _write(
+            files.join(folder, f"part-{part:05d}.parquet"), pa.table(columns | own).cast(schema.manifest(collection))
+        )
 
 
-def _from_list(url: str) -> pa.Table:
-    content = io.BytesIO(files.read_bytes(url))
-    try:
-        table = _parse(url, content)
-    except pa.ArrowInvalid as error:
-        raise StorageError(f"cannot read the list {url}: {reason(error)}") from error
-    if "uri" not in table.column_names:
-        raise StorageError(f"the list {url} has no column 'uri', only {', '.join(table.column_names)}")
-    uris = [str(uri) for uri in table["uri"].to_pylist() if uri]
-    known = {name: table[name] for name in table.column_names if name in MANIFEST.names}
-    if not {"size", "etag", "mtime"} & set(known):
-        rows = pa.Table.from_pylist([{"id": uri, "uri": uri, **_local_version(uri)} for uri in uris], schema=MANIFEST)
-        known = {**{name: rows[name] for name in MANIFEST.names}, **known}
-    known.setdefault("id", table["uri"])
-    columns = {field.name: known.get(field.name, pa.nulls(table.num_rows, field.type)) for field in MANIFEST}
-    rows = pa.table(columns).cast(MANIFEST)
-    _refuse_duplicates(url, rows["id"].to_pylist())
-    return rows
+def _regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of so many."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        while sum(map(len, held)) >= rows:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, rows)
+            held = table.slice(rows).to_batches()
+    if sum(map(len, held)):
+        yield pa.Table.from_batches(held)
 
 
-def _parse(url: str, content: io.BytesIO) -> pa.Table:
-    if url.endswith(".parquet"):
-        return pq.read_table(content)
-    if url.endswith(".csv"):
-        return pyarrow.csv.read_csv(content)
-    lines = [line.strip() for line in content.read().decode().splitlines()]
-    return pa.table({"uri": [line for line in lines if line]})
+def _name(ids: Iterable[str]) -> str:
+    return f"part-{hashlib.sha256(chr(0).join(ids).encode()).hexdigest()[:20]}.parquet"
 
 
-def _local_version(uri: str) -> dict[str, Any]:
-    """Size and time of a file on this machine; a bucket is not asked for each object."""
-    if not files.is_local(uri):
-        return {}
-    fs, path = files.file_system(uri)
-    return _version(fs.info(path)) if fs.exists(path) else {}
+def redo(folder: str, ids: Collection[str]) -> None:
+    """Plan some images anew, as they are."""
+    if ids:
+        _replan(folder, pa.table({"id": pa.array(ids, pa.string())}))
 
 
-def _refuse_duplicates(url: str, ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for image_id in ids:
-        if image_id in seen:
-            raise StorageError(f"the list {url} names {image_id} twice: every image needs an id of its own")
-        seen.add(image_id)
+def _replan(folder: str, rows: pa.Table) -> None:
+    """Plan rows anew; their columns replace the planned ones."""
+    for part in shards.paths(folder):
+        table = shards.read(part)
+        place = pc.index_in(table["id"], value_set=rows["id"].combine_chunks()).combine_chunks()
+        anew = place.is_valid().to_numpy(zero_copy_only=False)
+        if not anew.any():
+            continue
+        for name in rows.column_names:
+            table = _with(table, name, _replaced(table[name], rows[name], place))
+        _write(part, _with(table, "generation", _raised(table, anew)))
+
+
+def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    column = table.column_names.index(name)
+    return table.set_column(column, table.schema.field(column), values)
+
+
+def _replaced(old: pa.ChunkedArray, new: pa.ChunkedArray, place: pa.Int32Array) -> pa.Array:
+    """The old values, or the new ones at the places that are given."""
+    both = pa.concat_arrays([old.combine_chunks(), new.cast(old.type).combine_chunks()])
+    own = pa.array(np.arange(len(old)))
+    return both.take(pc.coalesce(pc.add(place.cast(pa.int64()), len(old)), own))
+
+
+def _raised(table: pa.Table, anew: NDArray[np.bool_]) -> pa.Array:
+    """The generations, those of rows that are planned anew higher than any of their shard's."""
+    generations = table["generation"].to_numpy().copy()
+    for start, stop in _groups(table):
+        generations[start:stop][anew[start:stop]] = generations[start:stop].max() + 1
+    return pa.array(generations)
+
+
+def _groups(table: pa.Table) -> Iterator[tuple[int, int]]:
+    """Where the rows of each shard begin and end."""
+    names = table["shard"].to_numpy()
+    edges = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)]
+    return pairwise(edges)
+
+
+def _write(url: str, table: pa.Table) -> None:
+    buffer = pa.BufferOutputStream()
+    with pq.ParquetWriter(buffer, table.schema, compression="zstd", write_statistics=["shard", "generation"]) as writer:
+        for start, stop in _groups(table):
+            writer.write_table(table.slice(start, stop - start))
+    files.write_atomically(url, buffer.getvalue().to_pybytes())

@@ -6,14 +6,15 @@ import datetime
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pyarrow as pa
-
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
 from osrmac.errors import StorageError
-from osrmac.storage import files, shards
+from osrmac.storage import files
 
 __all__ = ["Identity", "Run"]
+
+_REGIONS = 20
+"""Of a picture of 4:3."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Identity:
         return {recipe: sum(lengths) for recipe, lengths in self.parts.items()}
 
     @property
+    def row_bytes(self) -> int:
+        """Size of the vectors of an image, about."""
+        return 4 * sum(d * (_REGIONS if recipe in self.regional else 1) for recipe, d in self.dimensions.items())
+
+    @property
     def fingerprint(self) -> str:
         """See `osrmac.config.fingerprint`."""
         return fingerprint(self.values)
@@ -56,8 +62,8 @@ class Run:
 
     @property
     def manifest(self) -> str:
-        """The planned images."""
-        return files.join(self.url, "manifest", "part-00000.parquet")
+        """Folder of the plan."""
+        return files.join(self.url, "manifest")
 
     @property
     def descriptors(self) -> str:
@@ -67,6 +73,10 @@ class Run:
     def queries(self, benchmark: str) -> str:
         """Folder of the shards with the cropped queries of a benchmark."""
         return files.join(self.url, "queries", benchmark)
+
+    def queries_manifest(self, benchmark: str) -> str:
+        """Folder of the plan of these queries."""
+        return files.join(self.queries(benchmark), "manifest")
 
     def selection(self, name: str) -> str:
         """File of a selection."""
@@ -168,14 +178,6 @@ class Run:
     def set_counts(self, counts: dict[str, int]) -> None:
         """Note how many images were planned, described and failed."""
         files.write_json(self._record, self.record() | {"counts": counts})
-
-    def write_manifest(self, manifest: pa.Table) -> None:
-        """Write the plan."""
-        shards.write_table(self.manifest, manifest)
-
-    def read_manifest(self) -> pa.Table:
-        """The plan."""
-        return shards.read(self.manifest)
 
     def write_selection(self, name: str, selection: dict[str, Any]) -> None:
         """Write a selection."""

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-__all__ = ["FAILED", "MANIFEST", "OK", "REQUEST_BOX", "descriptors", "reduced", "regions_type", "vector_type"]
+__all__ = ["COLLECTION", "FAILED", "OK", "QUERIES", "descriptors", "manifest", "reduced", "regions_type", "vector_type"]
 
 OK, FAILED = "ok", "failed"
 
-MANIFEST = pa.schema(
+COLLECTION = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("uri", pa.string(), nullable=False),
@@ -18,8 +18,14 @@ MANIFEST = pa.schema(
     ]
 )
 
-REQUEST_BOX = pa.field("box", pa.list_(pa.float64(), 4))
-"""Left, top, right, bottom in pixels: part of a request where only a part of the image is described."""
+QUERIES = COLLECTION.append(pa.field("box", pa.list_(pa.float64(), 4)))
+"""The same with left, top, right and bottom, in pixels, of the part of the image that is described."""
+
+
+def manifest(collection: pa.Schema) -> pa.Schema:
+    """What is planned of a collection: the shard of each row, and how often it was planned anew."""
+    own = [pa.field("shard", pa.string(), nullable=False), pa.field("generation", pa.int32(), nullable=False)]
+    return pa.schema([*collection, *own])
 
 
 def vector_type(dimension: int) -> pa.DataType:

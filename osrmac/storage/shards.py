@@ -1,10 +1,11 @@
-"""Parquet shards: written whole or not at all, named after the ids inside, sorted by id."""
+"""Parquet shards: written whole or not at all, sorted by id."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -15,35 +16,51 @@ from numpy.typing import NDArray
 from osrmac.storage import files
 from osrmac.storage.schema import OK
 
-__all__ = ["Vectors", "paths", "read", "read_metadata", "read_vectors", "rows_per_shard", "write", "write_table"]
+__all__ = [
+    "Vectors",
+    "footer",
+    "generation",
+    "matrix",
+    "opened",
+    "paths",
+    "read",
+    "read_metadata",
+    "read_vectors",
+    "rows_per_shard",
+    "write",
+    "write_table",
+]
 
 _SUFFIX = ".parquet"
-_MOST_SHARDS = 100
-_FEWEST_ROWS, _MOST_ROWS = 16, 8192
-_MOST_ROWS_OF_REGIONS = 512
-"""An image has some twenty of them."""
+_MOST_BYTES = 128_000_000
+_SHARDS = 500
+_GENERATION = "osrmac.generation"
 
 
-def rows_per_shard(images: int, *, regions: bool = False) -> int:
-    """Rows after which a shard is committed: few in a small run, so that little is lost when it is killed."""
-    return min(max(images // _MOST_SHARDS, _FEWEST_ROWS), _MOST_ROWS_OF_REGIONS if regions else _MOST_ROWS)
+def rows_per_shard(images: int, row_bytes: int) -> int:
+    """How many images make a shard: what a kill costs each describing process at most.
+
+    A five-hundredth of a small collection, and of a large one as many as make 128 MB.
+    """
+    return max(1, min(images // _SHARDS, _MOST_BYTES // row_bytes))
 
 
-def write(folder: str, rows: pa.Table, name: str | None = None) -> str:
-    """Commit rows as one shard.
+def write(folder: str, rows: pa.Table, name: str, generation: int = 0) -> None:
+    """Commit rows as one shard, replacing what it held.
 
     Args:
         folder: Where it belongs.
         rows: With a column `id`; sorted by it here.
-        name: File name; none: derived from the ids, so that writing the same rows again replaces the shard.
-
-    Returns:
-        The name of the shard.
+        name: File name.
+        generation: Of the plan it fulfils.
     """
-    rows = rows.sort_by("id")
-    name = name or _name(rows["id"].to_pylist())
-    write_table(files.join(folder, name), rows)
-    return name
+    metadata = {**(rows.schema.metadata or {}), _GENERATION: str(generation)}
+    write_table(files.join(folder, name), rows.sort_by("id").replace_schema_metadata(metadata))
+
+
+def generation(url: str) -> int:
+    """Of the plan that a shard fulfils."""
+    return int(read_metadata(url).get(_GENERATION, 0))
 
 
 def write_table(url: str, rows: pa.Table) -> None:
@@ -63,28 +80,35 @@ def _floats(path: str, of: pa.DataType) -> Iterator[str]:
         yield path
 
 
-def _name(ids: Iterable[str]) -> str:
-    return f"part-{hashlib.sha256(chr(0).join(ids).encode()).hexdigest()[:20]}{_SUFFIX}"
-
-
 def paths(folder: str) -> list[str]:
     """Sorted URLs of the committed shards of a folder."""
     return files.list_folder(folder, _SUFFIX)
 
 
-def read(url: str, columns: list[str] | None = None) -> pa.Table:
-    """Columns of one shard; all of them by default."""
+@contextmanager
+def opened(url: str) -> Iterator[BinaryIO]:
+    """A file to read from, wherever it lies."""
     fs, path = files.file_system(url)
     with fs.open(path, "rb") as file:
+        yield file
+
+
+def read(url: str, columns: list[str] | None = None) -> pa.Table:
+    """Columns of one shard; all of them by default."""
+    with opened(url) as file:
         return pq.read_table(file, columns=columns)
+
+
+def footer(url: str) -> pq.FileMetaData:
+    """What a file says of its row groups and columns."""
+    with opened(url) as file:
+        return pq.read_metadata(file)
 
 
 def read_metadata(url: str) -> dict[str, str]:
     """The metadata of one shard."""
-    fs, path = files.file_system(url)
-    with fs.open(path, "rb") as file:
-        metadata = pq.read_schema(file).metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items()}
+    metadata = footer(url).metadata or {}
+    return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"osrmac.")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +139,8 @@ def read_vectors(shards: Iterable[str], recipe: str, only: pa.Array | None = Non
     ids = table["id"].take(order).to_pylist()
     if pa.types.is_list(table[recipe].type):
         regions = table[recipe].take(order).combine_chunks()
-        return Vectors(ids, _matrix(regions.flatten()), pc.list_value_length(regions).to_numpy().astype(np.int64))
-    return Vectors(ids, _matrix(table[recipe].combine_chunks())[order])
+        return Vectors(ids, matrix(regions), pc.list_value_length(regions).to_numpy().astype(np.int64))
+    return Vectors(ids, matrix(table[recipe].combine_chunks())[order])
 
 
 def _described(shards: Iterable[str], recipe: str, only: pa.Array | None) -> Iterator[pa.Table]:
@@ -128,6 +152,9 @@ def _described(shards: Iterable[str], recipe: str, only: pa.Array | None) -> Ite
         yield table.filter(wanted).select(["id", recipe])
 
 
-def _matrix(vectors: pa.FixedSizeListArray) -> NDArray[np.float32]:
+def matrix(vectors: pa.FixedSizeListArray | pa.ListArray) -> NDArray[np.float32]:
+    """Vectors, or the regions of all images one after the other, as rows."""
+    if pa.types.is_list(vectors.type):
+        vectors = vectors.flatten()
     values: NDArray[np.float32] = vectors.flatten().to_numpy(zero_copy_only=False)
     return values.reshape(-1, vectors.type.list_size)

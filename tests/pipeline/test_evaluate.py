@@ -207,7 +207,8 @@ def test_every_step_runs_from_images_to_scores(
 ) -> None:
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     run = Run(str(tmp_path / "run"))
-    found = run_all(str(photos), run.url, small, one_actor, SELECTION, truth)
+    extracted, found = run_all(str(photos), run.url, small, one_actor, selection=SELECTION, evaluation=truth)
+    assert extracted.new == 29
     assert found is not None
     assert values(found)["osrmac-pfa-32", "all"] == 100.0
     assert set(run.record()["stages"]) == {"extract", "fit", "evaluate"}

@@ -12,7 +12,11 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from osrmac.storage import files, manifest, shards
+from osrmac.errors import StorageError
+from osrmac.storage import shards
+from osrmac.storage.collection import listing
+from osrmac.storage.fetch import Fetcher
+from osrmac.storage.lock import locked
 from osrmac.storage.run import Run
 
 
@@ -38,17 +42,24 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
-    plan = manifest.plan(f"{bucket}/photos")
+    (plan,) = listing(f"{bucket}/photos")
     assert plan.num_rows == 29
     row = next(row for row in plan.to_pylist() if row["id"] == "odd/03.png")
     assert row["uri"] == "s3://archive/photos/odd/03.png"
     assert row["size"] == (photos / "odd" / "03.png").stat().st_size
     assert len(row["etag"]) == 32
     uris = [row["uri"], f"{bucket}/photos/gone.jpg", f"{bucket}/photos/even/00.png"]
-    there, gone, other = files.fetch(uris)
+    there, gone, other = Fetcher()(uris)
     assert there == (photos / "odd" / "03.png").read_bytes()
     assert isinstance(gone, FileNotFoundError)
     assert other == (photos / "even" / "00.png").read_bytes()
+
+
+def test_a_bucket_is_locked_too(bucket: str) -> None:
+    with locked(f"{bucket}/run"), pytest.raises(StorageError, match="in use by process"), locked(f"{bucket}/run"):
+        pass
+    with locked(f"{bucket}/run"):
+        pass
 
 
 def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:

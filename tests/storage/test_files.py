@@ -31,8 +31,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match="No space left") as caught:
         files.write_atomically(str(tmp_path / "a.bin"), b"new")
+    assert "\n" not in str(caught.value)
     assert (tmp_path / "a.bin").read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [tmp_path / "a.bin"]
 
@@ -47,18 +48,20 @@ def test_a_missing_folder_lists_nothing(folder: str) -> None:
     assert files.list_folder(f"{folder}/nowhere") == []
 
 
-def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
-    files.write_atomically(f"{folder}/a", b"A")
-    files.write_atomically(f"{folder}/b", b"B")
-    found = files.fetch([f"{folder}/b", f"{folder}/missing", f"{folder}/a"])
-    assert (found[0], found[2]) == (b"B", b"A")
-    assert isinstance(found[1], FileNotFoundError)
+def test_a_file_is_created_once(folder: str) -> None:
+    assert files.create(f"{folder}/lock", b"first")
+    assert not files.create(f"{folder}/lock", b"second")
+    assert files.read_bytes(f"{folder}/lock") == b"first"
+    files.remove(f"{folder}/lock")
+    files.remove(f"{folder}/lock")
+    assert files.create(f"{folder}/lock", b"third")
 
 
-def test_files_of_several_file_systems_are_fetched_together(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"A")
-    files.write_atomically("memory://elsewhere/b", b"B")
-    assert files.fetch([str(tmp_path / "a"), "memory://elsewhere/b"]) == [b"A", b"B"]
+def test_traces_of_killed_writes_are_removed(tmp_path: Path) -> None:
+    for name in (".part-1.parquet.0a1b", "part-1.parquet", ".keep"):
+        (tmp_path / name).write_bytes(b"")
+    files.remove_traces(str(tmp_path))
+    assert {file.name for file in tmp_path.iterdir()} == {"part-1.parquet", ".keep"}
 
 
 def test_texts_of_a_folder_are_known_by_name(folder: str) -> None:

@@ -1,111 +1,168 @@
-import os
+import datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osrmac.errors import StorageError
-from osrmac.storage import files, schema
-from osrmac.storage.manifest import plan
+from osrmac.storage import files, manifest, schema, shards
+from osrmac.storage.manifest import Changes
+
+NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    for name in ("b.jpg", "a.PNG", "trip/2024/c.jpeg", "trip/notes.txt", "trip/.thumb.db"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(name.encode())
-    return folder
-
-
-def ids(manifest: pa.Table) -> list[str]:
-    found: list[str] = manifest["id"].to_pylist()
-    return found
-
-
-def test_a_folder_is_listed_with_everything_below_it(photos: Path) -> None:
-    manifest = plan(str(photos))
-    assert manifest.schema.equals(schema.MANIFEST)
-    assert ids(manifest) == ["a.PNG", "b.jpg", "trip/2024/c.jpeg"]
-    row = manifest.to_pylist()[1]
-    assert row["uri"] == str(photos / "b.jpg")
-    assert row["size"] == len(b"b.jpg")
-    assert row["mtime"].timestamp() == pytest.approx((photos / "b.jpg").stat().st_mtime, abs=1e-5)
-    assert row["etag"] is None
-
-
-def test_a_trailing_slash_changes_no_id(photos: Path) -> None:
-    assert ids(plan(f"{photos}/")) == ids(plan(str(photos)))
-
-
-def test_a_glob_names_images_from_its_first_fixed_folder(photos: Path) -> None:
-    assert ids(plan(f"{photos}/trip/**/*.jpeg")) == ["2024/c.jpeg"]
-    assert ids(plan(f"{photos}/*.jpg")) == ["b.jpg"]
-
-
-def test_another_file_system_gives_full_urls() -> None:
-    files.write_atomically("memory://bucket/shop/x.jpg", b"x")
-    assert plan("memory://bucket/shop").to_pylist()[0] | {"mtime": None} == {
-        "id": "x.jpg",
-        "uri": "memory:///bucket/shop/x.jpg",
-        "size": 1,
-        "etag": None,
-        "mtime": None,
-    }
-
-
-def test_a_text_list_names_images_by_their_uris(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text(f"{photos}/b.jpg\n\n{photos}/gone.jpg\n")
-    manifest = plan(str(tmp_path / "list.txt"))
-    assert ids(manifest) == [f"{photos}/b.jpg", f"{photos}/gone.jpg"]
-    assert manifest["size"].to_pylist() == [5, None]
-
-
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_table_may_bring_ids_and_versions(photos: Path, tmp_path: Path, suffix: str) -> None:
-    table = pa.table({"uri": [f"{photos}/b.jpg", "s3://bucket/y.jpg"], "id": ["two", "one"], "etag": ["v2", "v1"]})
-    if suffix == "csv":
-        pyarrow.csv.write_csv(table, tmp_path / "list.csv")
-    else:
-        pq.write_table(table, tmp_path / "list.parquet")
-    manifest = plan(str(tmp_path / f"list.{suffix}"))
-    assert manifest.select(["id", "uri", "etag"]).to_pylist() == [
-        {"id": "one", "uri": "s3://bucket/y.jpg", "etag": "v1"},
-        {"id": "two", "uri": f"{photos}/b.jpg", "etag": "v2"},
+def rows(sizes: dict[str, int | None], mtime: datetime.datetime | None = NOON) -> pa.Table:
+    """A listing of images of these sizes."""
+    found = [
+        {"id": name, "uri": f"/photos/{name}", "size": size, "etag": None, "mtime": mtime}
+        for name, size in sizes.items()
     ]
+    return pa.Table.from_pylist(found, schema=schema.COLLECTION)
 
 
-def test_numeric_ids_become_text(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text(f"id,uri\n7,{photos}/b.jpg\n")
-    assert ids(plan(str(tmp_path / "list.csv"))) == ["7"]
+def update(folder: Path, listing: pa.Table, rows_per_shard: int = 2) -> Changes:
+    return manifest.update(str(folder), [listing], lambda _: rows_per_shard)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("url\na.jpg\n", "no column 'uri'"),
-        ("id,uri\n1,a.jpg\n1,b.jpg\n", "names 1 twice"),
-        ("uri\n", "no images"),
-        ("", "cannot read the list"),
-    ],
+def planned(folder: Path) -> dict[str, tuple[str, int]]:
+    """Shard and generation by id."""
+    table = manifest.read_all(str(folder), ["id", "shard", "generation"])
+    return {row["id"]: (row["shard"], row["generation"]) for row in table.to_pylist()}
+
+
+def commit(folder: Path, unit: manifest.Unit) -> None:
+    shards.write(str(folder), pa.table({"id": manifest.read(unit)["id"]}), unit.shard, unit.generation)
+
+
+def test_images_are_planned_in_shards_of_neighbours(tmp_path: Path) -> None:
+    assert update(tmp_path, rows({"c": 3, "a": 1, "b": 2})) == Changes(new=3, changed=0, gone=0)
+    first, second = manifest.units(str(tmp_path))
+    assert (first.rows, second.rows, first.generation) == (2, 1, 0)
+    assert manifest.read(first).drop_columns(["shard", "generation"]).equals(rows({"a": 1, "b": 2}))
+    assert set(planned(tmp_path).values()) == {(first.shard, 0), (second.shard, 0)}
+
+
+def test_the_name_of_a_shard_depends_on_its_ids_alone(tmp_path: Path) -> None:
+    update(tmp_path / "one", rows({"a": 1, "b": 2, "c": 3}))
+    update(tmp_path / "two", rows({"b": 7, "a": 9, "d": 3}))
+    one, two = planned(tmp_path / "one"), planned(tmp_path / "two")
+    assert one["a"] == one["b"] == two["a"]
+    assert one["c"] != two["d"]
+
+
+def test_the_same_listing_changes_nothing(tmp_path: Path) -> None:
+    update(tmp_path, rows({"a": 1, "b": 2, "c": 3}))
+    (part,) = shards.paths(str(tmp_path))
+    before = Path(part).stat().st_mtime_ns
+    assert update(tmp_path, rows({"c": 3, "b": 2, "a": 1})) == Changes(0, 0, 0)
+    assert Path(part).stat().st_mtime_ns == before
+    assert shards.paths(str(tmp_path)) == [part]
+
+
+def test_new_images_come_in_shards_of_their_own(tmp_path: Path) -> None:
+    update(tmp_path, rows({"b": 1, "d": 2}))
+    before = planned(tmp_path)
+    assert update(tmp_path, rows({"a": 1, "b": 1, "c": 1, "d": 2, "e": 1})) == Changes(new=3, changed=0, gone=0)
+    after = planned(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert after["a"] == after["c"] != after["e"]
+
+
+def test_changed_images_are_planned_anew_in_the_same_shard(tmp_path: Path) -> None:
+    update(tmp_path, rows({"a": 1, "b": 2, "c": 3}))
+    before = planned(tmp_path)
+    assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(new=0, changed=1, gone=0)
+    after = planned(tmp_path)
+    assert after == before | {"b": (before["b"][0], 1)}
+    assert [unit.generation for unit in manifest.units(str(tmp_path))] == [1, 0]
+    assert manifest.read_all(str(tmp_path), ["size"])["size"].to_pylist() == [1, 20, 3]
+    assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(0, 0, 0)
+    later = rows({"a": 1, "b": 20, "c": 3}, NOON + datetime.timedelta(microseconds=1))
+    assert update(tmp_path, later).changed == 3
+    # The second time it is newer than all that its shard holds.
+    assert {name: generation for name, (_, generation) in planned(tmp_path).items()} == {"a": 2, "b": 2, "c": 1}
+
+
+def test_what_is_not_known_has_not_changed(tmp_path: Path) -> None:
+    update(tmp_path, rows({"a": 1, "b": None}))
+    assert update(tmp_path, rows({"a": None, "b": 5}, mtime=None)) == Changes(0, 0, 0)
+
+
+def test_images_that_are_gone_stay_planned(tmp_path: Path) -> None:
+    update(tmp_path, rows({"a": 1, "b": 2}))
+    before = planned(tmp_path)
+    assert update(tmp_path, rows({"b": 2})) == Changes(new=0, changed=0, gone=1)
+    assert planned(tmp_path) == before
+
+
+def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    batches = [rows({"a": 1, "b": 2}), rows({"b": 2})]
+    with pytest.raises(StorageError, match="names b twice"):
+        manifest.update(str(tmp_path), batches, lambda _: 2)
+    assert shards.paths(str(tmp_path)) == []
+
+
+def test_a_shard_is_left_until_it_is_committed_under_its_generation(tmp_path: Path) -> None:
+    plan, folder = tmp_path / "plan", tmp_path / "shards"
+    update(plan, rows({"a": 1, "b": 2, "c": 3}))
+    first, second = manifest.units(str(plan))
+    assert manifest.pending([first, second], str(folder)) == [first, second]
+    commit(folder, first)
+    assert manifest.pending([first, second], str(folder)) == [second]
+    manifest.redo(str(plan), ["b"])
+    first, second = manifest.units(str(plan))
+    assert manifest.pending([first, second], str(folder)) == [first, second]
+    commit(folder, first)
+    commit(folder, second)
+    assert manifest.pending(manifest.units(str(plan)), str(folder)) == []
+
+
+def test_the_number_of_rows_of_a_shard_may_depend_on_that_of_all_images(tmp_path: Path) -> None:
+    update(tmp_path, rows({"a": 1, "b": 2}))
+    manifest.update(str(tmp_path), [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
+    assert [unit.rows for unit in manifest.units(str(tmp_path))] == [2, 5]
+
+
+def test_columns_beside_the_usual_ones_tell_changes_too(tmp_path: Path) -> None:
+    def queries(right: float) -> pa.Table:
+        boxes = pa.array([[0, 0, right, 5], None], schema.QUERIES.field("box").type)
+        return rows({"a": 1, "b": 2}).append_column("box", boxes)
+
+    update(tmp_path, queries(4))
+    assert update(tmp_path, queries(4)) == Changes(0, 0, 0)
+    assert update(tmp_path, queries(3)) == Changes(new=0, changed=1, gone=0)
+    assert manifest.read_all(str(tmp_path), ["box"])["box"].to_pylist() == [[0, 0, 3, 5], None]
+
+
+def test_a_plan_of_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "_PART_ROWS", 10)
+    monkeypatch.setattr(manifest, "_BATCH", 4)
+    listing = rows({f"{number:02d}": number for number in range(35)})
+    manifest.update(str(tmp_path), [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
+    assert [files.name(part) for part in shards.paths(str(tmp_path))] == [f"part-0000{n}.parquet" for n in range(4)]
+    assert [unit.rows for unit in manifest.units(str(tmp_path))] == [3] * 11 + [2]
+    assert manifest.read_all(str(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3), min_size=1), min_size=1, max_size=4),
+    st.integers(1, 4),
 )
-def test_a_list_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "list.csv").write_text(content)
-    with pytest.raises(StorageError, match=message) as caught:
-        plan(str(tmp_path / "list.csv"))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_without_images_and_a_missing_one_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("-")
-    with pytest.raises(StorageError, match="no images in"):
-        plan(str(tmp_path))
-    with pytest.raises(StorageError, match="no folder"):
-        plan(str(tmp_path / "nowhere"))
-
-
-def test_a_name_that_is_no_unicode_is_spelled_out(tmp_path: Path) -> None:
-    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
-    assert ids(plan(str(tmp_path))) == ["caf\\xe9.jpg"]
+def test_every_image_ever_listed_is_planned_once(
+    tmp_path_factory: pytest.TempPathFactory, listings: list[dict[str, int]], rows_per_shard: int
+) -> None:
+    folder = tmp_path_factory.mktemp("plan")
+    latest: dict[str, int] = {}
+    for sizes in listings:
+        changes = update(folder, rows({**sizes}), rows_per_shard)
+        assert changes == Changes(
+            new=len(sizes.keys() - latest.keys()),
+            changed=sum(latest.get(name, size) != size for name, size in sizes.items()),
+            gone=len(latest.keys() - sizes.keys()),
+        )
+        latest |= sizes
+    found = manifest.read_all(str(folder), ["id", "size"]).to_pylist()
+    assert len(found) == len(latest)
+    assert {row["id"]: row["size"] for row in found} == latest

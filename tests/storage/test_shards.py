@@ -38,26 +38,33 @@ def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
     return pa.table(columns | vectors, schema=SCHEMA)
 
 
+def write(folder: Path, table: pa.Table, name: str = "part-0.parquet", generation: int = 0) -> str:
+    shards.write(str(folder), table, name, generation)
+    return str(folder / name)
+
+
 def test_a_shard_is_sorted_and_keeps_types_and_fingerprint(tmp_path: Path) -> None:
-    name = shards.write(str(tmp_path), rows(["3", "1", "2"], failed=frozenset("2")))
-    table = shards.read(str(tmp_path / name))
+    shard = write(tmp_path, rows(["3", "1", "2"], failed=frozenset("2")), generation=3)
+    table = shards.read(shard)
     assert table.schema.equals(SCHEMA)
     assert table["id"].to_pylist() == ["1", "2", "3"]
     assert table["osrmac"].to_pylist()[1] is None
     assert table["osrmac"].to_pylist()[2] == [3, 4, 5, 6, 7, 8]
-    assert shards.read_metadata(str(tmp_path / name)) == {"osrmac.fingerprint": "fingerprint"}
+    assert shards.read_metadata(shard) == {"osrmac.fingerprint": "fingerprint", "osrmac.generation": "3"}
+    assert shards.generation(shard) == 3
 
 
-def test_the_name_depends_on_the_ids_alone(tmp_path: Path) -> None:
-    first = shards.write(str(tmp_path), rows(["1", "2"]))
-    assert shards.write(str(tmp_path), rows(["2", "1"], failed=frozenset("1"))) == first
-    assert shards.write(str(tmp_path), rows(["12"])) != first
-    assert len(shards.paths(str(tmp_path))) == 2
+def test_a_shard_is_replaced(tmp_path: Path) -> None:
+    write(tmp_path, rows(["1", "2"]))
+    write(tmp_path, rows(["2", "1"], failed=frozenset("1")), generation=1)
+    (shard,) = shards.paths(str(tmp_path))
+    assert shards.read(shard)["status"].to_pylist() == ["failed", "ok"]
+    assert shards.generation(shard) == 1
 
 
 def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) -> None:
-    shards.write(str(tmp_path), rows(["4", "1", "7"], failed=frozenset("4")))
-    shards.write(str(tmp_path), rows(["2", "9"]))
+    write(tmp_path, rows(["4", "1", "7"], failed=frozenset("4")))
+    write(tmp_path, rows(["2", "9"]), "part-1.parquet")
     found = shards.read_vectors(shards.paths(str(tmp_path)), "single")
     assert found.ids == ["1", "2", "7", "9"]
     assert found.values.dtype == np.float32
@@ -65,8 +72,8 @@ def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) 
 
 
 def test_regions_of_all_shards_come_image_by_image(tmp_path: Path) -> None:
-    shards.write(str(tmp_path), rows(["4", "1", "3"], failed=frozenset("4")))
-    shards.write(str(tmp_path), rows(["2"]))
+    write(tmp_path, rows(["4", "1", "3"], failed=frozenset("4")))
+    write(tmp_path, rows(["2"]), "part-1.parquet")
     found = shards.read_vectors(shards.paths(str(tmp_path)), "regions")
     assert found.ids == ["1", "2", "3"]
     assert found.regions is not None
@@ -78,32 +85,33 @@ def test_regions_of_all_shards_come_image_by_image(tmp_path: Path) -> None:
 
 
 def test_a_shard_of_failures_has_no_vectors(tmp_path: Path) -> None:
-    shards.write(str(tmp_path), rows(["1", "2"], failed=frozenset("12")))
+    write(tmp_path, rows(["1", "2"], failed=frozenset("12")))
     for recipe, dimension in DIMENSIONS.items():
         found = shards.read_vectors(shards.paths(str(tmp_path)), recipe)
         assert (found.ids, found.values.shape) == ([], (0, dimension))
 
 
 def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
-    shards.write(str(tmp_path), rows(["1", "2", "3"], failed=frozenset("3")))
+    write(tmp_path, rows(["1", "2", "3"], failed=frozenset("3")))
     found = shards.read_vectors(shards.paths(str(tmp_path)), "single", only=pa.array(["2", "3"]))
     assert found.ids == ["2"]
 
 
-@pytest.mark.parametrize(("images", "expected"), [(1, 16), (1_600, 16), (50_000, 500), (819_200, 8192), (10**9, 8192)])
-def test_shards_are_small_in_small_runs(images: int, expected: int) -> None:
-    assert shards.rows_per_shard(images) == expected
-    assert shards.rows_per_shard(images, regions=True) == min(expected, 512)
+@pytest.mark.parametrize(
+    ("images", "expected"), [(1, 1), (999, 1), (50_000, 100), (5_000_000, 10_000), (10**9, 10_416)]
+)
+def test_shards_are_small_in_small_runs_and_of_128_mb_in_large_ones(images: int, expected: int) -> None:
+    assert shards.rows_per_shard(images, 4 * 3072) == expected
 
 
 def test_the_file_holds_plain_arrow_types(tmp_path: Path) -> None:
-    name = shards.write(str(tmp_path), rows(["1"]))
-    stored = pq.read_schema(tmp_path / name)
+    shard = write(tmp_path, rows(["1"]))
+    stored = pq.read_schema(shard)
     assert stored.field("osrmac").type == pa.list_(pa.float32(), 6)
     assert stored.field("single").type == pa.list_(pa.float32(), 4)
     assert stored.field("width").type == pa.int32()
     assert stored.field("regions").type == pa.list_(pa.list_(pa.float32(), 3))
-    group = pq.read_metadata(tmp_path / name).row_group(0)
+    group = pq.read_metadata(shard).row_group(0)
     columns = {(column := group.column(number)).path_in_schema: column for number in range(group.num_columns)}
     assert {column.compression for column in columns.values()} == {"ZSTD"}
     for floats in ("osrmac.list.element", "regions.list.element.list.element"):
@@ -137,8 +145,8 @@ found = frame.to_dicts()
 
 @pytest.mark.parametrize("library", READERS)
 def test_shards_are_read_where_osrmac_is_not_installed(tmp_path: Path, library: str) -> None:
-    shards.write(str(tmp_path), rows(["1", "2"], failed=frozenset("2")))
-    shards.write(str(tmp_path), rows(["3"]))
+    write(tmp_path, rows(["1", "2"], failed=frozenset("2")))
+    write(tmp_path, rows(["3"]), "part-1.parquet")
     check = """
 assert [row["id"] for row in found] == ["1", "2", "3"]
 assert [row["status"] for row in found] == ["ok", "failed", "ok"]

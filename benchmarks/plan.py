@@ -1,0 +1,83 @@
+"""What does it take to plan ten million images, and to go on with such a run? Seconds and peak memory of the driver.
+
+The list of images is synthetic; half of the shards are there, as empty files under the names that the plan gives.
+Every step runs in a process of its own. Prints JSON.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from osrmac.storage import manifest, shards
+from osrmac.storage.collection import listing
+
+ROW_BYTES = 4 * 3072
+BATCH = 500_000
+
+
+def write_list(path: Path, images: int) -> None:
+    fields = [("id", pa.string()), ("uri", pa.string()), ("size", pa.int64()), ("etag", pa.string())]
+    with pq.ParquetWriter(path, pa.schema(fields)) as writer:
+        for start in range(0, images, BATCH):
+            numbers = np.arange(start, min(start + BATCH, images))
+            ids = [f"{number % 1000:03d}/{number:010d}.jpg" for number in numbers.tolist()]
+            uris = [f"s3://archive-of-everything/scans/{name}" for name in ids]
+            etags = [f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}" for number in numbers.tolist()]
+            writer.write_table(pa.table([ids, uris, numbers % 5_000_000, etags], schema=pa.schema(fields)))
+
+
+def plan(folder: Path) -> dict[str, int]:
+    changes = manifest.update(
+        str(folder / "manifest"),
+        listing(str(folder / "list.parquet")),
+        lambda images: shards.rows_per_shard(images, ROW_BYTES),
+    )
+    return {"new": changes.new, "changed": changes.changed, "gone": changes.gone}
+
+
+def resume(folder: Path) -> dict[str, int]:
+    units = manifest.units(str(folder / "manifest"))
+    left = manifest.pending(units, str(folder / "descriptors"))
+    return {"shards": len(units), "left": len(left)}
+
+
+def measured(step: Callable[[Path], dict[str, int]], folder: Path) -> dict[str, float]:
+    started = time.perf_counter()
+    found = step(folder)
+    seconds = round(time.perf_counter() - started, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {**found, "seconds": seconds, "peak MB": round(peak / 1024)}
+
+
+def in_a_process(step: Callable[[Path], dict[str, int]], folder: Path) -> dict[str, float]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measured, (step, folder))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=10_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_list(folder / "list.parquet", options.images)
+        result = {"images": options.images, "first plan": in_a_process(plan, folder)}
+        (folder / "descriptors").mkdir()
+        for unit in manifest.units(str(folder / "manifest"))[::2]:
+            (folder / "descriptors" / unit.shard).touch()
+        result["the same list again"] = in_a_process(plan, folder)
+        result["what is left"] = in_a_process(resume, folder)
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

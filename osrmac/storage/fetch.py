@@ -1,0 +1,92 @@
+"""Contents of images, some ahead of where they are needed; what may pass is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from fsspec.asyn import AsyncFileSystem, sync
+from fsspec.exceptions import FSTimeoutError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from osrmac.storage import files
+
+__all__ = ["Fetcher", "may_pass"]
+
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, ImportError)
+_BUSY_STATUSES = (408, 425, 429)
+_LONGEST_WAIT = 20.0
+
+_S3 = ("s3://", "s3a://")
+_S3_OPTIONS: dict[str, Any] = {
+    # One request for an object instead of one for its size and more for its parts.
+    "max_concurrency": 1,
+    # Its own retries would multiply with those here.
+    "config_kwargs": {"retries": {"total_max_attempts": 1}},
+}
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again can help: with a busy or broken connection it can, with a missing or forbidden file not."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return status in _BUSY_STATUSES or status >= 500
+    return isinstance(error, Exception) and not isinstance(error, _FINAL)
+
+
+class Fetcher:
+    """Reads files concurrently.
+
+    Args:
+        concurrent: Files read at once; as many contents are held ahead of their use.
+        tries: How often a file is tried before its error counts.
+        timeout: Seconds that one try may take.
+    """
+
+    def __init__(self, concurrent: int = 16, tries: int = 5, timeout: float = 60.0) -> None:
+        self._threads = ThreadPoolExecutor(concurrent, thread_name_prefix="fetch")
+        self._concurrent = concurrent
+        self._timeout = timeout
+        self._retrying = Retrying(
+            retry=retry_if_exception(may_pass),
+            wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT),
+            stop=stop_after_attempt(tries),
+            reraise=True,
+        )
+
+    def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
+        """Contents in the order of the URLs, or for each that cannot be read the reason."""
+        left = iter(urls)
+        ahead: deque[Future[bytes | Exception]] = deque()
+        ahead.extend(self._threads.submit(self._fetch, url) for url in islice(left, self._concurrent))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(self._threads.submit(self._fetch, url) for url in islice(left, 1))
+
+    def _fetch(self, url: str) -> bytes | Exception:
+        try:
+            return self._retrying(self._read, url)
+        except Exception as error:  # every storage has errors of its own; the caller makes a row of each
+            return error
+
+    def _read(self, url: str) -> bytes:
+        options = _S3_OPTIONS if url.startswith(_S3) else {}
+        fs, path = files.file_system(url, **options)
+        if not isinstance(fs, AsyncFileSystem):
+            content: bytes = fs.cat_file(path)
+            return content
+        if options:
+            fs.retries = 1
+        try:
+            return sync(fs.loop, _within, self._timeout, fs, path)
+        except FSTimeoutError as error:
+            raise TimeoutError(f"no answer within {self._timeout:g} s") from error
+
+
+async def _within(seconds: float, fs: AsyncFileSystem, path: str) -> bytes:
+    content: bytes = await asyncio.wait_for(fs._cat_file(path), seconds)
+    return content

@@ -1,0 +1,74 @@
+"""A run that is killed over and over, each time at another moment and in another process."""
+
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+from .conftest import Command, committed
+
+IMAGES, KILLS = 640, 32
+VICTIMS = ("driver", "raylet", "actor", "writer")
+
+
+@pytest.mark.timeout(1500)
+def test_every_image_is_described_exactly_once_however_often_it_is_killed(
+    command: Callable[..., Command], tmp_path: Path
+) -> None:
+    disturbed = command(IMAGES)
+    rng = random.Random(0)
+    victims = list(VICTIMS) * (KILLS // len(VICTIMS))
+    rng.shuffle(victims)
+    restarts = 0
+    process = disturbed.start()
+    for victim in victims:
+        while not _kill(process, disturbed, victim, rng.uniform(5, 25)):
+            process = disturbed.start()
+            restarts += 1
+    if process.wait() != 0:
+        disturbed.finish()
+    rows = committed(disturbed.run)
+    assert f"{IMAGES} images described, 0 failed" in disturbed.printed
+
+    undisturbed = Command(disturbed.images, Run(str(tmp_path / "undisturbed")), tmp_path / "log")
+    undisturbed.finish()
+    assert undisturbed.decoded == IMAGES
+    assert rows.equals(committed(undisturbed.run))
+    assert disturbed.decoded <= 1.1 * IMAGES
+    print(f"{len(victims)} kills {dict(Counter(victims))}, {restarts} restarts, {disturbed.decoded} images decoded")
+
+
+def _kill(process: "subprocess.Popen[bytes]", command: Command, victim: str, more: float) -> bool:
+    """Kill a process of a run when it has committed some more; False if the run ends before."""
+    goal = min(len(shards.paths(command.run.descriptors)) + more, IMAGES - 1)
+    while process.poll() is None:
+        if len(shards.paths(command.run.descriptors)) >= goal:
+            found = _find(process, command, victim)
+            if found is not None:
+                found.kill()
+                if victim == "driver":
+                    process.wait()
+                return True
+        time.sleep(0.001 if victim == "writer" else 0.02)
+    return False
+
+
+def _find(process: "subprocess.Popen[bytes]", command: Command, victim: str) -> psutil.Process | None:
+    if victim == "driver":
+        return psutil.Process(process.pid)
+    if victim == "writer" and not list(Path(command.run.descriptors).glob(".part-*")):
+        return None  # nothing is being written at this moment
+    wanted = "raylet" if victim == "raylet" else "_DescribingActor"
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+        return next((child for child in children if wanted in " ".join(child.cmdline()[:1])), None)
+    except psutil.NoSuchProcess:
+        return None

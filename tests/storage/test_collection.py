@@ -1,0 +1,121 @@
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from osrmac.errors import StorageError
+from osrmac.storage import files, schema
+from osrmac.storage.collection import listing
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for name in ("b.jpg", "a.PNG", "trip/2024/c.jpeg", "trip/notes.txt", "trip/.thumb.db"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def plan(images: str) -> pa.Table:
+    return pa.concat_tables(listing(images)).sort_by("id")
+
+
+def ids(manifest: pa.Table) -> list[str]:
+    found: list[str] = manifest["id"].to_pylist()
+    return found
+
+
+def test_a_folder_is_listed_with_everything_below_it(photos: Path) -> None:
+    manifest = plan(str(photos))
+    assert manifest.schema.equals(schema.COLLECTION)
+    assert ids(manifest) == ["a.PNG", "b.jpg", "trip/2024/c.jpeg"]
+    row = manifest.to_pylist()[1]
+    assert row["uri"] == str(photos / "b.jpg")
+    assert row["size"] == len(b"b.jpg")
+    assert row["mtime"].timestamp() == pytest.approx((photos / "b.jpg").stat().st_mtime, abs=1e-5)
+    assert row["etag"] is None
+
+
+def test_a_trailing_slash_changes_no_id(photos: Path) -> None:
+    assert ids(plan(f"{photos}/")) == ids(plan(str(photos)))
+
+
+def test_a_glob_names_images_from_its_first_fixed_folder(photos: Path) -> None:
+    assert ids(plan(f"{photos}/trip/**/*.jpeg")) == ["2024/c.jpeg"]
+    assert ids(plan(f"{photos}/*.jpg")) == ["b.jpg"]
+
+
+def test_another_file_system_gives_full_urls() -> None:
+    files.write_atomically("memory://bucket/shop/x.jpg", b"x")
+    assert plan("memory://bucket/shop").to_pylist()[0] | {"mtime": None} == {
+        "id": "x.jpg",
+        "uri": "memory:///bucket/shop/x.jpg",
+        "size": 1,
+        "etag": None,
+        "mtime": None,
+    }
+
+
+def test_a_text_list_names_images_by_their_uris(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{photos}/b.jpg\n\n{photos}/gone.jpg\n")
+    manifest = plan(str(tmp_path / "list.txt"))
+    assert ids(manifest) == [f"{photos}/b.jpg", f"{photos}/gone.jpg"]
+    assert manifest["size"].to_pylist() == [5, None]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_may_bring_ids_and_versions(photos: Path, tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"uri": [f"{photos}/b.jpg", "s3://bucket/y.jpg"], "id": ["two", "one"], "etag": ["v2", "v1"]})
+    if suffix == "csv":
+        pyarrow.csv.write_csv(table, tmp_path / "list.csv")
+    else:
+        pq.write_table(table, tmp_path / "list.parquet")
+    manifest = plan(str(tmp_path / f"list.{suffix}"))
+    assert manifest.select(["id", "uri", "etag"]).to_pylist() == [
+        {"id": "one", "uri": "s3://bucket/y.jpg", "etag": "v1"},
+        {"id": "two", "uri": f"{photos}/b.jpg", "etag": "v2"},
+    ]
+
+
+def test_numeric_ids_become_text(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(f"id,uri\n7,{photos}/b.jpg\n")
+    assert ids(plan(str(tmp_path / "list.csv"))) == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("url\na.jpg\n", "no column 'uri'"),
+        ("uri\n", "no images"),
+        ("", "cannot read the list"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "list.csv").write_text(content)
+    with pytest.raises(StorageError, match=message) as caught:
+        plan(str(tmp_path / "list.csv"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_images_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("-")
+    with pytest.raises(StorageError, match="no images in"):
+        plan(str(tmp_path))
+    with pytest.raises(StorageError, match="no folder"):
+        plan(str(tmp_path / "nowhere"))
+
+
+def test_a_name_that_is_no_unicode_is_spelled_out(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
+    assert ids(plan(str(tmp_path))) == ["caf\\xe9.jpg"]
+
+
+def test_a_long_list_comes_in_batches(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"uri": [f"s3://bucket/{number}" for number in range(250_000)]}), tmp_path / "list.parquet")
+    batches = list(listing(str(tmp_path / "list.parquet")))
+    assert [batch.num_rows for batch in batches] == [100_000, 100_000, 50_000]
+    assert batches[2]["id"].to_pylist()[-1] == "s3://bucket/249999"

@@ -1,0 +1,127 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from osrmac.storage import files
+from osrmac.storage.fetch import Fetcher, may_pass
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
+
+
+def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
+    for number in range(50):
+        files.write_atomically(f"{folder}/{number}", str(number).encode())
+    found = list(Fetcher(concurrent=4)([f"{folder}/{number}" for number in (*range(50), "missing", 0)]))
+    assert found[:50] == [str(number).encode() for number in range(50)]
+    assert isinstance(found[50], FileNotFoundError)
+    assert found[51] == b"0"
+
+
+def test_files_of_several_file_systems_are_fetched_together(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"A")
+    files.write_atomically("memory://elsewhere/b", b"B")
+    assert list(Fetcher()([str(tmp_path / "a"), "memory://elsewhere/b"])) == [b"A", b"B"]
+
+
+def test_no_more_is_read_ahead_than_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"A")
+    asked = []
+
+    def urls() -> Iterator[str]:
+        for number in range(20):
+            asked.append(number)
+            yield str(tmp_path / "a")
+
+    contents = Fetcher(concurrent=3)(urls())
+    next(contents)
+    next(contents)
+    assert len(asked) == 4
+
+
+def test_an_unknown_protocol_is_an_error_of_that_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"A")
+    odd, good = Fetcher()(["carrier-pigeon://coop/a.jpg", str(tmp_path / "a")])
+    assert "carrier-pigeon" in str(odd)
+    assert good == b"A"
+
+
+class _Moody(BaseHTTPRequestHandler):
+    """Answers as the path says, and counts how often it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        times = self.asked.count(self.path)
+        if self.path == "/stalled":
+            threading.Event().wait(3)
+        if self.path.startswith("/status-") or (self.path == "/busy" and times < 3):
+            self.send_error(int(self.path[-3:]) if self.path != "/busy" else 503)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "7")
+        self.end_headers()
+        cut = self.path == "/cut" and times < 3
+        self.wfile.write(b"con" if cut else b"content")
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    _Moody.asked.clear()
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Moody)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+@pytest.mark.parametrize("path", ["/busy", "/cut"])
+def test_what_may_pass_is_tried_again(server: str, path: str) -> None:
+    assert list(Fetcher(tries=4)([server + path])) == [b"content"]
+    assert _Moody.asked == [path] * 3
+
+
+@pytest.mark.parametrize("path", ["/status-404", "/status-403", "/status-410"])
+def test_what_will_not_pass_is_tried_once(server: str, path: str) -> None:
+    (found,) = Fetcher(tries=4)([server + path])
+    assert isinstance(found, Exception)
+    assert _Moody.asked == [path]
+
+
+def test_tries_end(server: str) -> None:
+    (found,) = Fetcher(tries=2)([f"{server}/status-500"])
+    assert isinstance(found, Exception)
+    assert len(_Moody.asked) == 2
+
+
+def test_a_stalled_read_times_out_and_holds_nobody_up(server: str) -> None:
+    stalled, good = Fetcher(tries=1, timeout=0.3)([f"{server}/stalled", f"{server}/good"])
+    assert isinstance(stalled, TimeoutError)
+    assert str(stalled) == "no answer within 0.3 s"
+    assert good == b"content"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(), False),
+        (PermissionError(), False),
+        (IsADirectoryError(), False),
+        (ValueError(), False),
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (OSError(5, "Input/output error"), True),
+    ],
+)
+def test_kinds_of_errors(error: Exception, expected: bool) -> None:
+    assert may_pass(error) is expected
