@@ -30,7 +30,7 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python benchmarks/describe.py
+	$(BIN)/python -m benchmarks.table
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -4,12 +4,10 @@ The obvious script: torchvision's ResNet50 in its default memory layout, hooks o
 Random weights serve, since time does not depend on them. Prints JSON.
 """
 
-import argparse
 import io
-import json
-import statistics
-import time
 from collections.abc import Callable
+from itertools import cycle
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,10 +16,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.measuring import interleaved, parser, photograph, ratio, rounded, show
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.describer import Describer
 
 SCALES = (1050, 800, 550)
+PRECISIONS: tuple[Literal["fp32", "bf16"], ...] = ("fp32", "bf16")
 
 
 def obvious_script() -> Callable[[bytes], Tensor]:
@@ -62,49 +62,39 @@ def pool(features: Tensor) -> Tensor:
     return functional.normalize(total, dim=0)
 
 
-def photograph(seed: int, width: int = 1024, height: int = 768) -> bytes:
-    """A JPEG with structure at every scale: noise of growing blur, added up."""
-    rng = np.random.default_rng(seed)
-    pixels = np.zeros((height, width, 3))
-    for octave in range(2, 8):
-        coarse = Image.fromarray(rng.integers(0, 256, (2**octave, 2**octave, 3), dtype=np.uint8))
-        pixels += np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=float) / 6
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
-def seconds(describe: Callable[[bytes], object], image: bytes) -> float:
-    started = time.perf_counter()
-    describe(image)
-    return time.perf_counter() - started
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    describer = Describer.load(DescriptorConfig(weights="random:0", scales=SCALES))
-    systems: dict[str, Callable[[bytes], object]] = {
-        "obvious script": obvious_script(),
-        "Describer": lambda image: describer([image]),
-    }
-    times: dict[str, list[float]] = {name: [] for name in systems}
-    for number in range(options.images + 1):
-        image = photograph(number)
-        for name, describe in systems.items():
-            taken = seconds(describe, image)
-            if number:  # the first image pays for allocations
-                times[name].append(taken)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    result = {
-        "threads": options.threads,
-        "seconds an image": {name: round(value, 3) for name, value in medians.items()},
-        "ratio": round(medians["obvious script"] / medians["Describer"], 2),
-    }
-    print(json.dumps(result, indent=2))
+    options = parser(__doc__)
+    options.add_argument("--images", type=int, default=8)
+    options.add_argument("--compile", action="store_true", help="also measure the compiled network")
+    options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    images = [photograph(number, *chosen.size) for number in range(chosen.images + 1)]
+    systems: dict[str, Callable[[], object]] = {"obvious script": taking_turns(obvious_script(), images)}
+    for precision in PRECISIONS:
+        config = DescriptorConfig(weights="random:0", scales=SCALES, precision=precision)
+        systems[precision] = taking_turns(describing(Describer.load(config)), images)
+        if chosen.compile:
+            compiled = Describer.load(config, compiled=True)
+            systems[f"{precision} compiled"] = taking_turns(describing(compiled), images)
+    times = interleaved(systems, chosen.images)
+    show(
+        {
+            "threads": chosen.threads,
+            "an image": rounded(times),
+            "ratio": {name: ratio(times, "obvious script", name) for name in times if name != "obvious script"},
+        }
+    )
+
+
+def describing(describer: Describer) -> Callable[[bytes], object]:
+    return lambda image: describer([image])
+
+
+def taking_turns(describe: Callable[[bytes], object], images: list[bytes]) -> Callable[[], object]:
+    """Describes another image each time."""
+    turns = cycle(images)
+    return lambda: describe(next(turns))
 
 
 if __name__ == "__main__":

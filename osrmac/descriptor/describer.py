@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor import backbones
 from osrmac.descriptor.backbones import Backbone
-from osrmac.descriptor.images import Box, DecodeError, crop, decode, to_scale
+from osrmac.descriptor.batching import ahead, buckets, halving, windows
+from osrmac.descriptor.compiling import Compiled
+from osrmac.descriptor.folding import folded
+from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least, to_scales
 from osrmac.descriptor.recipes import FeatureMaps, get_recipes
 from osrmac.errors import reason
 
 __all__ = ["Describer", "Description", "Failure"]
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+_WINDOW_ON_GPU = 32
+"""Pictures among which those of equal size are computed together. A CPU is fastest with one at a time."""
+
+Scales = Sequence[Tensor]
+"""A picture at every scale, the largest first, each uint8, (3, height, width)."""
+
+Vectors = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ class Description:
 
     width: int
     height: int
-    vectors: dict[str, NDArray[np.float32]]
+    vectors: Vectors
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Failure:
     """Why an image has no descriptors.
 
     Attributes:
-        stage: `decode`, `crop` or `describe`.
+        stage: `fetch`, `decode`, `crop` or `describe`.
         reason: One line.
     """
 
@@ -50,56 +64,89 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """A decoded image: its whole size when upright, and what the network is to see of it."""
+
+    size: tuple[int, int]
+    scales: Scales
+
+
 class Describer:
-    """Computes descriptors, one image at a time: neighbours in a batch cannot change a vector.
+    """Computes descriptors: neighbours change no vector, at most its rounding on a GPU.
 
     Args:
-        backbone: The network, on the CPU; it is moved to the device.
+        backbone: The network, on the CPU; it is moved to the device, and its batch normalisation is folded.
         config: Recipes, scales and decoding; its `backbone`, `weights` and `taps` are not looked at.
         device: A torch device.
+        compiled: On a CPU, compile the network for usual shapes: see `Compiled`.
 
     Raises:
-        ConfigError: A recipe is unknown or needs more than the backbone has.
+        ConfigError: A recipe is unknown or needs more than the backbone has, or nothing can be compiled.
     """
 
-    def __init__(self, backbone: Backbone, config: DescriptorConfig, device: str = "cpu") -> None:
+    def __init__(
+        self, backbone: Backbone, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False
+    ) -> None:
         self.config = config
         self.device = torch.device(device)
         self.recipes = get_recipes(config.recipes, len(backbone.taps), classifier=backbone.classifier is not None)
         self.parts = {name: recipe.parts(backbone.channels) for name, recipe in self.recipes.items()}
         self.dimensions = {name: sum(lengths) for name, lengths in self.parts.items()}
+        backbone.trunk = folded(backbone.trunk)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.backbone.trunk.to(_PRECISIONS[config.precision])
+        self._scales = sorted(config.scales, reverse=True)
+        self._on_gpu = self.device.type == "cuda"
+        if compiled and not self._on_gpu:
+            self.backbone.trunk = Compiled(self.backbone.trunk, self._scales)
+        self._window = _WINDOW_ON_GPU if self._on_gpu else 1
 
     @classmethod
-    def load(cls, config: DescriptorConfig, device: str = "cpu") -> Describer:
+    def load(cls, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False) -> Describer:
         """A describer with the weights that the configuration names.
 
         Raises:
-            ConfigError: Unknown backbone, tap or recipe.
+            ConfigError: Unknown backbone, tap or recipe, or nothing can be compiled.
             WeightsError: The weights cannot be had or do not fit.
         """
         weights = backbones.load_weights(config.backbone, config.weights)
-        return cls(backbones.build(config.backbone, config.taps, weights.state), config, device)
+        return cls(backbones.build(config.backbone, config.taps, weights.state), config, device, compiled=compiled)
 
     def __call__(
-        self, encoded: Sequence[bytes], boxes: Sequence[Box | None] | None = None
+        self, encoded: Sequence[bytes | Exception], boxes: Sequence[Box | None] | None = None
     ) -> list[Description | Failure]:
-        """Describe images, or what boxes cut out of them.
+        """Describe images, or what boxes cut out of them: see `stream`."""
+        return list(self.stream(encoded, boxes))
+
+    def stream(
+        self, encoded: Iterable[bytes | Exception], boxes: Iterable[Box | None] | None = None
+    ) -> Iterator[Description | Failure]:
+        """Describe any number of images, or what boxes cut out of them, and decode the next ones meanwhile.
 
         Args:
-            encoded: Contents of image files.
+            encoded: Contents of image files, or why they cannot be had; read as needed, a few ahead of the results.
             boxes: For each image the part to describe, or None for all of it.
 
-        Returns:
+        Yields:
             One result an image, in the same order. Bad images give failures, never exceptions.
         """
-        parts = boxes if boxes is not None else [None] * len(encoded)
-        return [self._describe(data, box) for data, box in zip(encoded, parts, strict=True)]
+        requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
+        threads = torch.get_num_threads() if self._on_gpu else 1
+        pictures = ahead(lambda request: self._read(*request), requests, threads=threads, most=self._window)
+        for window in windows(pictures, self._window):
+            yield from self._describe(window)
 
-    def _describe(self, encoded: bytes, box: Box | None) -> Description | Failure:
+    def _read(self, encoded: bytes | Exception, box: Box | None) -> _Picture | Failure:
+        """Decode an image and bring it to its scales."""
+        if isinstance(encoded, Exception):
+            return Failure("fetch", reason(encoded))
+        config = self.config
+        needed = self._scales[0] if box is None else None  # boxes are in pixels of the whole picture
         try:
-            image = decode(encoded, exif_orientation=self.config.exif_orientation, max_pixels=self.config.max_pixels)
+            image, size = decode_at_least(
+                needed, encoded, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels
+            )
         except DecodeError as error:
             return Failure("decode", str(error))
         try:
@@ -107,25 +154,71 @@ class Describer:
         except DecodeError as error:
             return Failure("crop", str(error))
         try:
-            vectors = self.vectors(part)
-        except Exception as error:  # a network may raise anything at a picture too small or too large for it
+            return _Picture(size, to_scales(part, self._scales))
+        except Exception as error:  # a picture may be too large for the memory
             return Failure("describe", reason(error))
-        if not all(np.isfinite(vector).all() for vector in vectors.values()):
-            return Failure("describe", "the descriptor is not finite")
-        return Description(image.width, image.height, vectors)
 
-    def vectors(self, image: Image.Image) -> dict[str, NDArray[np.float32]]:
+    def _describe(self, window: Sequence[_Picture | Failure]) -> list[Description | Failure]:
+        """Describe some pictures, those of equal size together; failures stay what they are."""
+        results: dict[int, Description | Failure] = {}
+        pictures: dict[int, _Picture] = {}
+        for position, read in enumerate(window):
+            if isinstance(read, Failure):
+                results[position] = read
+            else:
+                pictures[position] = read
+        places = list(pictures)
+        for bucket in buckets(tuple(pixels.shape for pixels in pictures[place].scales) for place in places):
+            chosen = [places[position] for position in bucket]
+            computed = halving(self._vectors, [pictures[place].scales for place in chosen])
+            for place, vectors in zip(chosen, computed, strict=True):
+                results[place] = _result(pictures[place].size, vectors)
+        return [results[position] for position in range(len(window))]
+
+    def vectors(self, image: Image.Image) -> Vectors:
         """The descriptors of an RGB picture, one for each recipe, float32, (d,) or (R, d)."""
-        with torch.inference_mode():
-            features = FeatureMaps(self.feature_maps(image), self.backbone.classifier)
-            return {name: recipe.compute(features).float().cpu().numpy() for name, recipe in self.recipes.items()}
+        return self._vectors([to_scales(image, self._scales)])[0]
+
+    def feature_maps(self, image: Image.Image) -> list[list[Tensor]]:
+        """The maps of an RGB picture: `[s][t]` is (C_t, H_s, W_s) at scale s, the largest first, and tap t."""
+        return self._maps([to_scales(image, self._scales)])[0]
 
     @torch.inference_mode()
-    def feature_maps(self, image: Image.Image) -> list[list[torch.Tensor]]:
-        """The maps of an RGB picture: `[s][t]` is (C_t, H_s, W_s) at scale s, the largest first, and tap t."""
-        return [self._forward(image, scale) for scale in sorted(self.config.scales, reverse=True)]
+    def _vectors(self, pictures: Sequence[Scales]) -> list[Vectors]:
+        """The descriptors of pictures of equal size."""
+        features = [FeatureMaps(maps, self.backbone.classifier) for maps in self._maps(pictures)]
+        together = {
+            name: torch.stack([recipe.compute(of_one) for of_one in features]).float().cpu().numpy()
+            for name, recipe in self.recipes.items()
+        }
+        return [{name: rows[number] for name, rows in together.items()} for number in range(len(pictures))]
 
-    def _forward(self, image: Image.Image, scale: int) -> list[torch.Tensor]:
-        pixels = to_scale(image, scale).to(self.device).float().div(255)[None]
-        maps = self.backbone(pixels.contiguous(memory_format=torch.channels_last))
-        return [tap[0] for tap in maps]
+    @torch.inference_mode()
+    def _maps(self, pictures: Sequence[Scales]) -> list[list[list[Tensor]]]:
+        """For each of several pictures of equal size its maps, see `feature_maps`."""
+        at_scales = [self._forward(list(pixels)) for pixels in zip(*pictures, strict=True)]
+        return [[[tap[number] for tap in taps] for taps in at_scales] for number in range(len(pictures))]
+
+    def _forward(self, pictures: list[Tensor]) -> list[Tensor]:
+        pixels = torch.stack(pictures).contiguous(memory_format=torch.channels_last)
+        if self._on_gpu:
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        with self._exact():
+            maps: list[Tensor] = self.backbone(pixels.float().div(255))
+        return maps
+
+    def _exact(self) -> AbstractContextManager[object]:
+        """On a GPU, torch would round fp32 to TF32, and choose algorithms by the time they take."""
+        return (
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True)
+            if self._on_gpu
+            else nullcontext()
+        )
+
+
+def _result(size: tuple[int, int], vectors: Vectors | Exception) -> Description | Failure:
+    if isinstance(vectors, Exception):  # a network may raise anything at a picture too small or too large for it
+        return Failure("describe", reason(vectors))
+    if not all(np.isfinite(vector).all() for vector in vectors.values()):
+        return Failure("describe", "the descriptor is not finite")
+    return Description(*size, vectors)

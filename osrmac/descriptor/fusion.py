@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from osrmac.descriptor.layout import batch_of_one
+
 __all__ = ["early", "late"]
 
 
@@ -22,7 +24,7 @@ def early(maps: Sequence[Tensor]) -> Tensor:
     size = largest.shape[-2:]
     fused = largest
     for other in maps[1:]:
-        rescaled = functional.interpolate(other[None], size=size, mode="bilinear", align_corners=False)
+        rescaled = functional.interpolate(batch_of_one(other), size=size, mode="bilinear", align_corners=False)
         fused = fused + rescaled[0]
     return fused
 

@@ -4,6 +4,7 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -13,12 +14,14 @@ from torchvision.transforms.v2 import functional as transforms
 
 from osrmac.errors import reason
 
-__all__ = ["Box", "DecodeError", "crop", "decode", "scaled_size", "to_scale"]
+__all__ = ["Box", "DecodeError", "crop", "decode", "decode_at_least", "scaled_size", "to_scale", "to_scales"]
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels of the upright picture."""
 
 _WHITE_16_BIT = 65535
+_ON_ITS_SIDE = (5, 6, 7, 8)
+"""EXIF orientations of pictures that are stored with width and height exchanged."""
 
 Image.init()
 _FORMATS = [name for name in Image.OPEN if name != "EPS"]
@@ -56,13 +59,37 @@ def decode(encoded: bytes, *, exif_orientation: bool = True, max_pixels: int) ->
     Raises:
         DecodeError: Empty, unknown, truncated, damaged or too large.
     """
+    image, _ = decode_at_least(None, encoded, exif_orientation=exif_orientation, max_pixels=max_pixels)
+    return image
+
+
+def decode_at_least(
+    longest: int | None, encoded: bytes, *, exif_orientation: bool = True, max_pixels: int
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode as `decode` does, but a large JPEG only as finely as it will be looked at, which is much faster.
+
+    A JPEG at least twice as long as needed is reduced while its cosine transform is inverted, by a half, a quarter
+    or an eighth: to what its own blocks would average to.
+
+    Args:
+        longest: What the longer side may be reduced to but not below, in pixels; None to keep all of them.
+        encoded: As for `decode`.
+        exif_orientation: Likewise.
+        max_pixels: Likewise.
+
+    Returns:
+        The picture, and the width and height that it has unreduced.
+
+    Raises:
+        DecodeError: As `decode` does.
+    """
     if not encoded:
         raise DecodeError("the file is empty")
     # The process's filters must not decide whether a picture is good, nor may a collection fill the log.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _decode(encoded, exif_orientation, max_pixels)
+            return _decode(longest, encoded, exif_orientation, max_pixels)
         except DecodeError:
             raise
         except UnidentifiedImageError as error:
@@ -73,7 +100,9 @@ def decode(encoded: bytes, *, exif_orientation: bool = True, max_pixels: int) ->
             raise DecodeError(reason(error)) from error
 
 
-def _decode(encoded: bytes, exif_orientation: bool, max_pixels: int) -> Image.Image:
+def _decode(
+    longest: int | None, encoded: bytes, exif_orientation: bool, max_pixels: int
+) -> tuple[Image.Image, tuple[int, int]]:
     # Pillow's own limit is twice this, but it also holds for the pictures inside a file, such as those in an icon.
     Image.MAX_IMAGE_PIXELS = max_pixels
     with Image.open(io.BytesIO(encoded), formats=_FORMATS) as image:
@@ -81,17 +110,26 @@ def _decode(encoded: bytes, exif_orientation: bool, max_pixels: int) -> Image.Im
             raise DecodeError(f"{image.width}x{image.height} pixels are over the limit of {max_pixels}")
         if image.format in {"JPEG", "MPO"} and len(_SCAN.findall(encoded)) > _MOST_SCANS:
             raise DecodeError(f"a JPEG of more than {_MOST_SCANS} scans")
+        whole = image.size
+        reduced = longest is not None and image.draft(image.mode, _no_less(whole, longest)) is not None
         image.load()
-        return _to_rgb(_upright(image) if exif_orientation else image)
+        orientation = _orientation(image) if exif_orientation else 1
+        upright = image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+        size = whole[::-1] if orientation in _ON_ITS_SIDE else whole
+        return _to_rgb(upright), size if reduced else upright.size
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _orientation(image: Image.Image) -> int | None:
     # ImageOps.exif_transpose also writes the EXIF data anew, and gives the picture up where that fails.
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # what a camera noted is often damaged; the picture is not
-        return image
-    return image if turn is None else image.transpose(turn)
+        return None
+
+
+def _no_less(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """The size to ask Pillow for, which reduces to no less; rounded down, so that exactly twice as large suffices."""
+    return max(1, size[0] * longest // max(size)), max(1, size[1] * longest // max(size))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -138,6 +176,12 @@ def to_scale(image: Image.Image, longest: int) -> Tensor:
     Returns:
         Pixels, uint8, (3, height, width).
     """
+    (pixels,) = to_scales(image, [longest])
+    return pixels
+
+
+def to_scales(image: Image.Image, scales: Iterable[int]) -> list[Tensor]:
+    """A picture at several scales, each made from the picture itself: see `to_scale`."""
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    width, height = scaled_size(image.width, image.height, longest)
-    return transforms.resize(pixels, [height, width], antialias=True)
+    sizes = [scaled_size(image.width, image.height, longest) for longest in scales]
+    return [transforms.resize(pixels, [height, width], antialias=True) for width, height in sizes]

@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn import functional
 
+from osrmac.descriptor.layout import batch_of_one
+
 __all__ = ["osrmac", "window"]
 
 LEVELS = 3
@@ -35,8 +37,8 @@ def osrmac(maps: Tensor) -> Tensor:
         Vectors of unit L2 norm, (..., C), same dtype; the zero vector for an all-zero map.
     """
     height, width = maps.shape[-2:]
-    planes = maps.flatten(end_dim=-3)  # (C, H, W): torch pools no more than four dimensions
-    total = planes.new_zeros(len(planes))
+    planes = batch_of_one(maps.flatten(end_dim=-3))
+    total = planes.new_zeros(planes.shape[:2])
     for level in range(1, LEVELS + 1):
         side, stride = window(min(height, width), level)
         maxima = functional.max_pool2d(planes, side, stride)

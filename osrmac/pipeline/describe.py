@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import faulthandler
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor import backbones
 from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.weights import Weights
-from osrmac.errors import FailureRateError, reason
+from osrmac.errors import FailureRateError
 from osrmac.pipeline.cluster import Pool, connect, root_cause, size_pool
 from osrmac.pipeline.ledger import LedgerHandle, open_ledger
 from osrmac.pipeline.progress import watching
@@ -35,6 +35,10 @@ __all__ = ["describe"]
 _DEATHS = 2
 """Processes that may die with an image alone in hand, after one with several, before it has failed."""
 
+_IMAGES_ON_CPU, _IMAGES_ON_GPU = 16, 256
+"""Images that an actor is given at once, if their shards are smaller."""
+
+_CALLS_AN_ACTOR = 8
 _JUDGED_AFTER = 100
 _PROGRESS_SECONDS = 1.0
 
@@ -72,12 +76,13 @@ def describe(
     connect(compute)
     pool = size_pool(compute)
     ledger = open_ledger()
-    work = ray.data.from_items([asdict(unit) for unit in left], override_num_blocks=len(left))
+    units = _units_a_call(left, pool)
+    work = ray.data.from_items([asdict(unit) for unit in left], override_num_blocks=-(-len(left) // units))
     done = work.map_batches(
         _DescribingActor,
         fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, ledger),
         compute=ActorPoolStrategy(size=min(pool.actors, len(left))),
-        batch_size=1,
+        batch_size=units,
         batch_format="pyarrow",
         num_cpus=pool.cpus,
         num_gpus=pool.gpus,
@@ -85,6 +90,13 @@ def describe(
     rows = sum(unit.rows for unit in left)
     with watching(ledger, rows), root_cause():
         return _follow(done, failures.max_failure_rate, rows)
+
+
+def _units_a_call(left: Sequence[Unit], pool: Pool) -> int:
+    """Units that an actor takes at once: enough images to fetch and decode ahead, few enough to share them out."""
+    images = -(-sum(unit.rows for unit in left) // len(left))
+    shared = -(-len(left) // (_CALLS_AN_ACTOR * pool.actors))
+    return max(1, min((_IMAGES_ON_GPU if pool.gpus else _IMAGES_ON_CPU) // images, shared))
 
 
 def _follow(done: ray.data.Dataset, most: float, rows: int) -> int:
@@ -100,6 +112,23 @@ def _follow(done: ray.data.Dataset, most: float, rows: int) -> int:
                 "the column error of the rows, mend the cause, and run the same command with --retry-failed"
             )
     return described + failed
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A unit in hand: what is due of it, what is committed and stays, and what happened to those who tried."""
+
+    unit: Unit
+    due: pa.Table
+    kept: pa.Table | None
+    attempt: int
+    deaths: Mapping[str, int]
+
+    @property
+    def boxes(self) -> list[Any]:
+        """For each due image the part to describe, or None."""
+        listed: list[Any] = self.due["box"].to_pylist() if "box" in self.due.column_names else []
+        return listed or [None] * self.due.num_rows
 
 
 class _DescribingActor:
@@ -118,7 +147,7 @@ class _DescribingActor:
         torch.set_num_threads(compute.threads)
         config = identity.descriptor
         backbone = backbones.build(config.backbone, config.taps, ray.get(state))
-        self._describer = Describer(backbone, config, pool.device)
+        self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)
         self._fetch = Fetcher(compute.fetches, failures.tries, failures.fetch_timeout)
         self._image_timeout = failures.image_timeout
         self._folder = folder
@@ -127,78 +156,70 @@ class _DescribingActor:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Commit the shards of some units."""
-        counts = [self._commit(Unit(**row)) for row in batch.to_pylist()]
+        works = [self._begin(Unit(**row)) for row in batch.to_pylist()]
+        swift = self._swiftly(works) if all(work.attempt == 1 for work in works) else None
+        counts = [self._finish(work, self._singly(work) if swift is None else swift) for work in works]
         described, failed = zip(*counts, strict=True)
         return pa.table({"described": pa.array(described, pa.int64()), "failed": pa.array(failed, pa.int64())})
 
-    def _commit(self, unit: Unit) -> tuple[int, int]:
-        """Describe what a unit asks for and commit its shard; how many were described, and how many failed."""
+    def _begin(self, unit: Unit) -> _Work:
         attempt, deaths = ray.get(self._ledger.begin.remote(unit.shard))
         planned = manifest.read(unit)
         kept = self._kept(unit, planned)
         due = planned if kept is None else planned.filter(pc.invert(_among(planned["id"], kept["id"])))
-        results = list(self._counted(unit, self._swiftly(due) if attempt == 1 else self._singly(unit, due, deaths)))
-        rows = _rows(due, results, self._schema)
-        whole = rows if kept is None else pa.concat_tables([kept.cast(self._schema), rows])
-        shards.write(self._folder, whole, unit.shard, unit.generation)
-        failed = sum(isinstance(result, Failure) for result in results)
-        self._ledger.finish.remote(unit.shard, len(results) - failed, failed)
-        return len(results) - failed, failed
+        return _Work(unit, due, kept, attempt, deaths)
+
+    def _finish(self, work: _Work, results: Iterator[Description | Failure]) -> tuple[int, int]:
+        """Commit the shard of a unit from the next results; how many are described, and how many failed."""
+        found = list(self._counted(work, results))
+        if work.kept is None or found:
+            rows = _rows(work.due, found, self._schema)
+            whole = rows if work.kept is None else pa.concat_tables([work.kept.cast(self._schema), rows])
+            shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
+        failed = sum(isinstance(result, Failure) for result in found)
+        self._ledger.finish.remote(work.unit.shard, len(found) - failed, failed)
+        return len(found) - failed, failed
 
     def _kept(self, unit: Unit, planned: pa.Table) -> pa.Table | None:
         """The rows of a committed shard that fulfil the plan, or None if nothing is committed."""
         url = files.join(self._folder, unit.shard)
-        if url not in shards.paths(self._folder):
+        if not files.exists(url):
             return None
         fulfilled = planned.filter(pc.field("generation") <= shards.generation(url))
         rows = shards.read(url)
         return rows.filter(_among(rows["id"], fulfilled["id"]))
 
-    def _swiftly(self, due: pa.Table) -> Iterator[Description | Failure]:
-        """Describe images while the next ones are fetched."""
-        for content, box in zip(self._fetch(due["uri"].to_pylist()), _boxes(due), strict=True):
-            yield self._describe(content, box)
+    def _swiftly(self, works: Sequence[_Work]) -> Iterator[Description | Failure]:
+        """Describe the images of several units, one after the other, while the next ones are fetched and decoded."""
+        uris = (uri for work in works for uri in work.due["uri"].to_pylist())
+        return self._describer.stream(self._fetch(uris), (box for work in works for box in work.boxes))
 
-    def _singly(self, unit: Unit, due: pa.Table, deaths: Mapping[str, int]) -> Iterator[Description | Failure]:
+    def _singly(self, work: _Work) -> Iterator[Description | Failure]:
         """The same with one image in hand at a time, as a process has died: what kills the next one is then known."""
-        for image, uri, box in zip(due["id"].to_pylist(), due["uri"].to_pylist(), _boxes(due), strict=True):
-            if deaths.get(image, 0) >= _DEATHS:
+        for image, uri, box in zip(work.due["id"].to_pylist(), work.due["uri"].to_pylist(), work.boxes, strict=True):
+            if work.deaths.get(image, 0) >= _DEATHS:
                 yield Failure("describe", f"the process died of it {_DEATHS + 1} times, or was stuck")
                 continue
-            ray.get(self._ledger.hold.remote(unit.shard, image))
-            (content,) = self._fetch([uri])
-            yield self._describe(content, box)
+            ray.get(self._ledger.hold.remote(work.unit.shard, image))
+            yield from self._describer(list(self._fetch([uri])), [box])
 
-    def _describe(self, content: bytes | Exception, box: Any) -> Description | Failure:
-        if isinstance(content, Exception):
-            return Failure("fetch", reason(content))
-        (result,) = self._describer([content], [box])
-        return result
-
-    def _counted(self, unit: Unit, results: Iterator[Description | Failure]) -> Iterator[Description | Failure]:
-        """Tell the ledger now and then how far a unit is; end this process if one image takes too long."""
+    def _counted(self, work: _Work, results: Iterator[Description | Failure]) -> Iterator[Description | Failure]:
+        """Those of a unit; the ledger is told now and then, and this process ends if one image takes too long."""
         counts = [0, 0]
         told = time.monotonic()
-        while True:
+        for _ in range(work.due.num_rows):
             faulthandler.dump_traceback_later(self._image_timeout, exit=True)
-            result = next(results, None)
+            result = next(results)
             faulthandler.cancel_dump_traceback_later()
-            if result is None:
-                return
             counts[isinstance(result, Failure)] += 1
             if time.monotonic() - told > _PROGRESS_SECONDS:
-                self._ledger.progress.remote(unit.shard, *counts)
+                self._ledger.progress.remote(work.unit.shard, *counts)
                 told = time.monotonic()
             yield result
 
 
 def _among(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.is_in(ids, value_set=others.combine_chunks())
-
-
-def _boxes(due: pa.Table) -> list[Any]:
-    boxes: list[Any] = due["box"].to_pylist() if "box" in due.column_names else [None] * due.num_rows
-    return boxes
 
 
 def _rows(due: pa.Table, results: Iterable[Description | Failure], rows: pa.Schema) -> pa.Table:

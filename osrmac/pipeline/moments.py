@@ -30,7 +30,7 @@ def exact_moments(paths: Sequence[str], recipe: str) -> Moments:
 
 @ray.remote
 def _partial_moments(paths: list[str], recipe: str) -> Moments:
-    return reduce(add, (Moments.of(shards.read_vectors([path], recipe).values) for path in paths))
+    return Moments.of_parts(shards.read_vectors([path], recipe).values for path in paths)
 
 
 def sample(paths: Sequence[str], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,20 +36,25 @@ class Moments:
 
     @classmethod
     def of(cls, samples: ArrayLike) -> Moments:
-        """Moments of samples, (n, d), accumulated in blocks of rows."""
-        rows = np.asarray(samples)
-        total = cls.empty(rows.shape[1])
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            total = total + cls._of_block(rows[start : start + _BLOCK_ROWS].astype(np.float64))
-        return total
+        """Moments of samples, (n, d)."""
+        return cls.of_parts([np.asarray(samples)])
 
     @classmethod
-    def _of_block(cls, rows: NDArray[np.float64]) -> Moments:
-        # Seen from the first row a constant feature is exactly zero, where its mean may not be exact.
-        centred = rows - rows[0]
-        shift = centred.mean(axis=0)
-        centred -= shift
-        return cls(len(rows), rows[0] + shift, centred.T @ centred)
+    def of_parts(cls, parts: Iterable[NDArray[np.floating]]) -> Moments:
+        """Moments of samples that come in parts, at least one, each (n_i, d): faster than adding up those of each."""
+        parts = iter(parts)
+        first = next(parts)
+        total = cls.empty(first.shape[1])
+        count, mean, scatter = total.count, total.mean, total.scatter
+        for rows in _gathered(chain([first], parts)):
+            centred, middle = _centred(rows)
+            count, before = count + len(rows), count
+            shift = middle - mean
+            mean = mean + shift * (len(rows) / count)
+            # What merging adds (see `__add__`) is one more row: so (d, d) numbers are touched once a block.
+            centred[-1] = shift * np.sqrt(before * len(rows) / count)
+            scatter += centred.T @ centred
+        return cls(count, mean, scatter)
 
     def __add__(self, other: Moments) -> Moments:
         """Moments of both sets of samples together (Chan, Golub and LeVeque 1983)."""
@@ -89,3 +96,27 @@ class Moments:
         """Number of principal axes along which the samples vary."""
         values, _ = self.principal_axes
         return int((values > values[0] * len(values) * np.finfo(np.float64).eps).sum())
+
+
+def _gathered(parts: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.floating]]:
+    """The same rows in blocks large enough to multiply fast, and small enough to hold."""
+    waiting: list[NDArray[np.floating]] = []
+    for part in parts:
+        for start in range(0, len(part), _BLOCK_ROWS):
+            waiting.append(part[start : start + _BLOCK_ROWS])
+            if sum(map(len, waiting)) >= _BLOCK_ROWS:
+                yield np.concatenate(waiting)
+                waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _centred(rows: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows less their mean, with room for one more, and the mean."""
+    centred = np.empty((len(rows) + 1, rows.shape[1]))
+    # Seen from the first row a constant feature is exactly zero, where its mean may not be exact.
+    first = rows[0].astype(np.float64)
+    np.subtract(rows, first, out=centred[:-1])
+    shift = centred[:-1].mean(axis=0)
+    centred[:-1] -= shift
+    return centred, first + shift

@@ -18,6 +18,7 @@ from osrmac.errors import StorageError, reason
 
 __all__ = [
     "create",
+    "exists",
     "file_system",
     "is_local",
     "join",
@@ -168,6 +169,14 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def exists(url: str) -> bool:
+    """Whether a file is there."""
+    fs, path = file_system(url)
+    fs.invalidate_cache(path)
+    found: bool = fs.exists(path)
+    return found
 
 
 def remove(url: str) -> None:

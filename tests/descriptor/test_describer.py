@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,9 @@ from torchvision.transforms.v2.functional import normalize, resize
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.backbones import build
+from osrmac.descriptor.compiling import Compiled
 from osrmac.descriptor.describer import Describer, Description, Failure
+from osrmac.descriptor.images import Box
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps
 from osrmac.descriptor.regions import grid
 from osrmac.descriptor.weights import StateDict, Weights
@@ -304,6 +306,68 @@ def test_the_number_of_threads_changes_rounding_only(describer: Describer) -> No
         np.testing.assert_allclose(two.vectors[name], vector, rtol=0, atol=1e-5)
 
 
+def test_images_are_read_as_results_are_taken(describer: Describer) -> None:
+    taken = []
+
+    def endless() -> Iterator[bytes]:
+        for number in range(10**6):
+            taken.append(number)
+            yield png(picture(seed=number % 3))
+
+    results = describer.stream(endless())
+
+    assert not taken
+    for number in range(4):
+        assert isinstance(next(results), Description)
+        assert number < len(taken) <= number + 3
+
+
+def computed_together(describer: Describer) -> Describer:
+    """The same describer, except that it works on windows of pictures as it does on a GPU."""
+    together = Describer(describer.backbone, describer.config)
+    together._window = 5
+    return together
+
+
+def test_pictures_of_equal_size_computed_together_change_rounding_only(describer: Describer) -> None:
+    sizes = [(90, 60), (60, 90), (90, 60), (91, 60), (90, 60), (33, 33), (90, 60)]
+    images = [png(picture(*size, seed=seed)) for seed, size in enumerate(sizes)]
+    images.insert(2, b"no picture")
+    batches = []
+
+    together = computed_together(describer)
+    with together.backbone.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
+        results = together(images)
+
+    assert set(batches) == {1, 2}
+    for result, expected in zip(results, describer(images), strict=True):
+        if isinstance(expected, Failure):
+            assert result == expected
+            continue
+        assert isinstance(result, Description)
+        assert (result.width, result.height) == (expected.width, expected.height)
+        for name, vector in result.vectors.items():
+            np.testing.assert_allclose(vector, expected.vectors[name], rtol=0, atol=1e-5)
+
+
+def test_a_batch_too_large_for_the_memory_is_computed_in_parts(describer: Describer) -> None:
+    images = [png(picture(seed=seed)) for seed in range(5)]
+
+    def fail(_: object, given: tuple[torch.Tensor]) -> None:
+        if len(given[0]) > 2:
+            raise torch.OutOfMemoryError
+
+    together = computed_together(describer)
+    with together.backbone.register_forward_pre_hook(fail):
+        results = together(images)
+
+    for result, expected in zip(results, describer(images), strict=True):
+        assert isinstance(result, Description)
+        assert isinstance(expected, Description)
+        for name, vector in result.vectors.items():
+            np.testing.assert_allclose(vector, expected.vectors[name], rtol=0, atol=1e-5)
+
+
 def test_no_images_give_no_results(describer: Describer) -> None:
     assert describer([]) == []
 
@@ -323,13 +387,33 @@ def test_a_box_describes_what_it_cuts_out(describer: Describer) -> None:
         assert_bitwise_equal(result.vectors, expected.vectors)
 
 
-def sideways(image: Image.Image) -> bytes:
+def sideways(image: Image.Image, kind: str = "PNG") -> bytes:
     """The picture as a camera on its side stores it."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     file = io.BytesIO()
-    image.transpose(Image.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
+    image.transpose(Image.Transpose.ROTATE_90).save(file, kind, exif=exif)
     return file.getvalue()
+
+
+def smooth(width: int, height: int) -> Image.Image:
+    return picture(9, 6).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("box", [None, (100, 40, 340, 200)])
+def test_large_photographs_have_their_whole_size_and_boxes_are_in_its_pixels(
+    box: Box | None, describer: Describer
+) -> None:
+    photograph = smooth(400, 240)
+
+    results = describer([sideways(photograph, "JPEG"), png(photograph)], [box, box])
+
+    vectors = []
+    for result in results:
+        assert isinstance(result, Description)
+        assert (result.width, result.height) == (400, 240)
+        vectors.append(result.vectors["osrmac"])
+    assert np.dot(*vectors) / 2 > 0.999
 
 
 def test_photographs_are_described_upright(describer: Describer) -> None:
@@ -437,6 +521,14 @@ def test_bf16_agrees_with_fp32_but_for_its_rounding(describer: Describer) -> Non
         left, right = exact.vectors[recipe].ravel(), near.vectors[recipe].ravel()
         cosine = left @ right / np.linalg.norm(left) / np.linalg.norm(right)
         assert 0.999 < cosine < 1 - 1e-7
+
+
+def test_a_compiled_describer_sees_unusual_shapes_as_any_other(resnet18: Weights, describer: Describer) -> None:
+    compiled = Describer(build("resnet18", (), resnet18.state), CONFIG, compiled=True)
+    image = png(picture(90, 70))
+
+    assert isinstance(compiled.backbone.trunk, Compiled)
+    assert_bitwise_equal(described(compiled, image)[0].vectors, described(describer, image)[0].vectors)
 
 
 def test_every_image_needs_its_box_or_none(describer: Describer) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from osrmac.descriptor import images
-from osrmac.descriptor.images import Box, DecodeError, crop, scaled_size, to_scale
+from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least, scaled_size, to_scale, to_scales
 from tests.pictures import STORED, Bytes, encoded, icon, noise, palette, photograph, png, smooth, with_scans
 from tests.zoo import LIMIT, zoo
 
@@ -69,6 +69,55 @@ def test_exif_data_that_cannot_be_written_again_still_turn_the_picture() -> None
 
     np.testing.assert_allclose(decode(encoded(stored, "JPEG", exif=mistyped, quality=95)), upright, atol=12)
     assert mistyped != exif.tobytes()
+
+
+# Reduction
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "reduced"),
+    [
+        ((400, 300), 100, (100, 75)),
+        ((400, 300), 101, (200, 150)),
+        ((403, 301), 200, (202, 151)),
+        ((300, 402), 201, (150, 201)),
+        ((400, 300), 201, (400, 300)),
+        ((400, 300), 10, (50, 38)),
+        ((400, 2), 100, (200, 1)),
+    ],
+)
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_large_jpeg_is_reduced_but_never_too_far(
+    size: tuple[int, int], longest: int, reduced: tuple[int, int], orientation: int
+) -> None:
+    upright = np.asarray(smooth(*size[::-1]))
+
+    image, whole = decode_at_least(longest, photograph(upright, orientation, "JPEG"), max_pixels=MANY)
+
+    assert whole == size
+    assert image.size == reduced
+    if min(reduced) > 1:
+        expected = Image.fromarray(upright).resize(reduced, Image.Resampling.BOX)
+        np.testing.assert_allclose(np.asarray(image), np.asarray(expected), atol=12)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_what_is_no_jpeg_is_not_reduced(kind: str) -> None:
+    image, whole = decode_at_least(10, encoded(smooth(60, 80), kind), max_pixels=MANY)
+
+    assert image.size == whole == (80, 60)
+
+
+def test_the_limit_is_on_the_pixels_of_the_file() -> None:
+    with pytest.raises(DecodeError, match=r"^400x300 pixels are over the limit of 119999$"):
+        decode_at_least(10, encoded(smooth(300, 400), "JPEG"), max_pixels=119_999)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_jpegs_that_are_not_rgb_are_reduced_too(mode: str) -> None:
+    image, _ = decode_at_least(100, encoded(smooth(300, 400).convert(mode), "JPEG"), max_pixels=MANY)
+
+    assert (image.mode, image.size) == ("RGB", (100, 75))
 
 
 # Pixel formats
@@ -389,3 +438,10 @@ def test_scaling_agrees_with_pillow_within_one_level(size: tuple[int, int], long
     expected = np.asarray(picture.resize(scaled_size(*size, longest), Image.Resampling.BILINEAR))
     assert scaled.dtype == np.uint8
     np.testing.assert_allclose(scaled.transpose(1, 2, 0).astype(int), expected, atol=1)
+
+
+def test_every_scale_is_made_from_the_picture_itself() -> None:
+    picture = smooth(60, 90)
+
+    for pixels, longest in zip(to_scales(picture, (80, 40, 20)), (80, 40, 20), strict=True):
+        np.testing.assert_array_equal(pixels, to_scale(picture, longest))

@@ -50,6 +50,18 @@ def test_any_partition_merged_in_any_order_has_the_moments_of_the_whole(
     assert_moments_of(reduce(add, parts), samples)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 300, 4096])
+@pytest.mark.parametrize("cuts", [[], [0, 0, 1000], [1, 2, 500], list(range(1, 1000))])
+def test_parts_have_the_moments_of_the_whole(cuts: list[int], rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osrmac.selection.moments._BLOCK_ROWS", rows)
+
+    assert_moments_of(Moments.of_parts(np.split(FAR_FROM_ZERO, cuts)), FAR_FROM_ZERO)
+
+
+def test_parts_without_samples_are_neutral() -> None:
+    assert_same(Moments.of_parts([np.empty((0, 4)), np.empty((0, 4))]), Moments.empty(4))
+
+
 @pytest.mark.parametrize("cuts", [[], [1, 2, 500], list(range(1, 1000))])
 def test_digits_survive_a_mean_far_from_zero(cuts: list[int]) -> None:
     assert_moments_of(reduce(add, parted(FAR_FROM_ZERO, cuts)), FAR_FROM_ZERO)

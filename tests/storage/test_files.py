@@ -49,7 +49,9 @@ def test_a_missing_folder_lists_nothing(folder: str) -> None:
 
 
 def test_a_file_is_created_once(folder: str) -> None:
+    assert not files.exists(f"{folder}/lock")
     assert files.create(f"{folder}/lock", b"first")
+    assert files.exists(f"{folder}/lock")
     assert not files.create(f"{folder}/lock", b"second")
     assert files.read_bytes(f"{folder}/lock") == b"first"
     files.remove(f"{folder}/lock")

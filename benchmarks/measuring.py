@@ -1,0 +1,92 @@
+"""What the benchmarks share: pictures, options, and medians of interleaved runs."""
+
+import argparse
+import io
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from osrmac.config import DescriptorConfig
+
+Vector = NDArray[np.float32]
+Times = dict[str, dict[str, float]]
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=doc)
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return options
+
+
+def add_backbone(options: argparse.ArgumentParser, backbone: str, weights: str) -> None:
+    options.add_argument("--backbone", default=backbone)
+    options.add_argument("--weights", default=weights)
+    options.add_argument("--taps", nargs="*", default=())
+
+
+def descriptor(options: argparse.Namespace, **others: Any) -> DescriptorConfig:
+    return DescriptorConfig(options.backbone, options.weights, tuple(options.taps), **others)
+
+
+def photograph(seed: int, width: int = 1024, height: int = 768) -> bytes:
+    """A JPEG with structure at every scale: noise of growing blur, added up."""
+    rng = np.random.default_rng(seed)
+    pixels = np.zeros((height, width, 3))
+    for octave in range(2, 8):
+        coarse = Image.fromarray(rng.integers(0, 256, (2**octave, 2**octave, 3), dtype=np.uint8))
+        pixels += np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=float) / 6
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def files(folder: str, most: int | None = None) -> dict[str, bytes]:
+    """The images of a folder by name, or so many of them, evenly spread."""
+    found = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    spread = found if most is None else found[:: max(1, len(found) // most)][:most]
+    return {path.name: path.read_bytes() for path in spread}
+
+
+def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> Times:
+    """Median seconds of each system, all of them run in turn: by the clock, and of the processor.
+
+    On a busy machine the clock also measures the neighbours. The first round, which pays for allocations, is left out.
+    """
+    clock: dict[str, list[float]] = {name: [] for name in systems}
+    processor: dict[str, list[float]] = {name: [] for name in systems}
+    for number in range(rounds + 1):
+        for name, run in systems.items():
+            started = time.perf_counter(), time.process_time()
+            run()
+            if number:
+                clock[name].append(time.perf_counter() - started[0])
+                processor[name].append(time.process_time() - started[1])
+    return {
+        name: {"seconds": statistics.median(clock[name]), "processor": statistics.median(processor[name])}
+        for name in systems
+    }
+
+
+def ratio(times: Times, baseline: str, system: str) -> dict[str, float]:
+    """How many times as fast as the baseline a system is."""
+    return {measure: round(times[baseline][measure] / times[system][measure], 2) for measure in times[system]}
+
+
+def rounded(times: Times) -> Times:
+    return {name: {measure: round(value, 4) for measure, value in of.items()} for name, of in times.items()}
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+def show(result: Mapping[str, Any]) -> None:
+    print(json.dumps(result, indent=2))

@@ -1,0 +1,49 @@
+"""Does memory stay flat over many images of many shapes? The baseline is the same process after its first hundred.
+
+Prints JSON.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import add_backbone, descriptor, parser, photograph, show
+from osrmac.descriptor.describer import Describer
+
+PAGE = 4096
+MARKS = 10
+
+
+def main() -> None:
+    options = parser(__doc__)
+    add_backbone(options, "resnet18", "random:0")
+    options.add_argument("--images", type=int, default=2000)
+    options.add_argument("--scales", type=int, nargs="+", default=(160, 128, 96))
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    describer = Describer.load(descriptor(chosen, scales=tuple(chosen.scales)))
+    held: dict[int, float] = {}
+    marks = {100, *np.linspace(0, chosen.images, MARKS + 1, dtype=int)[1:].tolist()}
+    for number, _ in enumerate(describer.stream(images(chosen.images)), start=1):
+        if number in marks:
+            held[number] = round(resident() / 1e6, 1)
+    last = held[max(held)]
+    show({"megabytes held after so many images": held, "growth since the first hundred": round(last - held[100], 1)})
+
+
+def images(number: int) -> Iterator[bytes]:
+    rng = np.random.default_rng(0)
+    for seed in range(number):
+        width, height = rng.integers(60, 1200, 2)
+        yield photograph(seed, int(width), int(height))
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+if __name__ == "__main__":
+    main()

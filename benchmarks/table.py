@@ -1,0 +1,31 @@
+"""Runs the benchmarks that need no data, each in a process of its own, and prints what they measured as a table."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+SCRIPTS = ("describe", "stages", "decode", "fit", "search", "memory")
+
+
+def main() -> None:
+    for script in SCRIPTS:
+        command = [sys.executable, "-m", f"benchmarks.{script}", *sys.argv[1:]]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        rows = list(flat(json.loads(output)))
+        width = max(len(name) for name, _ in rows)
+        print(f"\n{script}", *(f"  {name:<{width}}  {value}" for name, value in rows), sep="\n", flush=True)
+
+
+def flat(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number of a nested result, by the names on the way to it."""
+    if not isinstance(result, dict):
+        yield name, result
+        return
+    for key, value in result.items():
+        yield from flat(value, f"{name}: {key}" if name else key)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Batch normalisation folded into the convolution before it: the same maps, in fewer passes over memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from torch import nn
+from torch.fx import GraphModule, Node
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+__all__ = ["folded"]
+
+# By name, since timm is an extra. Others may compute something else of their weights, such as standardising them.
+_CONVOLUTIONS = {"Conv2d", "Conv2dSame"}
+_NORMALISATIONS = {"BatchNorm2d", "BatchNormAct2d"}
+
+
+def folded(trunk: nn.Module) -> nn.Module:
+    """A network with every batch normalisation that follows a convolution computed by that convolution.
+
+    Layers keep their names, so that the outputs that are read stay where they were. A convolution that is used
+    twice, or whose own output is read, keeps its normalisation.
+
+    Args:
+        trunk: In evaluation mode, on the CPU; it is left as it is, but shares what is not folded with the result.
+            Only a network that `torch.fx` has traced can be folded: others are returned as they are.
+    """
+    if not isinstance(trunk, GraphModule):
+        return trunk
+    layers: dict[Any, Any] = dict(trunk.named_modules())
+    calls = Counter(node.target for node in trunk.graph.nodes if node.op == "call_module")
+    result = GraphModule(trunk, trunk.graph).eval()
+    for node in trunk.graph.nodes:
+        if calls[node.target] == 1 and type(layers[node.target]).__name__ in _NORMALISATIONS:
+            before, norm = node.all_input_nodes[0], layers[node.target]
+            if norm.running_mean is not None and _is_only_for(node, before, layers, calls):
+                result.set_submodule(before.target, fuse_conv_bn_eval(layers[before.target], norm))
+                result.set_submodule(node.target, _besides(norm))
+    return result
+
+
+def _is_only_for(node: Node, before: Node, layers: dict[Any, Any], calls: Counter[Any]) -> bool:
+    """Whether the node before is a convolution that nothing else has a use for."""
+    convolution = calls[before.target] == 1 and type(layers[before.target]).__name__ in _CONVOLUTIONS
+    return convolution and list(before.users) == [node]
+
+
+def _besides(norm: Any) -> nn.Module:
+    """What a layer does beside normalising: timm's activate, too."""
+    return nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()
