@@ -43,12 +43,15 @@ def listing(images: str) -> Iterator[pa.Table]:
         StorageError: There is no such place, it has no images, or the list cannot be used.
     """
     fs, path = files.file_system(images)
-    if path.endswith(_LIST_SUFFIXES) and fs.isfile(path):
+    with files.accessing(images):
+        is_list = path.endswith(_LIST_SUFFIXES) and fs.isfile(path)
+    if is_list:
         batches = (_from_list(images, table) for table in _parsed(images))
     else:
         batches = (pa.Table.from_pylist(rows, schema=COLLECTION) for rows in _batched(_found(fs, path, images)))
     batches = (batch for batch in batches if batch.num_rows)
-    first = next(batches, None)
+    with files.accessing(images):
+        first = next(batches, None)
     if first is None:
         raise StorageError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
     return chain([first], batches)

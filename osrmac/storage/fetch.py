@@ -7,35 +7,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any
 
 from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.exceptions import FSTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from osrmac.storage import files
+from osrmac.storage.retry import may_pass
 
-__all__ = ["Fetcher", "may_pass"]
+__all__ = ["Fetcher"]
 
-_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, ImportError)
-_BUSY_STATUSES = (408, 425, 429)
 _LONGEST_WAIT = 20.0
-
-_S3 = ("s3://", "s3a://")
-_S3_OPTIONS: dict[str, Any] = {
-    # One request for an object instead of one for its size and more for its parts.
-    "max_concurrency": 1,
-    # Its own retries would multiply with those here.
-    "config_kwargs": {"retries": {"total_max_attempts": 1}},
-}
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether trying again can help: with a busy or broken connection it can, with a missing or forbidden file not."""
-    status = getattr(error, "status", None)
-    if isinstance(status, int):
-        return status in _BUSY_STATUSES or status >= 500
-    return isinstance(error, Exception) and not isinstance(error, _FINAL)
 
 
 class Fetcher:
@@ -74,13 +56,10 @@ class Fetcher:
             return error
 
     def _read(self, url: str) -> bytes:
-        options = _S3_OPTIONS if url.startswith(_S3) else {}
-        fs, path = files.file_system(url, **options)
+        fs, path = files.file_system(url, once=True)
         if not isinstance(fs, AsyncFileSystem):
             content: bytes = fs.cat_file(path)
             return content
-        if options:
-            fs.retries = 1
         try:
             return sync(fs.loop, _within, self._timeout, fs, path)
         except FSTimeoutError as error:

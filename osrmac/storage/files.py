@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
@@ -14,9 +15,11 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.errors import StorageError, reason
+from osrmac.errors import OsrmacError, StorageError, reason
+from osrmac.storage import retry
 
 __all__ = [
+    "accessing",
     "create",
     "exists",
     "file_system",
@@ -34,18 +37,36 @@ __all__ = [
     "write_json",
 ]
 
+_PRECONDITION_FAILED = 412
 
-def file_system(url: str, **options: Any) -> tuple[AbstractFileSystem, str]:
-    """The file system of a path or URL, with options of its own, and the path within it.
+
+def file_system(url: str, once: bool = False) -> tuple[AbstractFileSystem, str]:
+    """The file system of a path or URL, and the path within it.
+
+    Args:
+        url: A path or any fsspec URL.
+        once: Whether requests that fail are left to the caller; else S3 tries them again where that can help.
 
     Raises:
         StorageError: No file system is known for the URL's protocol.
     """
     try:
-        fs, path = url_to_fs(url, **options)
+        fs, path = url_to_fs(url, **retry.options(url, once))
     except (ImportError, ValueError) as error:
         raise StorageError(f"cannot open {url}: {error}") from error
+    retry.steady(fs, url, once)
     return fs, path
+
+
+@contextmanager
+def accessing(url: str) -> Iterator[None]:
+    """Turn what a storage says into one line for the user, unless a file is missing or there already."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, OsrmacError):
+        raise
+    except Exception as error:  # every storage has errors of its own
+        raise StorageError(f"cannot access {url}: {reason(error)}") from error
 
 
 def is_local(url: str) -> bool:
@@ -71,7 +92,8 @@ def list_folder(url: str, suffix: str = "") -> list[str]:
     fs, path = file_system(url)
     fs.invalidate_cache(path)
     try:
-        entries = fs.ls(path, detail=True)
+        with accessing(url):
+            entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
     names = [name(entry["name"]) for entry in entries if entry["type"] == "file"]
@@ -85,9 +107,10 @@ def read_files(url: str) -> dict[str, bytes]:
         StorageError: Nothing is there.
     """
     fs, path = file_system(url)
-    if not fs.exists(path):
-        raise StorageError(f"{url} does not exist")
-    files = list_folder(url, ".txt") if fs.isdir(path) else [url]
+    with accessing(url):
+        if not fs.exists(path):
+            raise StorageError(f"{url} does not exist")
+        files = list_folder(url, ".txt") if fs.isdir(path) else [url]
     return {name(file): read_bytes(file) for file in files}
 
 
@@ -106,7 +129,8 @@ def read_texts(url: str) -> dict[str, str]:
 def read_bytes(url: str) -> bytes:
     """The content of a file."""
     fs, path = file_system(url)
-    content: bytes = fs.cat_file(path)
+    with accessing(url):
+        content: bytes = fs.cat_file(path)
     return content
 
 
@@ -124,7 +148,7 @@ def write_atomically(url: str, content: bytes) -> None:
             with _synced(Path(path), content) as hidden:
                 hidden.replace(path)
         else:
-            fs.pipe_file(path, content)
+            _pipe(fs, path, content)
     except Exception as error:  # every storage has errors of its own
         raise StorageError(
             f"cannot write {url}: {reason(error)}; what is there already is whole: mend the cause and run the same "
@@ -132,18 +156,53 @@ def write_atomically(url: str, content: bytes) -> None:
         ) from error
 
 
+def _pipe(fs: AbstractFileSystem, path: str, content: bytes) -> None:
+    try:
+        fs.pipe_file(path, content)
+    except FileNotFoundError:
+        # Of an upload in parts: a request to complete it was carried out, its answer lost, and the next one refused.
+        fs.pipe_file(path, content)
+
+
 def create(url: str, content: bytes) -> bool:
-    """Write a file that is seen whole, unless there is one already; whether it was written."""
+    """Write a file that is seen whole, unless there is one already; whether it was written.
+
+    Args:
+        url: Of the file.
+        content: What no other writer writes: a write whose answer was lost is known by it.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
     fs, path = file_system(url)
     try:
-        if isinstance(fs, LocalFileSystem):
-            with _synced(Path(path), content) as hidden:
-                Path(path).hardlink_to(hidden)
-        else:
-            fs.pipe_file(path, content, mode="create")
+        with accessing(url):
+            if isinstance(fs, LocalFileSystem):
+                with _synced(Path(path), content) as hidden:
+                    Path(path).hardlink_to(hidden)
+            else:
+                _pipe_new(fs, path, content)
     except FileExistsError:
+        with suppress(FileNotFoundError):  # it may be gone by now
+            return not is_local(url) and read_bytes(url) == content
         return False
     return True
+
+
+def _pipe_new(fs: AbstractFileSystem, path: str, content: bytes) -> None:
+    try:
+        fs.pipe_file(path, content, mode="create")
+    except OSError as error:
+        if retry.status(error.__cause__ or error) == _PRECONDITION_FAILED:
+            raise FileExistsError(path) from error
+        if error.errno != errno.ENOSYS:
+            raise
+        # A server without conditional writes: of writers at the same moment, the last one has written.
+        if fs.exists(path):
+            raise FileExistsError(path) from error
+        fs.pipe_file(path, content)
+        if fs.cat_file(path) != content:
+            raise FileExistsError(path) from error
 
 
 @contextmanager
@@ -182,7 +241,7 @@ def exists(url: str) -> bool:
 def remove(url: str) -> None:
     """Delete a file, if it is there."""
     fs, path = file_system(url)
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError), accessing(url):
         fs.rm_file(path)
 
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -86,9 +86,10 @@ def _is_alive(pid: int, started: float) -> bool:
 
 def _refresh(url: str, token: str, done: threading.Event) -> None:
     while not done.wait(_REFRESH.total_seconds()):
-        if not _is_ours(url, token):
-            return
-        files.write_atomically(url, _holder(token))
+        with suppress(StorageError):  # the storage may be back the next time
+            if not _is_ours(url, token):
+                return
+            files.write_atomically(url, _holder(token))
 
 
 def _is_ours(url: str, token: str) -> bool:

@@ -89,7 +89,7 @@ def paths(folder: str) -> list[str]:
 def opened(url: str) -> Iterator[BinaryIO]:
     """A file to read from, wherever it lies."""
     fs, path = files.file_system(url)
-    with fs.open(path, "rb") as file:
+    with files.accessing(url), fs.open(path, "rb") as file:
         yield file
 
 

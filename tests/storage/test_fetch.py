@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from osrmac.storage import files
-from osrmac.storage.fetch import Fetcher, may_pass
+from osrmac.storage.fetch import Fetcher
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -109,19 +109,3 @@ def test_a_stalled_read_times_out_and_holds_nobody_up(server: str) -> None:
     assert isinstance(stalled, TimeoutError)
     assert str(stalled) == "no answer within 0.3 s"
     assert good == b"content"
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (FileNotFoundError(), False),
-        (PermissionError(), False),
-        (IsADirectoryError(), False),
-        (ValueError(), False),
-        (TimeoutError(), True),
-        (ConnectionResetError(), True),
-        (OSError(5, "Input/output error"), True),
-    ],
-)
-def test_kinds_of_errors(error: Exception, expected: bool) -> None:
-    assert may_pass(error) is expected

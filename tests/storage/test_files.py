@@ -1,7 +1,12 @@
+import errno
 import os
 from pathlib import Path
+from typing import ClassVar
 
+import fsspec
 import pytest
+from botocore.exceptions import ClientError
+from fsspec.implementations.memory import MemoryFileSystem
 
 from osrmac.errors import StorageError
 from osrmac.storage import files
@@ -57,6 +62,51 @@ def test_a_file_is_created_once(folder: str) -> None:
     files.remove(f"{folder}/lock")
     files.remove(f"{folder}/lock")
     assert files.create(f"{folder}/lock", b"third")
+
+
+class _Unconditional(MemoryFileSystem):  # type: ignore[misc]
+    """Refuses to write on a condition, as S3 servers that do not know of it do."""
+
+    protocol = "unconditional"
+    interloper: ClassVar[bytes | None] = None
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            raise OSError(errno.ENOSYS, "Conditional object PUTs are not supported.")
+        super().pipe_file(path, value)
+        if self.interloper is not None:
+            super().pipe_file(path, self.interloper)
+
+
+def test_without_conditional_writes_the_last_writer_has_created_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec.register_implementation("unconditional", _Unconditional, clobber=True)
+    assert files.create("unconditional://run/lock", b"first")
+    assert not files.create("unconditional://run/lock", b"second")
+    assert files.read_bytes("unconditional://run/lock") == b"first"
+    monkeypatch.setattr(_Unconditional, "interloper", b"theirs")
+    assert not files.create("unconditional://run/contested", b"ours")
+    assert files.read_bytes("unconditional://run/contested") == b"theirs"
+
+
+def test_a_refusal_that_does_not_name_the_condition_is_known_by_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        status = {"Error": {"Code": "PreconditionFailed"}, "ResponseMetadata": {"HTTPStatusCode": 412}}
+        raise OSError(errno.EINVAL, "a pre-condition did not hold") from ClientError(status, "PutObject")
+
+    files.write_atomically("memory://held/lock", b"theirs")
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", refuse)
+    assert not files.create("memory://held/lock", b"ours")
+    assert not files.create("memory://released/lock", b"ours")
+
+
+def test_a_storage_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(5, "Input/output error\nand more")
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", fail)
+    with pytest.raises(StorageError, match=r"cannot access memory://a/b: .*Input/output error") as caught:
+        files.read_bytes("memory://a/b")
+    assert "\n" not in str(caught.value)
 
 
 def test_traces_of_killed_writes_are_removed(tmp_path: Path) -> None:

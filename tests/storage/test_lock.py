@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from osrmac.errors import StorageError
+from osrmac.storage import files, lock
 from osrmac.storage.lock import locked
 
 
@@ -73,6 +75,22 @@ def test_a_lock_of_another_machine_is_stale_when_it_was_not_refreshed(tmp_path: 
     leave(tmp_path, host="elsewhere", time=(now - datetime.timedelta(minutes=6)).isoformat())
     with locked(str(tmp_path)):
         pass
+
+
+def test_a_lock_is_refreshed_when_the_storage_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refreshed = threading.Event()
+
+    def write(_url: str, _content: bytes) -> None:
+        if down:
+            raise StorageError(down.pop())
+        refreshed.set()
+
+    down = ["cannot write lock.json"]
+    monkeypatch.setattr(lock, "_REFRESH", datetime.timedelta(milliseconds=1))
+    monkeypatch.setattr(files, "write_atomically", write)
+    with locked(str(tmp_path)):
+        assert refreshed.wait(60)
+    assert not down
 
 
 def test_a_lock_that_was_taken_over_is_not_removed(tmp_path: Path) -> None:

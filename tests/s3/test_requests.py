@@ -1,0 +1,103 @@
+"""Every kind of request under every kind of fault, through the seam to storage."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+import s3fs
+
+from osrmac.errors import StorageError
+from osrmac.storage import files, retry, shards
+from osrmac.storage.collection import listing
+from osrmac.storage.fetch import Fetcher
+
+from .proxy import PASSING, Fault, Proxy, Rule
+
+TABLE = pa.table({"id": [f"{number:03d}" for number in range(100)]})
+
+
+def _read(url: str, _fs: s3fs.S3FileSystem) -> None:
+    assert files.read_bytes(f"{url}/photos/a.png") == b"A" * 1000
+
+
+def _fetch(url: str, _fs: s3fs.S3FileSystem) -> None:
+    assert list(Fetcher()([f"{url}/photos/a.png"])) == [b"A" * 1000]
+
+
+def _read_shard(url: str, _fs: s3fs.S3FileSystem) -> None:
+    assert shards.read(f"{url}/run/part-0.parquet").equals(TABLE)
+    assert shards.footer(f"{url}/run/part-0.parquet").num_rows == 100
+
+
+def _list(url: str, _fs: s3fs.S3FileSystem) -> None:
+    assert files.list_folder(f"{url}/run") == [f"{url}/run/part-0.parquet"]
+    (found,) = listing(f"{url}/photos")
+    assert found["id"].to_pylist() == ["a.png"]
+
+
+def _write(url: str, fs: s3fs.S3FileSystem) -> None:
+    files.write_atomically(f"{url}/run/new", b"new" * 500)
+    assert fs.cat_file(f"{url}/run/new") == b"new" * 500
+
+
+def _create(url: str, fs: s3fs.S3FileSystem) -> None:
+    assert files.create(f"{url}/run/lock", b"mine")
+    assert not files.create(f"{url}/run/lock", b"theirs")
+    assert fs.cat_file(f"{url}/run/lock") == b"mine"
+
+
+def _remove(url: str, fs: s3fs.S3FileSystem) -> None:
+    files.remove(f"{url}/photos/a.png")
+    assert not fs.exists(f"{url}/photos/a.png")
+
+
+@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("act", [_read, _fetch, _read_shard, _list, _write, _create, _remove])
+def test_what_may_pass_passes(
+    act: Callable[[str, s3fs.S3FileSystem], None], fault: Fault, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy
+) -> None:
+    direct.pipe_file(f"{bucket}/photos/a.png", b"A" * 1000)
+    shards.write_table(f"s3://{bucket}/run/part-0.parquet", TABLE)
+    proxy.forget()
+    proxy.rules = [Rule([fault], times=3)]
+    act(f"s3://{bucket}", direct)
+    assert proxy.faults() == {fault.name: 3}
+
+
+@pytest.mark.parametrize("operation", ["GET", "PUT", "LIST"])
+def test_an_answer_that_never_comes_is_not_waited_for(
+    operation: str, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3fs.S3FileSystem, "read_timeout", 2)
+    direct.pipe_file(f"{bucket}/photos/a.png", b"A" * 1000)
+    direct.pipe_file(f"{bucket}/run/part-0.parquet", b"-")
+    proxy.rules = [Rule([Fault.STALL], operations=[operation], times=1)]
+    {"GET": _read, "PUT": _write, "LIST": _list}[operation](f"s3://{bucket}", direct)
+    assert proxy.faults() == {"STALL": 1}
+
+
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.MISSING])
+def test_what_will_not_pass_is_asked_for_once(fault: Fault, bucket: str, proxy: Proxy) -> None:
+    proxy.rules = [Rule([fault])]
+    (found,) = Fetcher()([f"s3://{bucket}/a.png"])
+    assert isinstance(found, PermissionError if fault is Fault.FORBIDDEN else FileNotFoundError)
+    assert len(proxy.record) == 1
+
+
+def test_a_bucket_that_is_closed_is_one_line(bucket: str, proxy: Proxy) -> None:
+    proxy.rules = [Rule([Fault.FORBIDDEN])]
+    for act in (files.list_folder, files.read_bytes, files.remove, listing, shards.read):
+        with pytest.raises(StorageError, match="PermissionError") as caught:
+            act(f"s3://{bucket}/run")
+        assert "\n" not in str(caught.value)
+    for write in (files.write_atomically, files.create):
+        with pytest.raises(StorageError, match="PermissionError"):
+            write(f"s3://{bucket}/run", b"-")
+
+
+def test_tries_end(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_S3_TRIES", 3)
+    proxy.rules = [Rule([Fault.ERROR])]
+    with pytest.raises(StorageError, match="cannot access"):
+        files.read_bytes(f"s3://{bucket}/run/run.json")
+    assert len(proxy.record) == 3

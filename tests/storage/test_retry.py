@@ -1,0 +1,43 @@
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from osrmac.storage import files
+from osrmac.storage.retry import may_pass
+
+
+def answer(status: int) -> ClientError:
+    return ClientError({"Error": {"Code": "-"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(), False),
+        (PermissionError(), False),
+        (IsADirectoryError(), False),
+        (ValueError(), False),
+        (NoCredentialsError(), False),
+        (answer(403), False),
+        (answer(412), False),
+        (answer(501), False),
+        (TimeoutError(), True),
+        (ConnectionResetError(), True),
+        (OSError(5, "Input/output error"), True),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), True),
+        (answer(409), True),
+        (answer(429), True),
+        (answer(500), True),
+        (answer(503), True),
+    ],
+)
+def test_kinds_of_errors(error: Exception, expected: bool) -> None:
+    assert may_pass(error) is expected
+
+
+def test_s3_tries_again_unless_the_caller_does() -> None:
+    steady, _ = files.file_system("s3://bucket/key")
+    once, _ = files.file_system("s3://bucket/key", once=True)
+    assert steady.retries > 1
+    assert once.retries == 1
+    assert files.file_system("s3://bucket/other")[0] is steady
+    assert steady.retries > 1
