@@ -4,8 +4,6 @@ The list of images is synthetic; half of the shards are there, as empty files un
 Every step runs in a process of its own. Prints JSON.
 """
 
-import argparse
-import json
 import multiprocessing
 import resource
 import tempfile
@@ -17,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.measuring import parser, show
 from osrmac.storage import manifest, shards
 from osrmac.storage.collection import listing
 
@@ -64,9 +63,9 @@ def in_a_process(step: Callable[[Path], dict[str, int]], folder: Path) -> dict[s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=10_000_000)
-    options = parser.parse_args()
+    chosen = parser(__doc__)
+    chosen.add_argument("--images", type=int, default=10_000_000)
+    options = chosen.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_list(folder / "list.parquet", options.images)
@@ -76,7 +75,7 @@ def main() -> None:
             (folder / "descriptors" / unit.shard).touch()
         result["the same list again"] = in_a_process(plan, folder)
         result["what is left"] = in_a_process(resume, folder)
-    print(json.dumps(result, indent=2))
+    show(result)
 
 
 if __name__ == "__main__":

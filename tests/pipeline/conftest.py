@@ -99,11 +99,14 @@ def other(run: Run, tmp_path: Path) -> Run:
     """A run of another collection with the same settings: here the half of the shards under another name."""
     copy = Run(str(tmp_path / "other"))
     shutil.copytree(run.url, copy.url)
-    for shard in shards.paths(copy.descriptors)[1:]:
-        Path(shard).unlink()
-    described = sum(
-        status == schema.OK for status in shards.read(shards.paths(copy.descriptors)[0])["status"].to_pylist()
-    )
+    kept = {f"copy{number}.png" for number in range(COPIES)} | {f"even/{number:02d}.png" for number in range(0, 16, 2)}
+    described = 0
+    for shard in shards.paths(copy.descriptors):
+        (row,) = shards.read(shard, ["id", "status"]).to_pylist()
+        if row["id"] in kept:
+            described += row["status"] == schema.OK
+        else:
+            Path(shard).unlink()
     record = copy.record() | {"images": "other photos", "counts": {schema.OK: described}}
     files.write_json(f"{copy.url}/run.json", record)
     return copy

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osrmac.errors import StorageError
@@ -146,6 +146,7 @@ def test_a_plan_of_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert manifest.read_all(str(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3), min_size=1), min_size=1, max_size=4),
     st.integers(1, 4),
