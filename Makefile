@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz chaos s3 check bench format clean
+.PHONY: setup demo test fuzz chaos s3 cluster check bench format clean
 
 setup: .venv/installed
 
@@ -26,6 +26,9 @@ chaos: setup
 # On the server in $OSRMAC_S3_ENDPOINT, to which the AWS keys belong (tests/s3/swift.sh starts one), else on moto.
 s3: setup
 	$(BIN)/python -m pytest -s -m s3server tests/s3
+
+cluster: setup
+	$(BIN)/python -m pytest -s -m cluster tests/cluster
 
 check: setup
 	$(BIN)/ruff format --check .

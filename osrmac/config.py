@@ -76,6 +76,13 @@ class ComputeConfig:
     actors: int | None = None
     """Describing processes; none: as many as the CPUs or GPUs carry."""
 
+    max_actors: int | None = None
+    """On a cluster that adds nodes by itself: grow to so many describing processes as nodes come, from `actors` or 1,
+    and wait for the first. With GPUs to come, say --device cuda, too."""
+
+    gpu_share: float = 1.0
+    """Part of a GPU that each describing process takes."""
+
     threads: int = 1
     """CPU threads of each describing process; beside a GPU, they decode."""
 
@@ -99,6 +106,10 @@ class ComputeConfig:
     def __post_init__(self) -> None:
         if self.actors is not None and self.actors < 1:
             raise ConfigError(f"--actors must be at least 1, not {self.actors}")
+        if self.max_actors is not None and self.max_actors < (self.actors or 1):
+            raise ConfigError(f"--max-actors must not be less than --actors or 1, not {self.max_actors}")
+        if not 0 < self.gpu_share <= 1:
+            raise ConfigError(f"--gpu-share must be above 0 and at most 1, not {self.gpu_share}")
         if self.threads < 1:
             raise ConfigError(f"--threads must be at least 1, not {self.threads}")
         if self.fetches < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ _ACTOR_SHARE = 0.75
 """CPUs that a describing actor asks for, for each of its threads: the rest is left to other tasks of the cluster."""
 
 _SPARE_CPUS = 0.25
+"""Of every node, for these."""
+
+_FOR_EVER = -1
 
 
 def connect(compute: ComputeConfig) -> None:
@@ -62,6 +65,8 @@ def _standard_error_closed() -> Iterator[None]:
 def _configure_ray_data(compute: ComputeConfig) -> None:
     context = ray.data.DataContext.get_current()
     context.raise_original_map_exception = True  # else only the text of a worker's error arrives here
+    # Waiting for a node is no failure, and a process that is stuck is ended by --image-timeout.
+    context.execution_no_progress_timeout_s = _FOR_EVER
     context.enable_progress_bars = compute.log_ray
     context.print_on_execution_start = compute.log_ray
     if not compute.log_ray:
@@ -72,33 +77,61 @@ def _configure_ray_data(compute: ComputeConfig) -> None:
 class Pool:
     """The describing actors: how many, and what each asks for."""
 
-    actors: int
+    fewest: int
+    most: int
     device: str
     cpus: float
-    gpus: int
+    gpus: float
 
 
 def size_pool(compute: ComputeConfig) -> Pool:
-    """Fit the describing actors into the cluster.
+    """Fit the describing actors into the cluster as it is, or leave them to wait for the nodes it will grow by.
 
     Raises:
-        ConfigError: There is no GPU where one is asked for, or too few CPUs for the actors and
-            for the tasks that read and write.
+        ConfigError: There is no GPU where one is asked for, or no node has room for the actors beside the tasks that
+            read and write, and the user does not say that the cluster grows.
     """
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cpus, gpus = resources.get("CPU", 0.0), int(resources.get("GPU", 0))
-    if compute.device == "cuda" and not gpus:
-        raise ConfigError("--device cuda, but the cluster has no GPU: use --device cpu, or add a GPU node")
-    on_gpu = gpus > 0 and compute.device != "cpu"
-    share = compute.threads * _ACTOR_SHARE
-    fitting = gpus if on_gpu else max(1, int(cpus // compute.threads))
-    pool = Pool(compute.actors or fitting, "cuda" if on_gpu else "cpu", share, 1 if on_gpu else 0)
-    if pool.actors * pool.cpus + _SPARE_CPUS > cpus or pool.actors * pool.gpus > gpus:
+    nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    gpus = sum(node.get("GPU", 0.0) for node in nodes)
+    grows = compute.max_actors is not None
+    if compute.device == "cuda" and not gpus and not grows:
         raise ConfigError(
-            f"{pool.actors} actors of {compute.threads} threads do not fit into {cpus:g} CPUs and {gpus} GPUs "
-            "beside reading and writing: ask for fewer --actors or --threads"
+            "--device cuda, but the cluster has no GPU: use --device cpu, add a GPU node, or say with --max-actors how "
+            "far a cluster that adds nodes by itself may grow"
         )
-    return pool
+    on_gpu = compute.device == "cuda" or (compute.device == "auto" and gpus > 0)
+    device, share = ("cuda", compute.gpu_share) if on_gpu else ("cpu", 0.0)
+    cpus = compute.threads * _ACTOR_SHARE
+    if compute.max_actors is not None:
+        return Pool(compute.actors or 1, compute.max_actors, device, cpus, share)
+    room = sum(_room(node, cpus, share) for node in nodes)
+    whole = room if on_gpu else sum(int(node.get("CPU", 0.0) // compute.threads) for node in nodes)
+    actors = compute.actors or max(1, whole)
+    if actors > room:
+        raise ConfigError(
+            f"{actors} actors of {compute.threads} threads do not fit into {_resources(nodes)} beside reading and "
+            "writing: ask for fewer --actors or --threads, or say with --max-actors how far a cluster that adds nodes "
+            "by itself may grow"
+        )
+    return Pool(actors, actors, device, cpus, share)
+
+
+def _room(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    """How many actors a node carries, each of which asks for so much.
+
+    >>> _room({"CPU": 2.0}, cpus=0.75, gpus=0.0), _room({"CPU": 2.0}, cpus=2.25, gpus=0.0)
+    (2, 0)
+    >>> _room({"CPU": 8.0, "GPU": 1.0}, cpus=0.75, gpus=0.5)
+    2
+    """
+    by_cpu = max(0, int((node.get("CPU", 0.0) - _SPARE_CPUS) // cpus))
+    return min(by_cpu, int(node.get("GPU", 0.0) // gpus)) if gpus else by_cpu
+
+
+def _resources(nodes: Sequence[Mapping[str, float]]) -> str:
+    cpus, gpus = (sum(node.get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU"))
+    spread = f" on {len(nodes)} nodes" if len(nodes) > 1 else ""
+    return f"{cpus:g} CPUs and {gpus:g} GPUs{spread}"
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from osrmac.descriptor.weights import Weights
 from osrmac.errors import FailureRateError
 from osrmac.pipeline.cluster import Pool, connect, root_cause, size_pool
 from osrmac.pipeline.ledger import LedgerHandle, open_ledger
+from osrmac.pipeline.metrics import Meter
 from osrmac.pipeline.progress import watching
 from osrmac.storage import files, manifest, schema, shards
 from osrmac.storage.fetch import Fetcher
@@ -79,11 +80,12 @@ def describe(
     pool = size_pool(compute)
     ledger = open_ledger()
     units = _units_a_call(left, pool)
-    work = ray.data.from_items([asdict(unit) for unit in left], override_num_blocks=-(-len(left) // units))
+    calls = -(-len(left) // units)
+    work = ray.data.from_items([asdict(unit) for unit in left], override_num_blocks=calls)
     done = work.map_batches(
         _DescribingActor,
         fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, ledger),
-        compute=ActorPoolStrategy(size=min(pool.actors, len(left))),
+        compute=ActorPoolStrategy(min_size=min(pool.fewest, calls), max_size=min(pool.most, calls)),
         batch_size=units,
         batch_format="pyarrow",
         num_cpus=pool.cpus,
@@ -97,7 +99,7 @@ def describe(
 def _units_a_call(left: Sequence[Unit], pool: Pool) -> int:
     """Units that an actor takes at once: enough images to fetch and decode ahead, few enough to share them out."""
     images = -(-sum(unit.rows for unit in left) // len(left))
-    shared = -(-len(left) // (_CALLS_AN_ACTOR * pool.actors))
+    shared = -(-len(left) // (_CALLS_AN_ACTOR * pool.most))
     return max(1, min((_IMAGES_ON_GPU if pool.gpus else _IMAGES_ON_CPU) // images, shared))
 
 
@@ -156,6 +158,7 @@ class _DescribingActor:
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._ledger = ledger
         self._seen = 0
+        self._meter = Meter()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Commit the shards of some units."""
@@ -178,8 +181,11 @@ class _DescribingActor:
         if work.kept is None or found:
             rows = _rows(work.due, found, self._schema)
             whole = rows if work.kept is None else pa.concat_tables([work.kept.cast(self._schema), rows])
-            shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
+            with self._meter.stage("commit"):
+                shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
         failed = sum(isinstance(result, Failure) for result in found)
+        self._meter.images(schema.OK, len(found) - failed)
+        self._meter.images(schema.FAILED, failed)
         self._ledger.finish.remote(work.unit.shard, len(found) - failed, failed)
         return len(found) - failed, failed
 
@@ -195,7 +201,8 @@ class _DescribingActor:
     def _swiftly(self, works: Sequence[_Work]) -> Iterator[Description | Failure]:
         """Describe the images of several units, one after the other, while the next ones are fetched and decoded."""
         uris = (uri for work in works for uri in work.due["uri"].to_pylist())
-        return self._describer.stream(self._fetch(uris), (box for work in works for box in work.boxes))
+        boxes = (box for work in works for box in work.boxes)
+        return self._describer.stream(self._meter.fetched(self._fetch(uris)), boxes)
 
     def _singly(self, work: _Work) -> Iterator[Description | Failure]:
         """The same with one image in hand at a time, as a process has died: what kills the next one is then known."""
@@ -204,7 +211,7 @@ class _DescribingActor:
                 yield Failure("describe", f"the process died of it {_DEATHS + 1} times, or was stuck")
                 continue
             ray.get(self._ledger.hold.remote(work.unit.shard, image))
-            yield from self._describer(list(self._fetch([uri])), [box])
+            yield from self._describer(list(self._meter.fetched(self._fetch([uri]))), [box])
 
     def _counted(self, work: _Work, results: Iterator[Description | Failure]) -> Iterator[Description | Failure]:
         """Those of a unit; the ledger is told now and then, and this process ends if one image takes too long."""
@@ -212,7 +219,8 @@ class _DescribingActor:
         told = time.monotonic()
         for _ in range(work.due.num_rows):
             faulthandler.dump_traceback_later(self._image_timeout, exit=True)
-            result = next(results)
+            with self._meter.stage("result"):  # the fetching that it waited for included
+                result = next(results)
             faulthandler.cancel_dump_traceback_later()
             counts[isinstance(result, Failure)] += 1
             self._seen += 1

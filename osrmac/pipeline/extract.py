@@ -15,6 +15,7 @@ from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.weights import Weights
 from osrmac.pipeline.describe import describe
 from osrmac.pipeline.failures import Failures, failed_ids, summary
+from osrmac.pipeline.nodes import tracing
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.collection import listing
 from osrmac.storage.lock import locked
@@ -81,12 +82,13 @@ def extract(
         changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))
         if failures.retry_failed:
             manifest.redo(place.manifest, failed_ids(place))
-        new = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
+        with tracing() as nodes:
+            new = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
         described, found = summary(place)
         result = Extracted(described, tuple(found), new, changes)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
         if new:
-            place.finish_stage("extract", time.monotonic() - started, images=new)
+            place.finish_stage("extract", time.monotonic() - started, images=new, nodes=nodes)
     return result
 
 

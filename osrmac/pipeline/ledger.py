@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 __all__ = ["Ledger", "LedgerHandle", "open_ledger"]
 
@@ -72,6 +73,10 @@ class Ledger:
 
 
 def open_ledger() -> LedgerHandle:
-    """Start a ledger; should it be killed it starts anew, empty."""
+    """Start a ledger; should it be killed it starts anew, empty.
+
+    It stays beside the driver, for other nodes come and go.
+    """
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     remote: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Ledger)
-    return remote.remote()
+    return remote.options(scheduling_strategy=here).remote()

@@ -38,6 +38,12 @@ def test_every_planned_image_has_one_row(finished: Run) -> None:
     assert finished.record()["counts"] == {"planned": 29, "ok": 26, "failed": 3}
 
 
+def test_the_record_tells_the_nodes_that_there_were(finished: Run) -> None:
+    (only,) = finished.record()["stages"]["extract"]["nodes"]
+    assert only.pop("seconds") >= 0
+    assert only == {"nodes": 1, "cpus": 2.0, "gpus": 0.0, "accelerators": []}
+
+
 def test_rows_hold_what_the_describer_computes(finished: Run, photos: Path, small: DescriptorConfig) -> None:
     describer = Describer.load(small)
     found = rows(finished.descriptors)

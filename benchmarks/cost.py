@@ -1,0 +1,87 @@
+"""What do a million, a hundred million and a billion images cost? From counts and sizes that are taken here.
+
+Floating-point operations are counted by torch on a 4:3 photograph at the three scales, the size of a row on vectors
+like those of the recipe, written as a shard. Requests an image and a shard come from `benchmarks/store.py`, the rate
+of a GPU is assumed: neither is measured here. Prints JSON.
+"""
+
+import argparse
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from osrmac.config import DescriptorConfig
+from osrmac.descriptor import backbones
+from osrmac.storage import schema, shards
+
+SIZES = (1_000_000, 100_000_000, 1_000_000_000)
+LISTED_AT_ONCE = 1000
+ROWS = 2000
+
+
+def gflop_an_image(config: DescriptorConfig) -> float:
+    weights = backbones.load_weights(config.backbone, "random:0")
+    network = backbones.build(config.backbone, (), weights.state).to("meta")
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        for scale in config.scales:
+            network(torch.zeros(1, 3, round(scale * 3 / 4), scale, device="meta"))
+    return counter.get_total_flops() / 1e9
+
+
+def bytes_a_row(dimension: int) -> float:
+    values = np.abs(np.random.default_rng(0).normal(size=(ROWS, dimension))).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    ids = [f"{number % 1000:03d}/{number:010d}.jpg" for number in range(ROWS)]
+    columns = {"id": ids, "uri": [f"s3://archive/scans/{name}" for name in ids], "status": [schema.OK] * ROWS}
+    table = pa.table({**columns, "osrmac": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dimension)})
+    with tempfile.TemporaryDirectory() as folder:
+        shards.write(folder, table, "part.parquet")
+        return (Path(folder) / "part.parquet").stat().st_size / ROWS
+
+
+def cost(images: int, gflop: float, row: float, options: argparse.Namespace) -> dict[str, Any]:
+    rows = shards.rows_per_shard(images, 4 * options.dimension)
+    parts = math.ceil(images / rows)
+    gets = images * options.requests_an_image + parts * options.gets_a_shard
+    puts = parts * options.puts_a_shard + images / LISTED_AT_ONCE
+    hours = images * gflop / (options.tflops * 1000) / 3600
+    return {
+        "images": images,
+        "GPU hours": round(hours, 1),
+        "days on 16 GPUs": round(hours / 16 / 24, 2),
+        "read, TB": round(images * options.image_kb / 1e9, 2),
+        "shards": parts,
+        "GET and HEAD": round(gets),
+        "PUT and LIST": round(puts),
+        "requests, $": round(gets * options.get_price / 1e6 + puts * options.put_price / 1e6, 2),
+        "descriptors, GB": round(images * row / 1e9, 1),
+        "reduced, GB": round(images * row / 4 / 1e9, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dimension", type=int, default=3072)
+    parser.add_argument("--image-kb", type=float, default=300.0, help="size of an encoded image")
+    parser.add_argument("--tflops", type=float, default=30.0, help="that a GPU reaches, in the precision chosen")
+    parser.add_argument("--requests-an-image", type=float, default=1.0)
+    parser.add_argument("--gets-a-shard", type=float, default=4.0)
+    parser.add_argument("--puts-a-shard", type=float, default=2.0)
+    parser.add_argument("--get-price", type=float, default=0.40, help="dollars a million")
+    parser.add_argument("--put-price", type=float, default=5.00, help="dollars a million")
+    options = parser.parse_args()
+    gflop, row = gflop_an_image(DescriptorConfig()), bytes_a_row(options.dimension)
+    found = [cost(images, gflop, row, options) for images in SIZES]
+    print(json.dumps({"GFLOP an image": round(gflop, 1), "bytes a row": round(row), "costs": found}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""A cluster that adds nodes as they are asked for, loses one in mid-run, and lets all of them go at the end."""
+
+import csv
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+
+from benchmarks.standin.sitecustomize import vector
+from osrmac.storage import manifest, shards
+from osrmac.storage.run import Run
+
+from .heads import REPOSITORY, STANDIN, growing
+from .watching import Nodes, counting
+
+WORKERS, IMAGES, SHARD_ROWS = 3, 400, 4
+OPTIONS = (
+    "--backbone resnet18 --weights random:0 --scales 64 --recipes single --device cuda "
+    f"--max-actors {WORKERS} --shard-rows {SHARD_ROWS}"
+)
+TRACES = REPOSITORY / "build" / "cluster"
+
+
+@pytest.mark.timeout(900)
+def test_a_cluster_grows_and_shrinks_with_the_work_and_may_lose_a_node(tmp_path: Path) -> None:
+    contents = {f"{number:03d}.png": f"picture {number}".encode() for number in range(IMAGES)}
+    photos, run, log = tmp_path / "photos", Run(str(tmp_path / "run")), tmp_path / "described"
+    photos.mkdir()
+    for name, content in contents.items():
+        (photos / name).write_bytes(content)
+    path = f"{STANDIN}:{REPOSITORY}"
+    standin = {"PYTHONPATH": path, "STANDIN_SECONDS": "0.4", "STANDIN_LOG": str(log)}
+    with growing(WORKERS, **standin) as cluster, counting(cluster) as nodes:
+        wait_for(lambda: bool(nodes.trace))
+        assert nodes.now == 0
+        command = ["extract", str(photos), "--run", run.url, *OPTIONS.split()]
+        process = cluster.osrmac(*command, log=tmp_path / "printed")
+        wait_for(lambda: nodes.now == WORKERS or process.poll() is not None)
+        victim = in_mid_shard(log, process)
+        kill_node_of(victim)
+        assert process.wait() == 0, (tmp_path / "printed").read_text()
+        wait_for(lambda: nodes.now == 0)
+    keep(nodes)
+    assert nodes.most == WORKERS
+
+    rows = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.descriptors)).sort_by("id")
+    assert rows["id"].to_pylist() == manifest.read_all(run.manifest, ["id"])["id"].sort().to_pylist() == [*contents]
+    found = shards.read_vectors(shards.paths(run.descriptors), "single").values
+    np.testing.assert_array_equal(found, np.stack([vector(content, 512) for content in contents.values()]))
+    in_vain = len(log.read_text().splitlines()) - IMAGES
+    assert 0 <= in_vain <= SHARD_ROWS
+    recorded = run.record()["stages"]["extract"]["nodes"]
+    assert max(entry["gpus"] for entry in recorded) == WORKERS
+    print(f"grew to {nodes.most} workers, lost one, {in_vain} of {IMAGES} images described in vain, shrank to none")
+
+
+def wait_for(reached: Callable[[], bool]) -> None:
+    """Until the test's own timeout."""
+    while not reached():
+        time.sleep(0.2)
+
+
+def in_mid_shard(log: Path, run: "subprocess.Popen[bytes]") -> psutil.Process:
+    """Wait for a describing process that has just described the first image of a shard."""
+    while True:
+        assert run.poll() is None, "the run was over before a node could be killed"
+        lines = log.read_text().splitlines() if log.exists() else []
+        counts = Counter(line.partition(" ")[0] for line in lines)
+        if lines and counts[last := lines[-1].partition(" ")[0]] % SHARD_ROWS == 1:
+            return psutil.Process(int(last))
+        time.sleep(0.05)
+
+
+def kill_node_of(process: psutil.Process) -> None:
+    """Kill the raylet above a process, and with it all processes of the node: so a spot instance is lost."""
+    raylet = process.parent()
+    assert raylet is not None
+    assert raylet.name() == "raylet"
+    raylet.kill()
+    process.wait()
+
+
+def keep(nodes: Nodes) -> None:
+    """Leave the trace as data and figure."""
+    TRACES.mkdir(parents=True, exist_ok=True)
+    with (TRACES / "nodes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("seconds", "workers"), *((round(at, 1), count) for at, count in nodes.trace)])
+    mpl.use("agg")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.5), layout="constrained")
+    axes = figure.subplots()
+    axes.step(*zip(*nodes.trace, strict=True), where="post")
+    axes.set(xlabel="seconds", ylabel="worker nodes", yticks=range(WORKERS + 1))
+    figure.savefig(TRACES / "nodes.svg")

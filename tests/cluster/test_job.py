@@ -1,0 +1,89 @@
+"""The whole workflow as a job of a cluster that asks for a token, with images and RUN in a bucket."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import s3fs
+from PIL import Image
+
+from osrmac.storage import files, shards
+from osrmac.storage.run import Run
+
+from .heads import Head, head
+from .watching import scraping
+
+IMAGES = 24
+OPTIONS = (
+    "--backbone resnet18 --weights random:0 --scales 96 64 48 --actors 2 --features 32 --retained-variance 0.8 "
+    "--benchmark groups --ground-truth"
+)
+MOST_UPLOADED = 5_000_000
+
+
+def collection(folder: Path) -> Path:
+    """Pictures in pairs of like ones, and one that is none."""
+    folder.mkdir()
+    for number in range(IMAGES):
+        drawn = np.random.default_rng(number // 2).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        coarse = Image.fromarray(drawn + np.uint8(number % 2))
+        coarse.resize((90 + 5 * number, 120), Image.Resampling.BICUBIC).save(folder / f"{number:02d}.png")
+    (folder / "empty.jpg").write_bytes(b"")
+    lines = ["id,group", *(f"{number:02d}.png,{number // 2}" for number in range(IMAGES))]
+    (folder / "groups.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_a_job_gives_what_a_run_on_this_machine_gives(store: dict[str, str], tmp_path: Path) -> None:
+    photos = collection(tmp_path / "photos")
+    s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
+    with head("--num-cpus", "2", RAY_metrics_report_interval_ms="1000") as cluster:
+        command = f"python workflows/run.py s3://archive/photos --run s3://archive/run {OPTIONS}".split()
+        refused = cluster.submit(*command, "s3://archive/photos/groups.csv", env=store, RAY_AUTH_TOKEN="0" * 64)
+        assert refused.returncode != 0
+        assert "token" in (refused.stdout + refused.stderr).lower()
+        with scraping(cluster) as metrics:
+            done = cluster.submit(*command, "s3://archive/photos/groups.csv", env=store)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert 0 < uploaded(cluster) < MOST_UPLOADED
+    assert "24 images described, 1 failed" in done.stdout
+    counted = [metrics.total("osrmac_images_total", status=status) for status in ("ok", "failed")]
+    assert counted == [IMAGES, 1]
+    assert metrics.total("osrmac_fetched_bytes_total") == sum(file.stat().st_size for file in photos.glob("*.png"))
+    assert all(metrics.total("osrmac_seconds_total", stage=stage) > 0 for stage in ("fetch", "result", "commit"))
+
+    alone = [sys.executable, "-m", "osrmac", "run", str(photos), "--run", str(tmp_path / "run"), *OPTIONS.split()]
+    local = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    subprocess.run([*alone, str(photos / "groups.csv")], check=True, env=local, capture_output=True)
+    same(Run("s3://archive/run"), Run(str(tmp_path / "run")))
+
+
+def uploaded(cluster: Head) -> int:
+    """Bytes of the working directory, as the cluster has it."""
+    files = cluster.folder.glob("ray/session_latest/runtime_resources/working_dir_files/_ray_pkg_*/**/*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def same(one: Run, other: Run) -> None:
+    """Vectors within rounding; ids, failures, indices and rankings identical."""
+    rows = [pa.concat_tables(map(shards.read, shards.paths(run.descriptors))).sort_by("id") for run in (one, other)]
+    for column in ("id", "status", "error_stage", "error", "width", "height"):
+        assert rows[0][column].to_pylist() == rows[1][column].to_pylist()
+    left, right = (shards.read_vectors(shards.paths(run.descriptors), "osrmac").values for run in (one, other))
+    print(f"largest difference of a descriptor's value: {np.abs(left - right).max():.1e}")
+    np.testing.assert_allclose(left, right, atol=1e-5)
+    indices = [{each["name"]: each["indices"] for each in run.selections()} for run in (one, other)]
+    assert indices[0] == indices[1]
+    assert len(indices[0]) == 3
+    assert rankings(one) == rankings(other)
+
+
+def rankings(run: Run) -> list[dict[str, Any]]:
+    (found,) = [shards.read(url) for url in files.list_folder(f"{run.url}/evaluation", ".parquet")]
+    assert found.num_rows
+    listed: list[dict[str, Any]] = found.to_pylist()
+    return listed

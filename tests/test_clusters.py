@@ -1,0 +1,105 @@
+"""The cluster definitions, as far as they can be checked without a cloud."""
+
+import json
+import re
+from importlib.metadata import requires, version
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import ray
+import yaml
+
+from osrmac import cli
+
+ROOT = Path(__file__).parents[1]
+FREE_OF_THE_JOB = {"fsspec", "numpy", "pillow"}  # what the named packages bring
+
+
+@pytest.fixture
+def aws() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    return loaded
+
+
+@pytest.fixture
+def job() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "rayjob.yaml").read_text())
+    return loaded
+
+
+def test_ray_takes_the_definition(aws: dict[str, Any]) -> None:
+    schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text())
+    jsonschema.validate(aws, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**aws, "idle_timeout": 5}, schema)
+
+
+def test_ray_fills_in_the_definition_and_accepts_it(aws: dict[str, Any]) -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    prepared = prepare_config(aws)
+    validate_config(prepared)
+    assert prepared["available_node_types"].keys() == aws["available_node_types"].keys()
+
+
+def test_the_head_does_no_work_and_the_workers_come_from_none(aws: dict[str, Any]) -> None:
+    types = dict(aws["available_node_types"])
+    head = types.pop(aws["head_node_type"])
+    assert head["resources"] == {"CPU": 0}
+    assert "InstanceMarketOptions" not in head["node_config"]
+    assert {name: found["min_workers"] for name, found in types.items()} == dict.fromkeys(types, 0)
+    assert sum(found["max_workers"] for found in types.values()) == aws["max_workers"]
+    spot, on_demand = types["gpu-spot"], types["gpu-on-demand"]
+    assert spot["node_config"].pop("InstanceMarketOptions") == {"MarketType": "spot"}
+    assert spot["priority"] > on_demand.get("priority", 0)
+    assert (spot["resources"], spot["node_config"]) == (on_demand["resources"], on_demand["node_config"])
+
+
+def test_every_node_is_given_what_osrmac_needs(aws: dict[str, Any]) -> None:
+    (install,) = (command for command in aws["setup_commands"] if "pip install" in command)
+    needed = [re.split(r"[^\w-]", line)[0] for line in requires("osrmac") or () if "extra ==" not in line]
+    assert {name for name in needed if name not in install} == FREE_OF_THE_JOB
+    assert "constraints.txt" in aws["file_mounts"].values()
+
+
+def test_every_node_asks_for_the_token(aws: dict[str, Any], job: dict[str, Any]) -> None:
+    starts = [aws[f"{kind}_start_ray_commands"][-1] for kind in ("head", "worker")]
+    assert all("RAY_AUTH_MODE=token" in start for start in starts)
+    assert "~/.ray/auth_token" in aws["file_mounts"].values()
+    assert job["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+
+
+def test_the_job_of_kubernetes_has_the_same_shape(job: dict[str, Any]) -> None:
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    cluster = job["spec"]["rayClusterSpec"]
+    assert cluster["rayVersion"] == version("ray")
+    assert cluster["enableInTreeAutoscaling"]
+    assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
+    groups = {group["groupName"]: group for group in cluster["workerGroupSpecs"]}
+    assert set(groups) == {"gpu-spot", "gpu-on-demand", "cpu-spot"}
+    for group in groups.values():
+        assert (group["minReplicas"], group["replicas"]) == (0, 0)
+        (container,) = group["template"]["spec"]["containers"]
+        limits, requests = container["resources"]["limits"], container["resources"]["requests"]
+        assert all(limits[kind] == amount for kind, amount in requests.items())
+        assert ("nvidia.com/gpu" in limits) == group["groupName"].startswith("gpu")
+
+
+def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def run_all(*options: Any) -> tuple[None, None]:
+        given.extend(options)
+        return None, None
+
+    monkeypatch.setattr("osrmac.pipeline.run.run_all", run_all)
+    monkeypatch.setattr(cli, "_report", lambda *_: None)
+    command, *arguments = job["spec"]["entrypoint"].split()
+    assert command == "osrmac"
+    cli.main(arguments)
+    most = sum(
+        g["maxReplicas"] for g in job["spec"]["rayClusterSpec"]["workerGroupSpecs"] if "gpu-spot" in g["groupName"]
+    )
+    assert (given[3].device, given[3].max_actors) == ("cuda", most)
