@@ -24,8 +24,6 @@ _ACTOR_SHARE = 0.75
 _SPARE_CPUS = 0.25
 """Of every node, for these."""
 
-_FOR_EVER = -1
-
 
 def connect(compute: ComputeConfig) -> None:
     """Make sure that Ray is up: the cluster that is already joined or named, else one of this machine alone.
@@ -65,8 +63,6 @@ def _standard_error_closed() -> Iterator[None]:
 def _configure_ray_data(compute: ComputeConfig) -> None:
     context = ray.data.DataContext.get_current()
     context.raise_original_map_exception = True  # else only the text of a worker's error arrives here
-    # Waiting for a node is no failure, and a process that is stuck is ended by --image-timeout.
-    context.execution_no_progress_timeout_s = _FOR_EVER
     context.enable_progress_bars = compute.log_ray
     context.print_on_execution_start = compute.log_ray
     if not compute.log_ray:

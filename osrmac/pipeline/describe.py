@@ -41,6 +41,7 @@ _IMAGES_ON_CPU, _IMAGES_ON_GPU = 16, 256
 """Images that an actor is given at once, if their shards are smaller."""
 
 _CALLS_AN_ACTOR = 8
+_FOR_EVER = -1
 _JUDGED_AFTER = 100
 _PROGRESS_SECONDS = 1.0
 _TRIMMED_AFTER = 32
@@ -82,6 +83,8 @@ def describe(
     units = _units_a_call(left, pool)
     calls = -(-len(left) // units)
     work = ray.data.from_items([asdict(unit) for unit in left], override_num_blocks=calls)
+    # Waiting for a node is no failure, and a process that is stuck is ended by --image-timeout.
+    work.context.execution_no_progress_timeout_s = _FOR_EVER
     done = work.map_batches(
         _DescribingActor,
         fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, ledger),
