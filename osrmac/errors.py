@@ -29,3 +29,8 @@ def reason(error: BaseException) -> str:
     """What another library's exception says, on one line: its type and the first line of its message."""
     line = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def printable(text: str) -> str:
+    """The same on one line, with nothing that a terminal would act on: such characters are spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -16,7 +16,7 @@ from osrmac.descriptor.weights import Weights
 from osrmac.pipeline.describe import describe
 from osrmac.pipeline.failures import Failures, failed_ids, summary
 from osrmac.pipeline.nodes import tracing
-from osrmac.storage import manifest, schema, shards
+from osrmac.storage import files, manifest, schema, shards
 from osrmac.storage.collection import listing
 from osrmac.storage.lock import locked
 from osrmac.storage.manifest import Changes
@@ -77,7 +77,9 @@ def extract(
         print(f"osrmac: {remark}", file=sys.stderr, flush=True)
     with locked(run):
         place.open(
-            identity, images, {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
+            identity,
+            files.spelled(images),
+            {name: version(name) for name in _RECORDED} | {"python": platform.python_version()},
         )
         changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))
         if failures.retry_failed:

@@ -59,19 +59,19 @@ def listing(images: str) -> Iterator[pa.Table]:
 
 def _found(fs: AbstractFileSystem, path: str, images: str) -> Iterator[dict[str, Any]]:
     fs.invalidate_cache()
-    if _MAGIC & set(path):
-        found: Mapping[str, Mapping[str, Any]] = fs.glob(path, detail=True)
-        root = _fixed_part(path)
-    elif fs.isdir(path):
-        found = fs.find(path, detail=True)
+    if fs.isdir(path):  # also one with an asterisk in its name
+        found: Mapping[str, Mapping[str, Any]] = fs.find(path, detail=True)
         root = path
+    elif _MAGIC & set(path):
+        found = fs.glob(path, detail=True)
+        root = _fixed_part(path)
     else:
         raise StorageError(f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs")
     prefix = root.rstrip("/") + "/"
     for name, info in found.items():
         if info["type"] == "file" and name.lower().endswith(IMAGE_SUFFIXES):
-            uri = name if files.is_local(images) else fs.unstrip_protocol(name)
-            yield {"id": _text(name.removeprefix(prefix)), "uri": _text(uri), **_version(info)}
+            uri = _local_uri(name) if files.is_local(images) else fs.unstrip_protocol(name)
+            yield {"id": files.spelled(name.removeprefix(prefix)), "uri": uri, **_version(info)}
 
 
 def _fixed_part(pattern: str) -> str:
@@ -81,9 +81,9 @@ def _fixed_part(pattern: str) -> str:
     return str(PurePosixPath(*parts[:fixed]))
 
 
-def _text(name: str) -> str:
-    """A file name as valid Unicode: bytes that are none are spelled out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _local_uri(path: str) -> str:
+    """The path, or where it is no Unicode, its URL."""
+    return path if files.spelled(path) == path else files.file_url(path)
 
 
 def _version(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -23,6 +25,7 @@ __all__ = [
     "create",
     "exists",
     "file_system",
+    "file_url",
     "is_local",
     "join",
     "list_folder",
@@ -33,11 +36,14 @@ __all__ = [
     "read_texts",
     "remove",
     "remove_traces",
+    "spelled",
     "write_atomically",
     "write_json",
 ]
 
 _PRECONDITION_FAILED = 412
+_FILE = "file://"
+_SPELLED_OUT = re.compile(r"\\x[89a-f][0-9a-f]")
 
 
 def file_system(url: str, once: bool = False) -> tuple[AbstractFileSystem, str]:
@@ -47,15 +53,36 @@ def file_system(url: str, once: bool = False) -> tuple[AbstractFileSystem, str]:
         url: A path or any fsspec URL.
         once: Whether requests that fail are left to the caller; else S3 tries them again where that can help.
 
+    What a URL that begins with file:// says in percent is the path's bytes, whether they are Unicode or not.
+
     Raises:
         StorageError: No file system is known for the URL's protocol.
     """
+    if url.startswith(_FILE):
+        url = os.fsdecode(unquote_to_bytes(os.fsencode(url.removeprefix(_FILE))))
+    if url.startswith("/"):  # whatever else is in its name
+        return LocalFileSystem(), url.rstrip("/") or "/"
     try:
         fs, path = url_to_fs(url, **retry.options(url, once))
     except (ImportError, ValueError) as error:
         raise StorageError(f"cannot open {url}: {error}") from error
     retry.steady(fs, url, once)
     return fs, path
+
+
+def file_url(path: str) -> str:
+    """The URL of a file on this machine, in plain ASCII whatever the bytes of its name."""
+    return _FILE + quote(os.fsencode(path))
+
+
+def spelled(name: str) -> str:
+    r"""A file name as valid Unicode, different for different names.
+
+    A name that is Unicode is itself. In one that is not, backslashes are doubled and bytes that are none are spelled
+    out as in caf\xe9.jpg; so are the backslashes of one that looks like that.
+    """
+    escaped = name.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return escaped if _SPELLED_OUT.search(escaped) else name
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from osrmac.errors import StorageError
 from osrmac.storage import files, schema
 from osrmac.storage.collection import listing
+from osrmac.storage.fetch import Fetcher
 
 
 @pytest.fixture
@@ -109,9 +110,48 @@ def test_a_folder_without_images_and_a_missing_one_are_refused(tmp_path: Path) -
         plan(str(tmp_path / "nowhere"))
 
 
-def test_a_name_that_is_no_unicode_is_spelled_out(tmp_path: Path) -> None:
-    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
-    assert ids(plan(str(tmp_path))) == ["caf\\xe9.jpg"]
+ODD_NAMES = [
+    b"plain.jpg",
+    b"caf\xe9.jpg",  # Latin-1
+    b"caf\\xe9.jpg",  # what the one above is spelled like
+    b"caf\\\xe9.jpg",
+    b"caf\\\\xe9.jpg",
+    b"caf%E9.jpg",
+    b"back\\slash.jpg",
+    b"\xff\xfe/\xe9 %#?.jpg",
+    b"file:/a.jpg",
+    b"a::b.jpg",
+    "שלום.jpg".encode(),
+    "\u202egpj.jpg".encode(),
+    b"line\nbreak.jpg",
+    b"<script>alert(1)<.jpg",
+    b"\"'`&.jpg",
+    b"*?[x] #%20.jpg",
+    b" ~ .jpg",
+]
+
+
+def test_names_of_any_bytes_have_an_id_each_and_are_found_where_the_uri_says(tmp_path: Path) -> None:
+    for name in ODD_NAMES:
+        file = tmp_path / "odd [x] *" / os.fsdecode(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name)
+    planned = plan(str(tmp_path / "odd [x] *")).to_pylist()
+    assert len({row["id"] for row in planned}) == len(ODD_NAMES)
+    assert {files.read_bytes(row["uri"]) for row in planned} == set(ODD_NAMES)
+    assert list(Fetcher()(row["uri"] for row in planned)) == [files.read_bytes(row["uri"]) for row in planned]
+    content = {row["id"]: files.read_bytes(row["uri"]) for row in planned}
+    unicode = [name.decode() for name in ODD_NAMES if b"\xe9" not in name and b"\\x" not in name]
+    assert all(content[name] == name.encode() for name in unicode)
+    assert content["caf\\xe9.jpg"] == b"caf\xe9.jpg"
+
+
+def test_the_uri_of_a_file_in_a_list_is_a_url(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9 1.jpg")).write_bytes(b"four")
+    (tmp_path / "list.txt").write_text(f"file://{tmp_path}/caf%E9%201.jpg\n")
+    (row,) = plan(str(tmp_path / "list.txt")).to_pylist()
+    assert row["size"] == 4
+    assert files.read_bytes(row["uri"]) == b"four"
 
 
 def test_a_long_list_comes_in_batches(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import fsspec
 import pytest
 from botocore.exceptions import ClientError
 from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osrmac.errors import StorageError
 from osrmac.storage import files
@@ -152,3 +154,21 @@ def test_a_file_that_is_no_json_object_is_refused(folder: str, content: bytes) -
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(StorageError, match="carrier-pigeon"):
         files.file_system("carrier-pigeon://coop/a.jpg")
+
+
+names = st.lists(st.sampled_from([b"\\", b"x", b"\xe9", b"e9", b"\xc3\xa9", b"%"]), max_size=8).map(b"".join)
+
+
+@given(names, names)
+def test_different_names_are_spelled_differently_and_a_unicode_one_as_it_is(one: bytes, other: bytes) -> None:
+    spelled = [files.spelled(os.fsdecode(name)) for name in (one, other)]
+    assert (spelled[0] == spelled[1]) == (one == other)
+    if b"\\x" not in one and os.fsdecode(one).isprintable():
+        assert spelled[0].encode() == one
+
+
+@given(names)
+def test_the_url_of_a_file_names_its_bytes(name: bytes) -> None:
+    url = files.file_url(os.fsdecode(b"/a/" + name))
+    assert url.isascii()
+    assert os.fsencode(files.file_system(url)[1]) == b"/a/" + name or not name
