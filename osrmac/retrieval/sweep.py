@@ -98,6 +98,8 @@ def _draw(panel: Any, sweep: Sweep, mode: str) -> None:
     ((_, whole, _),) = sweep.curve("whole descriptor", mode)
     panel.axhline(whole, color="grey", linestyle="--", label="whole descriptor")
     panel.set_xscale("log", base=2)
+    sizes = sorted({point.features for point in sweep.points if point.method in _LABELS})
+    panel.set_xticks(sizes, [str(size) for size in sizes])
     panel.set_xlabel("features kept")
     panel.set_ylabel(sweep.measure)
     panel.set_title(f"queries: {mode}")
