@@ -236,6 +236,37 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class SearchConfig:
+    """What is looked for, and how images are compared."""
+
+    top: int = 10
+    """Images to find for each query."""
+
+    box: tuple[float, float, float, float] | None = None
+    """Left, top, right and bottom, in pixels, of the part of the image to ask with; none: all of it."""
+
+    system: str | None = None
+    """What to compare, named as in an evaluation; none: the descriptor as PFA has shortened it, if it has."""
+
+    distance: Distance = "l1"
+    """How two descriptors are compared."""
+
+    query_expansion: int = 0
+    """Neighbours that a query is averaged with before it is asked again."""
+
+    alpha: float = 3.0
+    """A neighbour weighs its cosine to this power."""
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise ConfigError(f"--top must be at least 1, not {self.top}")
+        if self.query_expansion < 0:
+            raise ConfigError("--query-expansion counts neighbours: 0 or more")
+        if self.alpha <= 0:
+            raise ConfigError(f"--alpha must be positive, not {self.alpha}")
+
+
+@dataclass(frozen=True)
 class WeighConfig:
     """How much each layer counts in a descriptor that is made of several (Li et al. 2017)."""
 

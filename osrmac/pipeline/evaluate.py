@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from osrmac.config import ComputeConfig, EvaluationConfig
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.pipeline.describe import describe
-from osrmac.pipeline.extract import identify, rows_per_shard
+from osrmac.pipeline.extract import identify_again, rows_per_shard
 from osrmac.pipeline.scoring import answer, scores
 from osrmac.pipeline.systems import System, systems
 from osrmac.retrieval import protocols, rankings
@@ -163,11 +163,8 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     boxes = pa.array([query.box for query in queries.values()], schema.QUERIES.field("box").type)
     asked = rows.set_column(0, "id", pa.array(list(queries))).append_column("box", boxes).cast(schema.QUERIES)
     planned = run.queries_manifest(benchmark.name)
-    identity = run.identity()
+    identity, weights = identify_again(run)
     manifest.update(planned, [asked], rows_per_shard(identity, compute))
-    loaded, weights = identify(identity.descriptor)
-    if loaded.fingerprint != identity.fingerprint:
-        raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another --run")
     describe(planned, folder, identity, weights, compute)
     return folder
 

@@ -13,6 +13,7 @@ from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, canoni
 from osrmac.descriptor import backbones
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.weights import Weights
+from osrmac.errors import StorageError
 from osrmac.pipeline.describe import describe
 from osrmac.pipeline.failures import Failures, failed_ids, summary
 from osrmac.pipeline.nodes import tracing
@@ -22,7 +23,7 @@ from osrmac.storage.lock import locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["Extracted", "extract", "identify", "rows_per_shard"]
+__all__ = ["Extracted", "extract", "identify", "identify_again", "rows_per_shard"]
 
 _RECORDED = ("ray", "torch", "torchvision", "pyarrow", "pillow", "numpy")
 
@@ -114,3 +115,17 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     describer = Describer(backbone, descriptor)
     regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)
     return Identity(descriptor, values, called, describer.parts, regional), weights
+
+
+def identify_again(run: Run) -> tuple[Identity, Weights]:
+    """Load what a run was described with, to describe more in the same way.
+
+    Raises:
+        StorageError: No run, or the weights are not the same any more.
+        WeightsError: They cannot be had.
+    """
+    identity = run.identity()
+    loaded, weights = identify(identity.descriptor)
+    if loaded.fingerprint != identity.fingerprint:
+        raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another --run")
+    return identity, weights

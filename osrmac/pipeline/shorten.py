@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -19,13 +20,13 @@ from osrmac.storage import files, schema, shards
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 
-__all__ = ["read_shortened", "shorten"]
+__all__ = ["read_shard", "read_shortened", "shorten"]
 
 
 def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
     """Bring the shortened shards in line with the descriptors; those that are up to date stay as they are."""
     folder = run.reduced(selection.name)
-    digest = hashlib.sha256(json.dumps(asdict(selection), sort_keys=True, default=_listed).encode()).hexdigest()
+    digest = _digest(selection)
     written = set(shards.paths(folder))
     due = [
         (source, name)
@@ -36,6 +37,11 @@ def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
     if due:
         connect(compute)
         ray.get([_shorten_shard.remote(source, folder, name, selection, digest) for source, name in due])
+
+
+@lru_cache(maxsize=8)
+def _digest(selection: Shortening) -> str:
+    return hashlib.sha256(json.dumps(asdict(selection), sort_keys=True, default=_listed).encode()).hexdigest()
 
 
 def _listed(values: NDArray[np.float64]) -> list[float]:
@@ -55,6 +61,24 @@ def _shorten_shard(source: str, folder: str, name: str, selection: Shortening, d
     rows = schema.reduced(selection.dimension, selection.fingerprint, digest)
     table = pa.table([pa.array(kept.ids, pa.string()), vectors], schema=rows)
     shards.write(folder, table, name, shards.generation(source))
+
+
+def read_shard(run: Run, shard: str, recipe: str, by: Shortening | None) -> Vectors:
+    """The descriptors in one shard as they are compared; what was written shortened is read if it is up to date.
+
+    Args:
+        run: That the shard belongs to.
+        shard: URL of a shard of descriptors.
+        recipe: Which descriptor.
+        by: What shortens it, or None.
+    """
+    if by is None:
+        return shards.read_vectors([shard], recipe)
+    copy = files.join(run.reduced(by.name), files.name(shard))
+    if recipe == by.recipe and files.exists(copy) and _is_current(copy, shard, _digest(by)):
+        table = shards.read(copy)
+        return Vectors(table["id"].to_pylist(), shards.matrix(table["vector"].combine_chunks()).copy())
+    return _shortened(shard, recipe, by)
 
 
 def read_shortened(paths: Iterable[str], recipe: str, by: Shortening) -> Vectors:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from osrmac.config import Distance
 from osrmac.retrieval import search
 
-__all__ = ["expand"]
+__all__ = ["average", "expand"]
 
 _BLOCK = 256
 
@@ -43,7 +43,11 @@ def _expanded(
     vectors: NDArray[np.float32], database: NDArray[np.float32], neighbours: int, alpha: float, distance: Distance
 ) -> NDArray[np.float32]:
     nearest = search.ranking(search.distances(vectors, database, distance))[:, :neighbours]
-    found = database[nearest]
+    return average(vectors, database[nearest], alpha)
+
+
+def average(vectors: NDArray[np.float32], found: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
+    """The weighted mean of each vector, (m, d), and its own neighbours, (m, k, d); see `expand`."""
     cosines = 1 - np.stack([search.distances(v[None], f, "cosine")[0] for v, f in zip(vectors, found, strict=True)])
     weights = cosines.clip(min=0) ** np.float32(alpha)
     total = vectors + np.einsum("mk,mkd->md", weights, found)

@@ -83,7 +83,7 @@ def _fixed_part(pattern: str) -> str:
 
 def _local_uri(path: str) -> str:
     """The path, or where it is no Unicode, its URL."""
-    return path if files.spelled(path) == path else files.file_url(path)
+    return path if files.is_unicode(path) else files.file_url(path)
 
 
 def _version(info: Mapping[str, Any]) -> dict[str, Any]:

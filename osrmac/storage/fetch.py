@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
 
 from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.exceptions import FSTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from osrmac.storage import files
+from osrmac.storage.ahead import ahead
 from osrmac.storage.retry import may_pass
 
 __all__ = ["Fetcher"]
@@ -42,12 +41,7 @@ class Fetcher:
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Contents in the order of the URLs, or for each that cannot be read the reason."""
-        left = iter(urls)
-        ahead: deque[Future[bytes | Exception]] = deque()
-        ahead.extend(self._threads.submit(self._fetch, url) for url in islice(left, self._concurrent))
-        while ahead:
-            yield ahead.popleft().result()
-            ahead.extend(self._threads.submit(self._fetch, url) for url in islice(left, 1))
+        return ahead(self._threads, self._fetch, urls, self._concurrent)
 
     def _fetch(self, url: str) -> bytes | Exception:
         try:

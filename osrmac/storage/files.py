@@ -27,6 +27,7 @@ __all__ = [
     "file_system",
     "file_url",
     "is_local",
+    "is_unicode",
     "join",
     "list_folder",
     "name",
@@ -73,6 +74,15 @@ def file_system(url: str, once: bool = False) -> tuple[AbstractFileSystem, str]:
 def file_url(path: str) -> str:
     """The URL of a file on this machine, in plain ASCII whatever the bytes of its name."""
     return _FILE + quote(os.fsencode(path))
+
+
+def is_unicode(name: str) -> bool:
+    """Whether the bytes of a file name are UTF-8; those of one on this machine may be any."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def spelled(name: str) -> str:

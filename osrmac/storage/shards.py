@@ -18,6 +18,7 @@ from osrmac.storage.schema import OK
 
 __all__ = [
     "Vectors",
+    "described_ids",
     "footer",
     "generation",
     "matrix",
@@ -97,6 +98,13 @@ def read(url: str, columns: list[str] | None = None) -> pa.Table:
     """Columns of one shard; all of them by default."""
     with opened(url) as file:
         return pq.read_table(file, columns=columns)
+
+
+def described_ids(url: str) -> list[str]:
+    """Sorted ids of the images in a shard of descriptors that have some."""
+    table = read(url, ["id", "status"])
+    ids: list[str] = table.filter(pc.equal(table["status"], OK))["id"].sort().to_pylist()
+    return ids
 
 
 def footer(url: str) -> pq.FileMetaData:
