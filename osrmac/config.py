@@ -267,6 +267,24 @@ class SearchConfig:
 
 
 @dataclass(frozen=True)
+class DuplicatesConfig:
+    """Which images are taken for the same picture."""
+
+    threshold: float | None = None
+    """Distance up to which two images are grouped; none: what the distances of a sample suggest."""
+
+    system: str | None = None
+    """What to compare, named as in an evaluation; none: the descriptor as PFA has shortened it, if it has."""
+
+    distance: Distance = "l1"
+    """How two descriptors are compared."""
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold < math.inf:
+            raise ConfigError(f"--threshold must be 0 or more, not {self.threshold}")
+
+
+@dataclass(frozen=True)
 class WeighConfig:
     """How much each layer counts in a descriptor that is made of several (Li et al. 2017)."""
 

@@ -1,0 +1,202 @@
+"""Images of a run that are nearly the same picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osrmac.config import Distance, DuplicatesConfig
+from osrmac.pipeline.blocks import Block, apart, blocks, choose, listed, rows
+from osrmac.pipeline.systems import System
+from osrmac.retrieval.groups import Groups
+from osrmac.retrieval.threshold import suggest
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+__all__ = ["Duplicates", "Twin", "duplicates"]
+
+Matrix = NDArray[np.float32]
+Places = NDArray[np.int64]
+
+_PIECE = 2048
+"""Images that are compared with as many others at once."""
+
+_PANEL_BYTES = 256_000_000
+"""Of vectors that stay in memory while all others pass by."""
+
+_SAMPLE = 500
+"""Images whose distances to all others suggest a threshold."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An image that is nearly the same as others.
+
+    Attributes:
+        id: Of the image.
+        uri: Where it lies.
+        width: In pixels.
+        height: Likewise.
+        distance: To the nearest of the others.
+    """
+
+    id: str
+    uri: str
+    width: int
+    height: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """The groups, and what they depend on.
+
+    Attributes:
+        system: How images were compared.
+        distance: Likewise.
+        threshold: Distance up to which two images are in one group.
+        reason: Where the threshold comes from.
+        groups: The largest first; of each the images, that of the most pixels first.
+    """
+
+    system: str
+    distance: Distance
+    threshold: float
+    reason: str
+    groups: tuple[tuple[Twin, ...], ...]
+
+
+def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Duplicates:
+    """Group the images that are closer to each other than a threshold, or are so by way of others.
+
+    Every image is compared with every other, which takes time that grows with the square of their number. In memory
+    at a time are 256 MB of vectors and some shards, some distances, and some bytes for each image.
+
+    Args:
+        run: A run with descriptors.
+        options: The threshold, and how images are compared.
+
+    Raises:
+        OsrmacError: No run, no descriptors, or no such system.
+    """
+    place = Run(run)
+    within = listed(place)
+    starts = (0, *accumulate(len(shards.described_ids(shard)) for shard in within))
+    collection = _Collection(place, choose(place, options.system), within, starts, options.distance)
+    if options.threshold is None:
+        threshold, reason = collection.suggested()
+    else:
+        threshold, reason = options.threshold, "as given"
+    groups, nearest = Groups(starts[-1]), np.full(starts[-1], np.inf, np.float32)
+    for pairs, distances in collection.close(threshold):
+        groups.join(pairs)
+        for side in pairs.T:
+            np.minimum.at(nearest, side, distances)
+    found = collection.named(groups.members(), nearest)
+    return Duplicates(collection.system.name, options.distance, threshold, reason, tuple(found))
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Some images, and where the first of them stands among all."""
+
+    start: int
+    vectors: tuple[Matrix, ...]
+
+    def pairs(self, other: _Piece, most: float, distance: Distance) -> tuple[Places, Matrix]:
+        """Pairs of an image here and one there that are at most so far apart, (m, 2), and how far, (m,)."""
+        found = apart(self.vectors, other.vectors, distance)
+        close = found <= most
+        if self.start == other.start:
+            close = np.triu(close, 1)
+        return np.argwhere(close) + np.array([self.start, other.start]), found[close]
+
+
+@dataclass(frozen=True)
+class _Collection:
+    """All images of a run in the order of its shards, where each stands at a place."""
+
+    run: Run
+    system: System
+    shards: Sequence[str]
+    starts: Sequence[int]
+    distance: Distance
+
+    def close(self, most: float) -> Iterator[tuple[Places, Matrix]]:
+        """Pairs of places that are at most so far apart, and how far; each pair once."""
+        for first, panel in self._panels():
+            for piece in self._pieces(first):
+                for one in panel:
+                    if one.start <= piece.start:
+                        yield one.pairs(piece, most, self.distance)
+
+    def _panels(self) -> Iterator[tuple[int, list[_Piece]]]:
+        """As many pieces as may stay in memory, and the number of the shard that the first is of."""
+        held: list[_Piece] = []
+        first = size = 0
+        for number, block in enumerate(blocks(self.run, self.system, self.shards)):
+            held += _cut(block, self.starts[number])
+            size += sum(vectors.nbytes for vectors in block.vectors)
+            if size > _PANEL_BYTES:
+                yield first, held
+                held, first, size = [], number + 1, 0
+        if held:
+            yield first, held
+
+    def _pieces(self, first: int = 0) -> Iterator[_Piece]:
+        """All pieces from a shard on."""
+        for start, block in zip(self.starts[first:], blocks(self.run, self.system, self.shards[first:]), strict=False):
+            yield from _cut(block, start)
+
+    def suggested(self) -> tuple[float, str]:
+        """What the distances of a sample to all images suggest."""
+        number = self.starts[-1]
+        drawn = np.sort(np.random.default_rng(0).choice(number, min(_SAMPLE, number), replace=False))
+        parts = [
+            tuple(
+                vectors[drawn[(drawn >= piece.start) & (drawn < piece.start + len(vectors))] - piece.start]
+                for vectors in piece.vectors
+            )
+            for piece in self._pieces()
+        ]
+        sample = [np.concatenate(of_recipe) for of_recipe in zip(*parts, strict=True)]
+        nearest = np.full(len(drawn), np.inf, np.float32)
+        for piece in self._pieces():
+            distances = apart(sample, piece.vectors, self.distance)
+            distances[drawn[:, None] == np.arange(piece.start, piece.start + distances.shape[1])] = np.inf
+            nearest = np.minimum(nearest, distances.min(axis=1, initial=np.inf))
+        between = apart(sample, sample, self.distance)[np.triu_indices(len(drawn), 1)]
+        typical = float(np.median(between)) if len(between) else 0.0
+        found = suggest(nearest, typical, self.distance)
+        return found, f"suggested by the distances of {len(drawn)} images, the median of which is {typical:.4g}"
+
+    def named(self, members: Iterable[Places], nearest: Matrix) -> list[tuple[Twin, ...]]:
+        """The groups with what the run knows of their images."""
+        members = list(members)
+        twins = self._twins(np.unique(np.concatenate([*members, np.empty(0, np.int64)])), nearest)
+        groups = [tuple(sorted((twins[place] for place in group.tolist()), key=_most_pixels)) for group in members]
+        return sorted(groups, key=lambda group: (-len(group), group[0].id))
+
+    def _twins(self, places: Places, nearest: Matrix) -> dict[int, Twin]:
+        found = {}
+        of_shard = np.searchsorted(self.starts, places, side="right") - 1
+        for number in np.unique(of_shard).tolist():
+            ids = shards.described_ids(self.shards[number])
+            known = rows(ids, [self.shards[number]])
+            for place in places[of_shard == number].tolist():
+                row = known[ids[place - self.starts[number]]]
+                found[place] = Twin(row["id"], row["uri"], row["width"], row["height"], float(nearest[place]))
+        return found
+
+
+def _cut(block: Block, start: int) -> Iterator[_Piece]:
+    for row in range(0, len(block.ids), _PIECE):
+        yield _Piece(start + row, tuple(vectors[row : row + _PIECE] for vectors in block.vectors))
+
+
+def _most_pixels(twin: Twin) -> tuple[int, str]:
+    return -twin.width * twin.height, twin.id
