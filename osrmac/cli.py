@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-from rich.console import Console
+if os.environ.get("NO_COLOR"):  # which tyro does not know; it reads this when it is imported
+    os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
 
+import tyro
+
+from osrmac import terminal
 from osrmac.config import (
     ComputeConfig,
     DemoConfig,
     DescriptorConfig,
+    DuplicatesConfig,
     EvaluationConfig,
     FailureConfig,
+    SearchConfig,
     SelectionConfig,
     SweepConfig,
     WeighConfig,
@@ -31,6 +38,8 @@ __all__ = ["main"]
 _FAILURES_SHOWN = 5
 
 Images = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGES")]
+RunArgument = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Queries = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="QUERY...")]
 
 app = tyro.extras.SubcommandApp()
 
@@ -69,7 +78,9 @@ def fit(run: str, selection: SelectionConfig = SelectionConfig(), compute: Compu
     from osrmac.pipeline.fit import fit as step
 
     for found in step(run, selection, compute):
-        _say(f"{found.name}: {found.dimension} of {found.features_in}, fitted on {found.samples} of {found.fitted_on}")
+        terminal.say(
+            f"{found.name}: {found.dimension} of {found.features_in}, fitted on {found.samples} of {found.fitted_on}"
+        )
 
 
 @app.command
@@ -78,6 +89,7 @@ def evaluate(
     rankings: str | None = None,
     evaluation: EvaluationConfig = EvaluationConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    json: bool = False,
 ) -> None:
     """Score a run, or rankings of any other system.
 
@@ -86,16 +98,21 @@ def evaluate(
         rankings: Rankings to score instead: a folder with a text file a query, or INRIA's one file.
         evaluation: The benchmark.
         compute: How the work is spread.
+        json: Write JSON.
     """
     from osrmac.pipeline.evaluate import evaluate as step
     from osrmac.pipeline.evaluate import evaluate_rankings
 
     if rankings is not None:
-        _show(evaluate_rankings(rankings, evaluation, run))
+        scores = evaluate_rankings(rankings, evaluation, run)
     elif run is not None:
-        _show(step(run, evaluation, compute))
+        scores = step(run, evaluation, compute)
     else:
         raise ConfigError("nothing to score: give --run, or --rankings")
+    if json:
+        terminal.write_json([scores.plain()])
+    else:
+        _show(scores)
 
 
 @app.command(name="run")
@@ -125,12 +142,12 @@ def run_all(
     _report(extracted, run)
     if scores is not None:
         _show(scores)
-    _say(f"outputs in {run}")
+    terminal.say(f"outputs in {run}")
 
 
 @app.command
 def demo(settings: DemoConfig = DemoConfig()) -> None:
-    """Do all of it on a small collection made from bundled photographs."""
+    """Do all of it on a small collection of bundled photographs."""
     from osrmac.demo import make_collection
     from osrmac.pipeline.run import run_all as steps
 
@@ -147,70 +164,157 @@ def demo(settings: DemoConfig = DemoConfig()) -> None:
     _report(extracted, settings.run)
     if scores is not None:
         _show(scores)
-    _say(f"outputs in {Path(settings.run).resolve()}")
+    terminal.say(f"outputs in {Path(settings.run).resolve()}")
+
+
+@app.command
+def search(
+    queries: Queries,
+    run: str,
+    comparison: SearchConfig = SearchConfig(),
+    html: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Find the images of a run that are nearest to others.
+
+    Args:
+        queries: Ids of the run's images; what is none is a path or URL of any image (./NAME always is).
+        run: Folder or URL of the run.
+        comparison: What is looked for.
+        html: Also write a contact sheet: one file that opens in any browser.
+        json: Write a line of JSON a match, as is done through a pipe.
+    """
+    from osrmac.pipeline.search import search as step
+
+    found = step(run, queries, comparison)
+    if html is not None:
+        from osrmac.pipeline.sheets import search_sheet
+
+        _write_sheet(html, search_sheet(run, found))
+    if terminal.as_json(json):
+        terminal.write_json({"query": each.query, **asdict(match)} for each in found for match in each.matches)
+        return
+    for each in found:
+        rows = [(match.rank, match.distance, match.id) for match in each.matches]
+        terminal.show(terminal.table(each.query, ("", each.distance, "id"), rows, f"compared by {each.system}"))
+
+
+@app.command
+def duplicates(
+    run: RunArgument, comparison: DuplicatesConfig = DuplicatesConfig(), html: Path | None = None, json: bool = False
+) -> None:
+    """Group the images of a run that are nearly the same.
+
+    Args:
+        run: Folder or URL of the run.
+        comparison: What counts as the same.
+        html: Also write a contact sheet: one file that opens in any browser.
+        json: Write a line of JSON an image, as is done through a pipe.
+    """
+    from osrmac.pipeline.duplicates import duplicates as step
+
+    found = step(run, comparison)
+    if html is not None:
+        from osrmac.pipeline.sheets import duplicates_sheet
+
+        _write_sheet(html, duplicates_sheet(run, found))
+    rows = [(number, image) for number, group in enumerate(found.groups, 1) for image in group]
+    said = (
+        f"{len(rows)} images in {len(found.groups)} groups, compared by {found.system}: {found.distance} up to "
+        f"{found.threshold:.4g}, {found.reason}"
+    )
+    if terminal.as_json(json):
+        terminal.write_json({"group": number, **asdict(image)} for number, image in rows)
+        terminal.say(said, aside=True)
+        return
+    shown = [(number, image.distance, f"{image.width} x {image.height}", image.id) for number, image in rows]
+    terminal.show(terminal.table("Near duplicates", ("group", found.distance, "size", "id"), shown, said))
+
+
+@app.command
+def info(run: RunArgument, json: bool = False) -> None:
+    """Say what a run is and what it holds.
+
+    Args:
+        run: Folder or URL of the run.
+        json: Write JSON, as is done through a pipe.
+    """
+    from osrmac.pipeline.info import info as step
+
+    found = step(run)
+    if terminal.as_json(json):
+        terminal.write_json([found])
+    else:
+        terminal.show(*terminal.overview(found))
 
 
 @app.command
 def weigh(
     run: str,
     evaluation: EvaluationConfig = EvaluationConfig(),
-    options: WeighConfig = WeighConfig(),
+    weights: WeighConfig = WeighConfig(),
     compute: ComputeConfig = ComputeConfig(),
 ) -> None:
-    """Weigh the layers of msrmac or another descriptor of several, as given or as a benchmark finds best.
+    """Weigh the layers of a descriptor, as given or as scores best.
 
     Args:
         run: Folder or URL of the run.
         evaluation: The benchmark that the weights are fitted on.
-        options: What is weighed.
+        weights: What is weighed.
         compute: How the work is spread.
     """
     from osrmac.pipeline.weigh import weigh as step
 
-    found = step(run, evaluation, options, compute)
-    _say(f"{found.name}: {' '.join(f'{weight:g}' for weight in found.weights)}, {found.fitted_on}")
+    found = step(run, evaluation, weights, compute)
+    terminal.say(f"{found.name}: {' '.join(f'{weight:g}' for weight in found.weights)}, {found.fitted_on}")
 
 
 @app.command
 def sweep(
     run: str,
     evaluation: EvaluationConfig = EvaluationConfig(),
-    options: SweepConfig = SweepConfig(),
+    numbers: SweepConfig = SweepConfig(),
     compute: ComputeConfig = ComputeConfig(),
 ) -> None:
-    """Draw the score against the number of features, for PFA, its controls and PCA-whitening.
+    """Draw the score against the number of features.
 
     Args:
         run: Folder or URL of the run.
         evaluation: The benchmark.
-        options: What is tried.
+        numbers: What is tried.
         compute: How the work is spread.
     """
     from osrmac.pipeline.sweep import sweep as step
 
-    found = step(run, evaluation, options, compute)
-    _say(f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it")
+    found = step(run, evaluation, numbers, compute)
+    terminal.say(
+        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it"
+    )
 
 
 @app.command
-def tables(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]) -> None:
+def tables(run: RunArgument, json: bool = False) -> None:
     """Set a run's scores beside the paper's.
 
     Args:
         run: Folder or URL of a run that was scored on holidays, ukbench, oxford5k or paris6k.
+        json: Write JSON.
     """
     from osrmac.pipeline.tables import tables as step
 
-    for table in step(run):
-        Console().print(table.terminal())
-        _say("\n".join(f"{name}: {value}" for name, value in table.conditions.items()))
+    found = step(run)
+    if json:
+        terminal.write_json(found)
+        return
+    for table in found:
+        terminal.show(table.terminal())
+        for name, value in table.conditions.items():
+            terminal.say(f"{name}: {value}")
 
 
 @app.command
-def verify(
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], compute: ComputeConfig = ComputeConfig()
-) -> None:
-    """Check that a run holds every planned image once, with sound descriptors; nothing is mended.
+def verify(run: RunArgument, compute: ComputeConfig = ComputeConfig()) -> None:
+    """Check that a run holds every planned image once, soundly.
 
     Args:
         run: Folder or URL of the run.
@@ -220,10 +324,10 @@ def verify(
 
     found = 0
     for found, problem in enumerate(problems(run, compute), 1):  # noqa: B007
-        _say(problem)
+        terminal.say(problem)
     if found:
         raise StorageError(f"{run} has {found} problems: what is missing comes with osrmac extract, as before")
-    _say(f"{run} is whole")
+    terminal.say(f"{run} is whole")
 
 
 @app.command
@@ -232,7 +336,7 @@ def explain(
     output: str = "explain.png",
     descriptor: DescriptorConfig = DescriptorConfig(),
 ) -> None:
-    """Show where the class activation map of an image looks: photo, heatmap and mask.
+    """Draw where the class activation map of an image looks.
 
     Args:
         image: Path or URL of an image.
@@ -252,26 +356,29 @@ def explain(
     except DecodeError as error:
         raise StorageError(f"cannot read {image}: {error}") from error
     picture(Describer.load(descriptor), photo).save(output)
-    _say(f"photo, heatmap and mask in {output}")
+    terminal.say(f"photo, heatmap and mask in {output}")
 
 
 def _report(found: Extracted, run: str) -> None:
     changes = found.changes
     if changes.changed or changes.gone:
-        _say(f"{changes.changed} images have changed, {changes.gone} are gone; the rows of those stay")
-    _say(f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}")
+        terminal.say(f"{changes.changed} images have changed, {changes.gone} are gone; the rows of those stay")
+    terminal.say(f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}")
     for kind in found.failures[:_FAILURES_SHOWN]:
-        _say(f"  {kind}")
+        terminal.say(f"  {kind}")
 
 
 def _show(scores: Evaluation) -> None:
     from osrmac.retrieval.report import table
 
-    Console().print(table(scores))
+    terminal.show(table(scores))
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+def _write_sheet(file: Path, page: str) -> None:
+    from osrmac.storage.files import write_atomically
+
+    write_atomically(str(file), page.encode())
+    terminal.say(f"contact sheet in {file}", aside=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -292,5 +399,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OsrmacError as error:
         if debug:
             raise
-        sys.stderr.write(f"osrmac: {error}\n")
+        terminal.say(f"osrmac: {error}", aside=True)
         sys.exit(1)

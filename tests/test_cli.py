@@ -1,6 +1,10 @@
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -129,7 +133,9 @@ def test_an_option_that_does_not_exist_and_a_missing_one(capsys: pytest.CaptureF
         assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["extract", "fit", "evaluate", "run", "sweep", "weigh", "demo"])
+@pytest.mark.parametrize(
+    "command", ["extract", "fit", "evaluate", "run", "sweep", "weigh", "demo", "search", "duplicates", "info"]
+)
 def test_every_option_of_the_configuration_is_an_option_of_the_command(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,8 +151,52 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
         "weigh": ("--recipe", "--layer-weights", "--fitted-on", "--benchmark"),
         "run": ("--backbone", "--features", "--benchmark", "--threads"),
         "demo": ("--run", "--backbone", "--features"),
+        "search": ("--run", "--top", "--box", "--distance", "--query-expansion", "--html", "--json"),
+        "duplicates": ("--threshold", "--distance", "--html", "--json"),
+        "info": ("RUN", "--json"),
     }
     assert all(option in shown for option in expected[command])
+
+
+def test_help_fits_a_terminal_and_its_groups_have_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert len(capsys.readouterr().out.splitlines()) <= 30
+    for command in ("search", "duplicates", "sweep", "weigh"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert "options options" not in capsys.readouterr().out
+
+
+def in_a_terminal(*arguments: str, **environment: str) -> bytes:
+    """What a command writes when its output is a terminal."""
+    reader, writer = pty.openpty()
+    command = [sys.executable, "-m", "osrmac", *arguments]
+    plain = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "PYTHON_TYRO_ANSI_CODES"}}
+    with subprocess.Popen(command, stdout=writer, stdin=writer, env=plain | {"TERM": "xterm"} | environment):
+        os.close(writer)
+        shown = b""
+        with suppress(OSError):  # what Linux raises when the other end is closed
+            while some := os.read(reader, 4096):
+                shown += some
+    os.close(reader)
+    return shown
+
+
+def test_colours_are_for_terminals_that_want_them() -> None:
+    colour = re.compile(rb"\x1b\[[0-9;]*3[0-7]")
+    assert colour.search(in_a_terminal("search", "--help"))
+    assert not colour.search(in_a_terminal("search", "--help", NO_COLOR="1"))
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    command = [sys.executable, "-m", "osrmac", "--tyro-print-completion", "bash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert {"duplicates", "--query-expansion"} <= set(re.findall(r"[\w-]+", done.stdout))
+    subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
 
 
 def test_help_names_every_recipe_and_benchmark(capsys: pytest.CaptureFixture[str]) -> None:

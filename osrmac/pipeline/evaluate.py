@@ -179,26 +179,7 @@ def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
 
 def _write(run: Run, name: str, evaluation: Evaluation) -> None:
     """Scores as JSON, and every query's answer as Parquet."""
-    files.write_json(
-        run.evaluation(name, ".json"),
-        {
-            "benchmark": evaluation.benchmark,
-            "measures": evaluation.measures,
-            "coverage": evaluation.coverage,
-            **evaluation.conditions,
-            "scores": [
-                {
-                    "system": score.system,
-                    "label": score.label,
-                    "mode": score.mode,
-                    "dimension": score.dimension,
-                    "queries": len(score.answers),
-                    "values": {measure: score.value(measure) for measure in evaluation.measures},
-                }
-                for score in evaluation.scores
-            ],
-        },
-    )
+    files.write_json(run.evaluation(name, ".json"), evaluation.plain())
     rows = [
         {
             "system": score.system,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from rich.table import Table
 
@@ -68,6 +69,26 @@ class Evaluation:
     coverage: str
     conditions: dict[str, str]
     scores: tuple[Score, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The scores as JSON values, without the answer to each query."""
+        return {
+            "benchmark": self.benchmark,
+            "measures": self.measures,
+            "coverage": self.coverage,
+            **self.conditions,
+            "scores": [
+                {
+                    "system": score.system,
+                    "label": score.label,
+                    "mode": score.mode,
+                    "dimension": score.dimension,
+                    "queries": len(score.answers),
+                    "values": {measure: score.value(measure) for measure in self.measures},
+                }
+                for score in self.scores
+            ],
+        }
 
 
 def table(evaluation: Evaluation) -> Table:

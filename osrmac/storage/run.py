@@ -187,3 +187,8 @@ class Run:
         """All selections, by name."""
         found = [files.read_json(url) for url in files.list_folder(files.join(self.url, "selection"), ".json")]
         return [selection for selection in found if selection is not None]
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """All scores under benchmarks, by name."""
+        found = [files.read_json(url) for url in files.list_folder(files.join(self.url, "evaluation"), ".json")]
+        return [scores for scores in found if scores is not None and "scores" in scores]
