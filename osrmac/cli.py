@@ -21,6 +21,7 @@ from osrmac.config import (
     DescriptorConfig,
     DuplicatesConfig,
     EvaluationConfig,
+    ExportConfig,
     FailureConfig,
     SearchConfig,
     SelectionConfig,
@@ -328,6 +329,23 @@ def verify(run: RunArgument, compute: ComputeConfig = ComputeConfig()) -> None:
     if found:
         raise StorageError(f"{run} has {found} problems: what is missing comes with osrmac extract, as before")
     terminal.say(f"{run} is whole")
+
+
+@app.command
+def export(
+    output: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")], run: str, vectors: ExportConfig
+) -> None:
+    """Write the vectors of a run for LanceDB, FAISS or NumPy.
+
+    Args:
+        output: Folder to make.
+        run: Folder or URL of the run.
+        vectors: For which tool.
+    """
+    from osrmac.pipeline.export import export as step
+
+    found = step(run, output, vectors)
+    terminal.say(f"{found.images} vectors of {found.dimension} numbers, {found.system}, in {output}")
 
 
 @app.command

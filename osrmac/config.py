@@ -285,6 +285,17 @@ class DuplicatesConfig:
 
 
 @dataclass(frozen=True)
+class ExportConfig:
+    """Which vectors are written, and how."""
+
+    to: Literal["lance", "faiss", "npy"]
+    """A LanceDB table, a flat FAISS index, or NumPy's own format."""
+
+    system: str | None = None
+    """Which vectors, named as in an evaluation; none: the descriptor as PFA has shortened it, if it has."""
+
+
+@dataclass(frozen=True)
 class WeighConfig:
     """How much each layer counts in a descriptor that is made of several (Li et al. 2017)."""
 

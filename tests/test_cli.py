@@ -134,7 +134,7 @@ def test_an_option_that_does_not_exist_and_a_missing_one(capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    "command", ["extract", "fit", "evaluate", "run", "sweep", "weigh", "demo", "search", "duplicates", "info"]
+    "command", ["extract", "fit", "evaluate", "run", "sweep", "weigh", "demo", "search", "duplicates", "export", "info"]
 )
 def test_every_option_of_the_configuration_is_an_option_of_the_command(
     command: str, capsys: pytest.CaptureFixture[str]
@@ -153,6 +153,7 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
         "demo": ("--run", "--backbone", "--features"),
         "search": ("--run", "--top", "--box", "--distance", "--query-expansion", "--html", "--json"),
         "duplicates": ("--threshold", "--distance", "--html", "--json"),
+        "export": ("--run", "--to", "--system"),
         "info": ("RUN", "--json"),
     }
     assert all(option in shown for option in expected[command])
@@ -165,7 +166,7 @@ def test_help_fits_a_terminal_and_its_groups_have_names(
     with pytest.raises(SystemExit):
         main(["--help"])
     assert len(capsys.readouterr().out.splitlines()) <= 30
-    for command in ("search", "duplicates", "sweep", "weigh"):
+    for command in ("search", "duplicates", "export", "sweep", "weigh"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         assert "options options" not in capsys.readouterr().out
