@@ -52,6 +52,7 @@ def extract(
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
     failures: FailureConfig = FailureConfig(),
+    profile: bool = False,
 ) -> None:
     """Describe every image of a collection.
 
@@ -61,10 +62,14 @@ def extract(
         descriptor: What is computed.
         compute: How the work is spread.
         failures: What is done about images that fail.
+        profile: Say what the time went into, and what was waited for.
     """
     from osrmac.pipeline.extract import extract as step
 
-    _report(step(images, run, descriptor, compute, failures), run)
+    found = step(images, run, descriptor, compute, failures)
+    _report(found, run)
+    if profile:
+        terminal.show(*terminal.profile(found.profile))
 
 
 @app.command

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +14,10 @@ from rich.text import Text
 
 from osrmac.errors import printable
 
-__all__ = ["as_json", "overview", "say", "show", "table", "write_json"]
+if TYPE_CHECKING:
+    from osrmac.pipeline.extract import Profile
+
+__all__ = ["as_json", "overview", "profile", "say", "show", "table", "write_json"]
 
 
 def as_json(asked_for: bool) -> bool:
@@ -60,6 +63,21 @@ def show(*tables: Table) -> None:
 def say(line: str, *, aside: bool = False) -> None:
     """Print a line; one that is aside from the results goes to standard error."""
     (sys.stderr if aside else sys.stdout).write(printable(line) + "\n")
+
+
+def profile(found: Profile) -> list[Table]:
+    """What the time of an extraction went into; what it has none of is left out."""
+    tables = [
+        _spent("Time of the command", found.command),
+        _spent(f"Time of {found.processes} describing processes", found.describing),
+    ]
+    return [each for each in tables if each.row_count]
+
+
+def _spent(title: str, seconds: Mapping[str, float]) -> Table:
+    total = sum(seconds.values())
+    rows = ((stage, f"{spent:.1f}", f"{spent / total:.1%}") for stage, spent in seconds.items())
+    return table(title, ("stage", "seconds", "share"), rows if total else ())
 
 
 def overview(run: Mapping[str, Any]) -> list[Table]:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from osrmac import terminal
+from osrmac.pipeline.extract import Profile
 
 ODD = "[red]x[/red] \x1b[31m\nline\u202e \u05d0<script>"
 
@@ -25,3 +26,10 @@ def test_what_is_said_is_one_line_and_may_go_aside(capsys: pytest.CaptureFixture
     terminal.say("a\nb")
     terminal.say("c", aside=True)
     assert capsys.readouterr() == ("a\\nb\n", "c\n")
+
+
+def test_a_profile_has_what_there_was_and_its_share(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.show(*terminal.profile(Profile({"plan": 1.0, "describe": 3.0}, 0, {})))
+    shown = capsys.readouterr().out
+    assert [line.split()[1::2] for line in shown.splitlines() if "describe" in line] == [["describe", "3.0", "75.0%"]]
+    assert "processes" not in shown

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from osrmac.ahead import ahead
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor import backbones
 from osrmac.descriptor.backbones import Backbone
-from osrmac.descriptor.batching import ahead, buckets, halving, windows
+from osrmac.descriptor.batching import buckets, halving, windows
 from osrmac.descriptor.compiling import Compiled
 from osrmac.descriptor.folding import folded
 from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least, to_scales
 from osrmac.descriptor.recipes import FeatureMaps, get_recipes
 from osrmac.errors import reason
+from osrmac.stopwatch import Stopwatch
 
 __all__ = ["Describer", "Description", "Failure"]
 
@@ -81,6 +83,9 @@ class Describer:
         device: A torch device.
         compiled: On a CPU, compile the network for usual shapes: see `Compiled`.
 
+    Attributes:
+        stopwatch: Seconds that the caller of `stream` spent in `network`, and waited for `decode`.
+
     Raises:
         ConfigError: A recipe is unknown or needs more than the backbone has, or nothing can be compiled.
     """
@@ -101,6 +106,7 @@ class Describer:
         if compiled and not self._on_gpu:
             self.backbone.trunk = Compiled(self.backbone.trunk, self._scales)
         self._window = _WINDOW_ON_GPU if self._on_gpu else 1
+        self.stopwatch = Stopwatch()
 
     @classmethod
     def load(cls, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False) -> Describer:
@@ -134,8 +140,10 @@ class Describer:
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
         threads = torch.get_num_threads() if self._on_gpu else 1
         pictures = ahead(lambda request: self._read(*request), requests, threads=threads, most=self._window)
-        for window in windows(pictures, self._window):
-            yield from self._describe(window)
+        for window in self.stopwatch.waiting("decode", windows(pictures, self._window)):
+            with self.stopwatch("network"):
+                results = self._describe(window)
+            yield from results
 
     def _read(self, encoded: bytes | Exception, box: Box | None) -> _Picture | Failure:
         """Decode an image and bring it to its scales."""

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from osrmac.ahead import ahead
 from osrmac.config import Distance
 from osrmac.errors import ConfigError, StorageError
 from osrmac.pipeline.shorten import read_shard
 from osrmac.pipeline.systems import System, systems
 from osrmac.retrieval import search
 from osrmac.storage import shards
-from osrmac.storage.ahead import ahead
 from osrmac.storage.run import Run
 
 __all__ = ["Block", "apart", "blocks", "choose", "listed", "rows"]
 
 Matrix = NDArray[np.float32]
-_Made = TypeVar("_Made")
 
 _AHEAD = 4
 """Shards that are read ahead of where they are compared."""
@@ -100,7 +98,9 @@ def blocks(run: Run, system: System, within: Sequence[str], recipes: Sequence[st
         within: URLs of the shards of descriptors.
         recipes: Some of the system's; none: all of them.
     """
-    yield from _each(partial(_block, run, system, tuple(recipes) or system.recipes), within)
+    yield from ahead(
+        partial(_block, run, system, tuple(recipes) or system.recipes), within, threads=_AHEAD, most=_AHEAD
+    )
 
 
 def _block(run: Run, system: System, recipes: tuple[str, ...], shard: str) -> Block:
@@ -123,7 +123,7 @@ def rows(ids: Iterable[str], within: Iterable[str]) -> dict[str, dict[str, Any]]
         within: URLs of shards of descriptors.
     """
     wanted = pa.array(sorted(set(ids)), pa.string())
-    found = _each(partial(_rows, wanted), sorted(set(within)))
+    found = ahead(partial(_rows, wanted), sorted(set(within)), threads=_AHEAD, most=_AHEAD)
     return {row["id"]: row for some in found for row in some}
 
 
@@ -131,8 +131,3 @@ def _rows(wanted: pa.Array, shard: str) -> list[dict[str, Any]]:
     table = shards.read(shard, ["id", "uri", "status", "error_stage", "error", "width", "height"])
     found = table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()
     return [row | {"shard": shard} for row in found]
-
-
-def _each(make: Callable[[str], _Made], given: Sequence[str]) -> Iterator[_Made]:
-    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="read") as threads:
-        yield from ahead(threads, make, given, _AHEAD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +33,7 @@ from osrmac.storage.fetch import Fetcher
 from osrmac.storage.manifest import Unit
 from osrmac.storage.run import Identity
 
-__all__ = ["describe"]
+__all__ = ["STAGES", "Described", "describe"]
 
 _DEATHS = 2
 """Processes that may die with an image alone in hand, after one with several, before it has failed."""
@@ -46,6 +47,24 @@ _JUDGED_AFTER = 100
 _PROGRESS_SECONDS = 1.0
 _TRIMMED_AFTER = 32
 
+STAGES = ("start", "idle", "fetch", "decode", "network", "commit", "other")
+"""What a describing process does, or waits for. It fetches and decodes ahead: what counts is only the wait for it."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What came of the describing.
+
+    Attributes:
+        rows: Committed, with descriptors or the reason why not.
+        processes: How many described.
+        seconds: Of all of them together, by stage.
+    """
+
+    rows: int
+    processes: int
+    seconds: dict[str, float]
+
 
 def describe(
     planned: str,
@@ -54,7 +73,7 @@ def describe(
     weights: Weights,
     compute: ComputeConfig,
     failures: FailureConfig = FailureConfig(),
-) -> int:
+) -> Described:
     """Commit every planned shard that is not committed yet.
 
     Args:
@@ -66,7 +85,7 @@ def describe(
         failures: What is done about images that fail.
 
     Returns:
-        The number of rows that were made by this call.
+        How many rows were made by this call, and what its processes did meanwhile.
 
     Raises:
         ConfigError: The actors do not fit into the cluster.
@@ -75,7 +94,7 @@ def describe(
     """
     left = manifest.pending(manifest.units(planned), folder)
     if not left:
-        return 0
+        return Described(0, 0, {})
     files.remove_traces(folder)
     connect(compute)
     pool = size_pool(compute)
@@ -106,19 +125,19 @@ def _units_a_call(left: Sequence[Unit], pool: Pool) -> int:
     return max(1, min((_IMAGES_ON_GPU if pool.gpus else _IMAGES_ON_CPU) // images, shared))
 
 
-def _follow(done: ray.data.Dataset, most: float, rows: int) -> int:
-    """Drive the work, and stop it when too much of it fails; the number of rows made."""
-    described = failed = 0
+def _follow(done: ray.data.Dataset, most: float, rows: int) -> Described:
+    """Drive the work, and stop it when too much of it fails."""
+    sums: Counter[str] = Counter()
     for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-        described += pc.sum(batch["described"]).as_py()
-        failed += pc.sum(batch["failed"]).as_py()
+        sums.update({name: pc.sum(batch[name]).as_py() for name in batch.column_names})
+        described, failed = sums["described"], sums["failed"]
         judged = described + failed >= min(_JUDGED_AFTER, rows)
         if judged and failed > most * (described + failed):
             raise FailureRateError(
                 f"{failed} of {described + failed} images failed, more than --max-failure-rate {most:g} allows: see "
                 "the column error of the rows, mend the cause, and run the same command with --retry-failed"
             )
-    return described + failed
+    return Described(sums["described"] + sums["failed"], sums["processes"], {stage: sums[stage] for stage in STAGES})
 
 
 @dataclass(frozen=True)
@@ -151,6 +170,7 @@ class _DescribingActor:
         failures: FailureConfig,
         ledger: LedgerHandle,
     ) -> None:
+        started = time.perf_counter()
         torch.set_num_threads(compute.threads)
         config = identity.descriptor
         backbone = backbones.build(config.backbone, config.taps, ray.get(state))
@@ -162,14 +182,29 @@ class _DescribingActor:
         self._ledger = ledger
         self._seen = 0
         self._meter = Meter()
+        self._stopwatch = self._describer.stopwatch
+        self._processes = 1
+        self._ended = time.perf_counter()
+        self._stopwatch.add("start", self._ended - started)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Commit the shards of some units."""
-        works = [self._begin(Unit(**row)) for row in batch.to_pylist()]
+        """Commit the shards of some units; what came of it, in one row."""
+        self._stopwatch.add("idle", time.perf_counter() - self._ended)
+        with self._stopwatch("other"):
+            described, failed = self._commit([Unit(**row) for row in batch.to_pylist()])
+        spent = self._stopwatch.take()
+        self._meter.seconds(spent)
+        processes, self._processes = self._processes, 0  # counts once
+        self._ended = time.perf_counter()
+        counts = {"described": described, "failed": failed, "processes": processes}
+        return pa.Table.from_pylist([counts | {stage: spent.get(stage, 0.0) for stage in STAGES}])
+
+    def _commit(self, units: Sequence[Unit]) -> tuple[int, int]:
+        """How many images of some units are described now, and how many failed."""
+        works = [self._begin(unit) for unit in units]
         swift = self._swiftly(works) if all(work.attempt == 1 for work in works) else None
         counts = [self._finish(work, self._singly(work) if swift is None else swift) for work in works]
-        described, failed = zip(*counts, strict=True)
-        return pa.table({"described": pa.array(described, pa.int64()), "failed": pa.array(failed, pa.int64())})
+        return sum(described for described, _ in counts), sum(failed for _, failed in counts)
 
     def _begin(self, unit: Unit) -> _Work:
         attempt, deaths = ray.get(self._ledger.begin.remote(unit.shard))
@@ -184,7 +219,7 @@ class _DescribingActor:
         if work.kept is None or found:
             rows = _rows(work.due, found, self._schema)
             whole = rows if work.kept is None else pa.concat_tables([work.kept.cast(self._schema), rows])
-            with self._meter.stage("commit"):
+            with self._stopwatch("commit"):
                 shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
         failed = sum(isinstance(result, Failure) for result in found)
         self._meter.images(schema.OK, len(found) - failed)
@@ -205,7 +240,7 @@ class _DescribingActor:
         """Describe the images of several units, one after the other, while the next ones are fetched and decoded."""
         uris = (uri for work in works for uri in work.due["uri"].to_pylist())
         boxes = (box for work in works for box in work.boxes)
-        return self._describer.stream(self._meter.fetched(self._fetch(uris)), boxes)
+        return self._describer.stream(self._contents(uris), boxes)
 
     def _singly(self, work: _Work) -> Iterator[Description | Failure]:
         """The same with one image in hand at a time, as a process has died: what kills the next one is then known."""
@@ -214,7 +249,10 @@ class _DescribingActor:
                 yield Failure("describe", f"the process died of it {_DEATHS + 1} times, or was stuck")
                 continue
             ray.get(self._ledger.hold.remote(work.unit.shard, image))
-            yield from self._describer(list(self._meter.fetched(self._fetch([uri]))), [box])
+            yield from self._describer(list(self._contents([uri])), [box])
+
+    def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
+        return self._stopwatch.waiting("fetch", self._meter.counted(self._fetch(uris)))
 
     def _counted(self, work: _Work, results: Iterator[Description | Failure]) -> Iterator[Description | Failure]:
         """Those of a unit; the ledger is told now and then, and this process ends if one image takes too long."""
@@ -222,8 +260,7 @@ class _DescribingActor:
         told = time.monotonic()
         for _ in range(work.due.num_rows):
             faulthandler.dump_traceback_later(self._image_timeout, exit=True)
-            with self._meter.stage("result"):  # the fetching that it waited for included
-                result = next(results)
+            result = next(results)
             faulthandler.cancel_dump_traceback_later()
             counts[isinstance(result, Failure)] += 1
             self._seen += 1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, canonical
@@ -17,15 +16,31 @@ from osrmac.errors import StorageError
 from osrmac.pipeline.describe import describe
 from osrmac.pipeline.failures import Failures, failed_ids, summary
 from osrmac.pipeline.nodes import tracing
+from osrmac.stopwatch import Stopwatch
 from osrmac.storage import files, manifest, schema, shards
 from osrmac.storage.collection import listing
 from osrmac.storage.lock import locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["Extracted", "extract", "identify", "identify_again", "rows_per_shard"]
+__all__ = ["Extracted", "Profile", "extract", "identify", "identify_again", "rows_per_shard"]
 
 _RECORDED = ("ray", "torch", "torchvision", "pyarrow", "pillow", "numpy")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the time went into, in seconds.
+
+    Attributes:
+        command: Of the command itself, by stage, one after the other.
+        processes: How many processes described.
+        describing: Of all of them together, by stage: see `osrmac.pipeline.describe.STAGES`.
+    """
+
+    command: dict[str, float]
+    processes: int
+    describing: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -37,12 +52,14 @@ class Extracted:
         failures: Images without, by stage and reason.
         new: Rows committed by this call.
         changes: How the collection differs from what was planned before.
+        profile: What the time of this call went into.
     """
 
     described: int
     failures: tuple[Failures, ...]
     new: int
     changes: Changes
+    profile: Profile
 
     @property
     def failed(self) -> int:
@@ -70,28 +87,33 @@ def extract(
         OsrmacError: No images, no weights, settings that differ from the run's, too small a cluster, a run that
             another process works on, or too many failures.
     """
-    started = time.monotonic()
+    watch = Stopwatch()
     place = Run(run)
     listed = listing(images)
-    identity, weights = identify(descriptor)
+    with watch("weights"):
+        identity, weights = identify(descriptor)
     for remark in weights.remarks:
         print(f"osrmac: {remark}", file=sys.stderr, flush=True)
     with locked(run):
-        place.open(
-            identity,
-            files.spelled(images),
-            {name: version(name) for name in _RECORDED} | {"python": platform.python_version()},
-        )
-        changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))
-        if failures.retry_failed:
-            manifest.redo(place.manifest, failed_ids(place))
-        with tracing() as nodes:
-            new = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
-        described, found = summary(place)
-        result = Extracted(described, tuple(found), new, changes)
+        with watch("plan"):
+            place.open(
+                identity,
+                files.spelled(images),
+                {name: version(name) for name in _RECORDED} | {"python": platform.python_version()},
+            )
+            changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))
+            if failures.retry_failed:
+                manifest.redo(place.manifest, failed_ids(place))
+        with watch("describe"), tracing() as nodes:
+            done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
+        with watch("summary"):
+            described, found = summary(place)
+        profile = Profile(watch.take(), done.processes, done.seconds)
+        result = Extracted(described, tuple(found), done.rows, changes, profile)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
-        if new:
-            place.finish_stage("extract", time.monotonic() - started, images=new, nodes=nodes)
+        if done.rows:
+            seconds = sum(profile.command.values())
+            place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
     return result
 
 

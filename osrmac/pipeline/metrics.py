@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 
 from ray.util.metrics import Counter
 
@@ -24,22 +22,15 @@ class Meter:
         if number:  # Ray refuses to count nothing
             self._images.inc(number, {"status": status})
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count how long a block takes."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds.inc(max(time.perf_counter() - started, 1e-9), {"stage": name})
+    def seconds(self, spent: Mapping[str, float]) -> None:
+        """So much time went into each stage."""
+        for stage, seconds in spent.items():
+            if seconds > 0:
+                self._seconds.inc(seconds, {"stage": stage})
 
-    def fetched(self, contents: Iterator[bytes | Exception]) -> Iterator[bytes | Exception]:
-        """The same contents, their bytes and the time that was spent waiting for them counted."""
-        while True:
-            with self.stage("fetch"):
-                content = next(contents, None)
-            if content is None:
-                return
+    def counted(self, contents: Iterator[bytes | Exception]) -> Iterator[bytes | Exception]:
+        """The same contents, their bytes counted."""
+        for content in contents:
             if isinstance(content, bytes) and content:
                 self._bytes.inc(len(content))
             yield content

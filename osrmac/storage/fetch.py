@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.exceptions import FSTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from osrmac.ahead import ahead
 from osrmac.storage import files
-from osrmac.storage.ahead import ahead
 from osrmac.storage.retry import may_pass
 
 __all__ = ["Fetcher"]
@@ -29,7 +28,6 @@ class Fetcher:
     """
 
     def __init__(self, concurrent: int = 16, tries: int = 5, timeout: float = 60.0) -> None:
-        self._threads = ThreadPoolExecutor(concurrent, thread_name_prefix="fetch")
         self._concurrent = concurrent
         self._timeout = timeout
         self._retrying = Retrying(
@@ -41,7 +39,7 @@ class Fetcher:
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Contents in the order of the URLs, or for each that cannot be read the reason."""
-        return ahead(self._threads, self._fetch, urls, self._concurrent)
+        return ahead(self._fetch, urls, threads=self._concurrent, most=self._concurrent)
 
     def _fetch(self, url: str) -> bytes | Exception:
         try:

@@ -54,7 +54,7 @@ def test_a_job_gives_what_a_run_on_this_machine_gives(store: dict[str, str], tmp
     counted = [metrics.total("osrmac_images_total", status=status) for status in ("ok", "failed")]
     assert counted == [IMAGES, 1]
     assert metrics.total("osrmac_fetched_bytes_total") == sum(file.stat().st_size for file in photos.glob("*.png"))
-    assert all(metrics.total("osrmac_seconds_total", stage=stage) > 0 for stage in ("fetch", "result", "commit"))
+    assert all(metrics.total("osrmac_seconds_total", stage=stage) > 0 for stage in ("fetch", "network", "commit"))
 
     alone = [sys.executable, "-m", "osrmac", "run", str(photos), "--run", str(tmp_path / "run"), *OPTIONS.split()]
     local = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.descriptor.describer import Describer, Description
 from osrmac.errors import ConfigError, StorageError
-from osrmac.pipeline.describe import describe
+from osrmac.pipeline.describe import STAGES, describe
 from osrmac.pipeline.extract import extract, identify
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.run import Run
@@ -42,6 +42,18 @@ def test_the_record_tells_the_nodes_that_there_were(finished: Run) -> None:
     (only,) = finished.record()["stages"]["extract"]["nodes"]
     assert only.pop("seconds") >= 0
     assert only == {"nodes": 1, "cpus": 2.0, "gpus": 0.0, "accelerators": []}
+
+
+def test_the_record_tells_what_the_time_went_into(finished: Run) -> None:
+    stage = finished.record()["stages"]["extract"]
+    command, describing = stage["profile"]["command"], stage["profile"]["describing"]
+    assert set(command) == {"weights", "plan", "describe", "summary"}
+    assert sum(command.values()) == pytest.approx(stage["seconds"], abs=1e-3)
+    assert tuple(describing) == STAGES
+    assert all(seconds > 0 for seconds in describing.values())
+    processes = stage["profile"]["processes"]
+    assert 1 <= processes <= 2  # one may be done before the other has started
+    assert sum(describing.values()) < processes * command["describe"]
 
 
 def test_rows_hold_what_the_describer_computes(finished: Run, photos: Path, small: DescriptorConfig) -> None:
@@ -111,7 +123,7 @@ def test_parts_and_vanished_images_among_the_requests(
         schema=schema.QUERIES,
     )
     manifest.update(str(tmp_path / "manifest"), [requests], lambda images: images)
-    assert describe(str(tmp_path / "manifest"), str(tmp_path), identity, weights, one_actor) == 4
+    assert describe(str(tmp_path / "manifest"), str(tmp_path), identity, weights, one_actor).rows == 4
     found = rows(str(tmp_path))
     whole, part = Describer.load(small)([file.read_bytes()] * 2, [None, box])
     assert isinstance(whole, Description)
