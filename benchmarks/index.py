@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from benchmarks.measuring import Vector, parser, show
 from osrmac.config import Distance
-from osrmac.retrieval.search import nearest
+from osrmac.retrieval.nearest import nearest
+from osrmac.retrieval.search import distances
 
 Answers = list[list[int]]
 
@@ -90,8 +91,12 @@ class Exact:
         """Nothing to build."""
 
     def ask(self, queries: Vector) -> Answers:
-        answers: Answers = nearest(queries, self.collection.blocks(), TOP, self.distance)[0].tolist()
-        return answers
+        starts = range(0, self.collection.images, BLOCK)
+        compared = (
+            ("", [f"{start + row:09d}" for row in range(len(block))], distances(queries, block, self.distance))
+            for start, block in zip(starts, self.collection.blocks(), strict=True)
+        )
+        return [[int(found.id) for found in of_query] for of_query in nearest(compared, len(queries), TOP)]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ FORMAT_VERSION = 1
 """Version of what a run leaves behind; part of every fingerprint."""
 
 Distance = Literal["l1", "l2", "cosine"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class DescriptorConfig:
 class ComputeConfig:
     """How the work is spread; nothing here changes a result by more than rounding."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where descriptors are computed; auto takes the GPUs when the cluster has any."""
 
     actors: int | None = None
@@ -251,6 +252,9 @@ class SearchConfig:
     distance: Distance = "l1"
     """How two descriptors are compared."""
 
+    device: Device = "auto"
+    """Where they are compared; auto: on a GPU if there is one."""
+
     query_expansion: int = 0
     """Neighbours that a query is averaged with before it is asked again."""
 
@@ -278,6 +282,9 @@ class DuplicatesConfig:
 
     distance: Distance = "l1"
     """How two descriptors are compared."""
+
+    device: Device = "auto"
+    """Where they are compared; auto: on a GPU if there is one."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold < math.inf:

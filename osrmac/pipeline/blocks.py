@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
 from numpy.typing import NDArray
 
 from osrmac.ahead import ahead
-from osrmac.config import Distance
+from osrmac.config import Device, Distance
 from osrmac.errors import ConfigError, StorageError
 from osrmac.pipeline.shorten import read_shard
 from osrmac.pipeline.systems import System, systems
@@ -21,7 +22,7 @@ from osrmac.retrieval import search
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-__all__ = ["Block", "apart", "blocks", "choose", "listed", "rows"]
+__all__ = ["Block", "apart", "blocks", "choose", "listed", "rows", "torch_device"]
 
 Matrix = NDArray[np.float32]
 
@@ -108,9 +109,20 @@ def _block(run: Run, system: System, recipes: tuple[str, ...], shard: str) -> Bl
     return Block(shard, found[0].ids, tuple(vectors.values for vectors in found))
 
 
-def apart(one: Sequence[Matrix], other: Sequence[Matrix], distance: Distance) -> Matrix:
+def torch_device(chosen: Device) -> str:
+    """Where vectors are compared.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if chosen == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda, but torch finds no GPU on this machine: use --device cpu")
+    return "cuda" if chosen != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def apart(one: Sequence[Matrix], other: Sequence[Matrix], distance: Distance, device: str) -> Matrix:
     """Distances by the recipe in which two images are nearest, from the vectors of each recipe, (m, k) and (n, k)."""
-    found = [search.distances(left, right, distance) for left, right in zip(one, other, strict=True)]
+    found = [search.distances(left, right, distance, device) for left, right in zip(one, other, strict=True)]
     nearest: Matrix = np.minimum.reduce(found)
     return nearest
 

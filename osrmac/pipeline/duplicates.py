@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.config import Distance, DuplicatesConfig
-from osrmac.pipeline.blocks import Block, apart, blocks, choose, listed, rows
+from osrmac.pipeline.blocks import Block, apart, blocks, choose, listed, rows, torch_device
 from osrmac.pipeline.systems import System
 from osrmac.retrieval.groups import Groups
 from osrmac.retrieval.threshold import suggest
@@ -86,7 +86,9 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
     place = Run(run)
     within = listed(place)
     starts = (0, *accumulate(len(shards.described_ids(shard)) for shard in within))
-    collection = _Collection(place, choose(place, options.system), within, starts, options.distance)
+    collection = _Collection(
+        place, choose(place, options.system), within, starts, options.distance, torch_device(options.device)
+    )
     if options.threshold is None:
         threshold, reason = collection.suggested()
     else:
@@ -107,9 +109,9 @@ class _Piece:
     start: int
     vectors: tuple[Matrix, ...]
 
-    def pairs(self, other: _Piece, most: float, distance: Distance) -> tuple[Places, Matrix]:
+    def pairs(self, other: _Piece, most: float, distance: Distance, device: str) -> tuple[Places, Matrix]:
         """Pairs of an image here and one there that are at most so far apart, (m, 2), and how far, (m,)."""
-        found = apart(self.vectors, other.vectors, distance)
+        found = apart(self.vectors, other.vectors, distance, device)
         close = found <= most
         if self.start == other.start:
             close = np.triu(close, 1)
@@ -125,6 +127,7 @@ class _Collection:
     shards: Sequence[str]
     starts: Sequence[int]
     distance: Distance
+    device: str
 
     def close(self, most: float) -> Iterator[tuple[Places, Matrix]]:
         """Pairs of places that are at most so far apart, and how far; each pair once."""
@@ -132,7 +135,7 @@ class _Collection:
             for piece in self._pieces(first):
                 for one in panel:
                     if one.start <= piece.start:
-                        yield one.pairs(piece, most, self.distance)
+                        yield one.pairs(piece, most, self.distance, self.device)
 
     def _panels(self) -> Iterator[tuple[int, list[_Piece]]]:
         """As many pieces as may stay in memory, and the number of the shard that the first is of."""
@@ -166,10 +169,10 @@ class _Collection:
         sample = [np.concatenate(of_recipe) for of_recipe in zip(*parts, strict=True)]
         nearest = np.full(len(drawn), np.inf, np.float32)
         for piece in self._pieces():
-            distances = apart(sample, piece.vectors, self.distance)
+            distances = apart(sample, piece.vectors, self.distance, self.device)
             distances[drawn[:, None] == np.arange(piece.start, piece.start + distances.shape[1])] = np.inf
             nearest = np.minimum(nearest, distances.min(axis=1, initial=np.inf))
-        between = apart(sample, sample, self.distance)[np.triu_indices(len(drawn), 1)]
+        between = apart(sample, sample, self.distance, self.device)[np.triu_indices(len(drawn), 1)]
         typical = float(np.median(between)) if len(between) else 0.0
         found = suggest(nearest, typical, self.distance)
         return found, f"suggested by the distances of {len(drawn)} images, the median of which is {typical:.4g}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
+import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -103,7 +103,6 @@ def _to_faiss(vectors: _Vectors, folder: Path) -> None:
 
     FAISS has all of an index in memory, here as it will when it is searched.
     """
-    faiss = _library("faiss", "faiss")
     index = faiss.IndexFlat(vectors.dimension, faiss.METRIC_L1)
     folder.mkdir(parents=True)
     for values in _with_ids(vectors, folder):
@@ -113,7 +112,10 @@ def _to_faiss(vectors: _Vectors, folder: Path) -> None:
 
 def _to_lance(vectors: _Vectors, folder: Path) -> None:
     """A LanceDB database with the table `images`."""
-    lancedb = _library("lancedb", "lance")
+    try:
+        lancedb = import_module("lancedb")
+    except ModuleNotFoundError as error:
+        raise ConfigError("LanceDB is not installed: pip install 'osrmac[lance]'") from error
     reader = pa.RecordBatchReader.from_batches(vectors.schema, iter(vectors))
     lancedb.connect(str(folder)).create_table("images", reader)
 
@@ -127,10 +129,3 @@ def _with_ids(vectors: _Vectors, folder: Path) -> Iterator[NDArray[np.float32]]:
         for batch in vectors:
             ids.write_batch(batch.select(["id", "uri"]))
             yield shards.matrix(batch["vector"])
-
-
-def _library(module: str, extra: str) -> ModuleType:
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{module} is not installed: pip install 'osrmac[{extra}]'") from error

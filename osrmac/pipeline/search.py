@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from osrmac.config import Distance, SearchConfig
 from osrmac.descriptor.images import Box
 from osrmac.errors import ConfigError
-from osrmac.pipeline.blocks import apart, blocks, choose, listed, rows
+from osrmac.pipeline.blocks import apart, blocks, choose, listed, rows, torch_device
 from osrmac.pipeline.questions import questions, vectors
 from osrmac.pipeline.shorten import read_shard
 from osrmac.pipeline.systems import System
@@ -82,7 +82,7 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
     within = listed(place)
     system = choose(place, options.system)
     asked = questions(queries, within, options.box)
-    collection = _Collection(place, system, within, options.distance)
+    collection = _Collection(place, system, within, options.distance, torch_device(options.device))
     compared = vectors(place, system, asked)
     if options.query_expansion:
         compared = list(collection.expanded(compared, options.query_expansion, options.alpha))
@@ -108,11 +108,12 @@ class _Collection:
     system: System
     shards: Sequence[str]
     distance: Distance
+    device: str
 
     def nearest(self, asked: Sequence[Matrix], number: int, recipes: Sequence[str] = ()) -> list[list[Neighbour]]:
         """The nearest images of each query, from its vectors of some recipes, each (m, k)."""
         compared = (
-            (block.shard, block.ids, apart(asked, block.vectors, self.distance))
+            (block.shard, block.ids, apart(asked, block.vectors, self.distance, self.device))
             for block in blocks(self.run, self.system, self.shards, recipes)
         )
         return nearest(compared, len(asked[0]), number)

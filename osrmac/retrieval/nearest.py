@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from osrmac.retrieval import search
-
 __all__ = ["Neighbour", "nearest"]
 
 
@@ -34,15 +32,25 @@ def nearest(
     """The nearest images of each query, the nearest first.
 
     Args:
-        blocks: For each its name, the ids of its n images, sorted, and the queries' distances to them, (m, n). One
+        blocks: For each its name, the ids of its n images, and the queries' distances to them, (m, n). One
             at a time is looked at.
         queries: How many queries there are, m.
         number: How many images to find; fewer if there are fewer.
     """
     found: list[list[Neighbour]] = [[] for _ in range(queries)]
     for name, ids, distances in blocks:
-        first = search.ranking(distances)[:, :number]
-        for old, places, row in zip(found, first.tolist(), distances, strict=True):
-            new = [Neighbour(float(row[place]), ids[place], name) for place in places]
+        for old, row in zip(found, distances, strict=True):
+            most = old[-1].distance if len(old) == number else np.inf
+            new = [Neighbour(float(row[place]), ids[place], name) for place in _smallest(row, number, most)]
             old[:] = sorted([*old, *new])[:number]
     return found
+
+
+def _smallest(values: NDArray[np.float32], number: int, most: float) -> list[int]:
+    """Places of so many of the smallest values up to a largest one, and of those that equal the last of them."""
+    places = np.flatnonzero(values <= most)
+    if len(places) > number:
+        values = values[places]
+        places = places[values <= np.partition(values, number - 1)[number - 1]]
+    small: list[int] = places.tolist()
+    return small

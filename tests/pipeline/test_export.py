@@ -39,14 +39,14 @@ def test_lance_has_a_table(finished: Run, tmp_path: Path) -> None:
     ("options", "there", "message"),
     [
         (ExportConfig("npy"), True, "exists: name a folder that does not"),
-        (ExportConfig("faiss"), False, r"faiss is not installed: pip install 'osrmac\[faiss\]'"),
+        (ExportConfig("lance"), False, r"LanceDB is not installed: pip install 'osrmac\[lance\]'"),
         (ExportConfig("npy", "osrmac+cam"), False, "no system osrmac.cam"),
     ],
 )
 def test_what_cannot_be_exported(
     finished: Run, tmp_path: Path, options: ExportConfig, there: bool, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "faiss", None)
+    monkeypatch.setitem(sys.modules, "lancedb", None)
     output = tmp_path if there else tmp_path / "out"
     with pytest.raises(OsrmacError, match=message):
         export(finished.url, str(output), options)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
@@ -139,6 +140,13 @@ def test_what_cannot_be_asked(finished: Run, queries: list[str], options: Search
     with pytest.raises(OsrmacError, match=message) as caught:
         search(finished.url, queries, options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_that_is_not_there_is_not_taken(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="--device cuda, but torch finds no GPU on this machine"):
+        search(finished.url, QUERIES, SearchConfig(device="cuda"))
+    assert search(finished.url, QUERIES, SearchConfig(device="auto"))
 
 
 def test_a_run_without_images_and_other_weights_are_refused(

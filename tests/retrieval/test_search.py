@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from osrmac.config import Distance
-from osrmac.retrieval.search import distances, nearest, ranking
+from osrmac.retrieval.search import distances, ranking
 
 Vectors = NDArray[np.float32]
 
@@ -86,50 +86,10 @@ def test_nearest_lead_and_of_equally_near_ones_the_first(to_database: Vectors) -
         assert list(places) == sorted(range(len(row)), key=lambda place: (row[place], place))
 
 
-# The nearest
-
-
-@pytest.mark.parametrize("cuts", [[], [1], [7, 7, 30]])
-@every_distance
-def test_the_nearest_are_the_first_of_the_ranking(
-    distance: Distance, cuts: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("osrmac.retrieval.search._CHUNK", 9)
-    asked = vectors(5, seed=1)
-    expected = by_scipy(asked, DATABASE, distance)
-
-    places, apart = nearest(asked, np.split(DATABASE, cuts), 10, distance)
-
-    np.testing.assert_array_equal(places, np.argsort(expected, axis=1, kind="stable")[:, :10])
-    np.testing.assert_allclose(apart, np.sort(expected, axis=1)[:, :10], rtol=1e-5)
-
-
-@given(
-    database=arrays(np.float32, st.tuples(st.integers(0, 30), st.just(2)), elements=st.integers(0, 2)),
-    queries=arrays(np.float32, st.tuples(st.integers(1, 3), st.just(2)), elements=st.integers(0, 2)),
-    number=st.integers(1, 12),
-    chunk=st.integers(1, 8),
-)
-def test_of_equally_near_ones_the_first_are_found(database: Vectors, queries: Vectors, number: int, chunk: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("osrmac.retrieval.search._CHUNK", chunk)
-        places, apart = nearest(queries, [database], number, "l1")
-
-    exact = np.abs(queries[:, None] - database[None]).sum(axis=2)
-    order = np.argsort(exact, axis=1, kind="stable")[:, :number]
-    np.testing.assert_array_equal(places, order)
-    np.testing.assert_array_equal(apart, np.take_along_axis(exact, order, axis=1))
-
-
 @every_distance
 def test_pieces_of_a_database_make_no_difference(distance: Distance, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = distances(DATABASE[:3], DATABASE, distance)
     monkeypatch.setattr("osrmac.retrieval.search._PIECE", 7)
+    monkeypatch.setattr("osrmac.retrieval.search._PIECE_OF_FAISS", 7)
 
     np.testing.assert_array_equal(distances(DATABASE[:3], DATABASE, distance), whole)
-
-
-def test_an_empty_database_has_nothing_near() -> None:
-    places, apart = nearest(DATABASE[:2], [], 3, "l1")
-
-    assert places.shape == apart.shape == (2, 0)
