@@ -1,12 +1,18 @@
-"""What does bf16 change? Cosines to fp32, shared neighbours, and mean average precision where a ground truth is given.
+"""What do bf16 and fp16 change? Cosines to fp32, shared neighbours and, with a ground truth, mean average precision.
 
 Prints JSON.
 """
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import get_args
 
 import numpy as np
 import torch
 
 from benchmarks.measuring import Vector, add_backbone, cosine, descriptor, files, parser, show
+from osrmac.config import Precision
 from osrmac.descriptor.describer import Describer, Description
 from osrmac.retrieval import protocols
 from osrmac.retrieval.benchmark import Benchmark
@@ -23,32 +29,45 @@ def main() -> None:
     options.add_argument("--most", type=int)
     options.add_argument("--benchmark", default="oxford5k")
     options.add_argument("--ground-truth")
+    options.add_argument("--precision", nargs="+", choices=get_args(Precision), default=get_args(Precision))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
     images = files(chosen.images, chosen.most)
     found = {}
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", *(each for each in chosen.precision if each != "fp32")):
         describer = Describer.load(descriptor(chosen, precision=precision))
         described = [result for result in describer(list(images.values())) if isinstance(result, Description)]
         found[precision] = np.stack([of.vectors["osrmac"] for of in described])
-    cosines = [cosine(*pair) for pair in zip(found["fp32"], found["bf16"], strict=True)]
-    orders = {precision: ranking(distances(vectors, vectors, "l1")) for precision, vectors in found.items()}
-    shared = [
-        len(np.intersect1d(one[1 : NEIGHBOURS + 1], other[1 : NEIGHBOURS + 1])) / NEIGHBOURS
-        for one, other in zip(orders["fp32"], orders["bf16"], strict=True)
-    ]
-    result = {
-        "images": len(cosines),
+    score_of = scoring(list(images), chosen) if chosen.ground_truth else None
+    exact = found.pop("fp32")
+    show(
+        {
+            "images": len(exact),
+            **({"fp32": {"mAP": score_of(exact)}} if score_of else {}),
+            **{
+                precision: compare(exact, vectors) | ({"mAP": score_of(vectors)} if score_of else {})
+                for precision, vectors in found.items()
+            },
+        }
+    )
+
+
+def compare(exact: Vector, rounded: Vector) -> dict[str, float]:
+    cosines = [cosine(*pair) for pair in zip(exact, rounded, strict=True)]
+    orders = (ranking(distances(vectors, vectors, "l1"))[:, 1 : NEIGHBOURS + 1] for vectors in (exact, rounded))
+    shared = [len(np.intersect1d(*pair)) / NEIGHBOURS for pair in zip(*orders, strict=True)]
+    return {
         "lowest cosine": round(min(cosines), 6),
         "mean cosine": round(float(np.mean(cosines)), 6),
         "shared of the nearest ten": round(float(np.mean(shared)), 4),
     }
-    if chosen.ground_truth:
-        names = [name.rsplit(".", 1)[0] for name in images]
-        truth = read_files(chosen.ground_truth)
-        benchmark = protocols.load(chosen.benchmark, truth, collection=names, subset=True).on(names, subset=True)
-        result |= {f"mAP {precision}": score(benchmark, names, vectors) for precision, vectors in found.items()}
-    show(result)
+
+
+def scoring(images: list[str], chosen: argparse.Namespace) -> Callable[[Vector], float]:
+    names = [name.rsplit(".", 1)[0] for name in images]
+    truth = read_files(chosen.ground_truth)
+    benchmark = protocols.load(chosen.benchmark, truth, collection=names, subset=True).on(names, subset=True)
+    return partial(score, benchmark, names)
 
 
 def score(benchmark: Benchmark, names: list[str], vectors: Vector) -> float:

@@ -16,6 +16,7 @@ FORMAT_VERSION = 1
 
 Distance = Literal["l1", "l2", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class DescriptorConfig:
     scales: tuple[int, ...] = (1050, 800, 550)
     """Longest sides of the image in pixels; `single` uses the middle one."""
 
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the network's arithmetic; pooling is always fp32. bf16 is nearly equal, and faster on CPUs with AMX or
-    AVX512-BF16."""
+    precision: Precision = "fp32"
+    """Of the network's arithmetic; pooling is always fp32. bf16 is nearly equal, and faster on GPUs and on CPUs with
+    AMX or AVX512-BF16; fp16 is nearer and as fast on GPUs, but slower than fp32 on most CPUs."""
 
     exif_orientation: bool = True
     """Turn photographs upright as their EXIF data says."""

@@ -27,7 +27,7 @@ from osrmac.stopwatch import Stopwatch
 
 __all__ = ["Describer", "Description", "Failure"]
 
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _WINDOW_ON_GPU = 32
 """Pictures among which those of equal size are computed together. A CPU is fastest with one at a time."""
