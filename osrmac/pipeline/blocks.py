@@ -90,22 +90,19 @@ def listed(run: Run) -> list[str]:
     return found
 
 
-def blocks(run: Run, system: System, within: Sequence[str], recipes: Sequence[str] = ()) -> Iterator[Block]:
+def blocks(run: Run, system: System, within: Sequence[str]) -> Iterator[Block]:
     """The described images of some shards, a few shards in memory at a time.
 
     Args:
         run: Holds the descriptors.
         system: What they are shortened by.
         within: URLs of the shards of descriptors.
-        recipes: Some of the system's; none: all of them.
     """
-    yield from ahead(
-        partial(_block, run, system, tuple(recipes) or system.recipes), within, threads=_AHEAD, most=_AHEAD
-    )
+    yield from ahead(partial(_block, run, system), within, threads=_AHEAD, most=_AHEAD)
 
 
-def _block(run: Run, system: System, recipes: tuple[str, ...], shard: str) -> Block:
-    found = [read_shard(run, shard, recipe, system.shortening) for recipe in recipes]
+def _block(run: Run, system: System, shard: str) -> Block:
+    found = [read_shard(run, shard, recipe, system.shortening) for recipe in system.recipes]
     return Block(shard, found[0].ids, tuple(vectors.values for vectors in found))
 
 

@@ -37,13 +37,13 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     """
     started = time.monotonic()
     place = Run(run)
-    benchmark, crops, names = prepare(place, evaluation, compute)
+    benchmark, crops, ids = prepare(place, evaluation, compute)
     record = place.record()
     compared = systems(place)
     result = Evaluation(
         benchmark.name,
         benchmark.measures,
-        coverage(benchmark, names),
+        coverage(benchmark, ids),
         {
             "backbone": record["descriptor"]["backbone"],
             "weights": record["weights"],
@@ -51,7 +51,7 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
             **_averaging(evaluation),
             **_fitted_on(compared),
         },
-        tuple(scores(place, benchmark, crops, compared, evaluation)),
+        tuple(scores(place, benchmark, crops, ids, compared, evaluation)),
     )
     _write(place, benchmark.name, result)
     place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
@@ -93,22 +93,21 @@ def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None
     return result
 
 
-def prepare(run: Run, evaluation: EvaluationConfig, compute: ComputeConfig) -> tuple[Benchmark, str, list[str]]:
+def prepare(run: Run, evaluation: EvaluationConfig, compute: ComputeConfig) -> tuple[Benchmark, str, dict[str, str]]:
     """Fit a benchmark to what a run has described, and describe the queries that are a part of their image.
 
     Returns:
-        The benchmark, the folder of the queries' shards, and the names of the described images.
+        The benchmark, the folder of the queries' shards, and the ids of the described images by their names.
 
     Raises:
         OsrmacError: No run, or a benchmark that does not fit the collection.
     """
     run.record()
-    ids = _described(run)
-    benchmark = _benchmark(evaluation, ids)
-    names = benchmark.names_of(ids)
-    benchmark = benchmark.on(names, subset=evaluation.subset)
-    crops = _describe_crops(run, benchmark, dict(zip(names, ids, strict=True)), compute)
-    return benchmark, crops, names
+    described = _described(run)
+    benchmark = _benchmark(evaluation, described)
+    ids = dict(zip(benchmark.names_of(described), described, strict=True))
+    benchmark = benchmark.on(ids, subset=evaluation.subset)
+    return benchmark, _describe_crops(run, benchmark, ids, compute), ids
 
 
 def _benchmark(evaluation: EvaluationConfig, collection: Iterable[str]) -> Benchmark:

@@ -36,7 +36,7 @@ def sweep(
     """
     require_matplotlib()
     place = Run(run)
-    benchmark, crops, names = prepare(place, evaluation, compute)
+    benchmark, crops, ids = prepare(place, evaluation, compute)
     identity = place.identity()
     recipe = settled_recipe(identity, options.recipe)
     if recipe in identity.regional:
@@ -51,10 +51,10 @@ def sweep(
     tried = {system.name: system for system in _systems(origin, moments, sizes, options.seeds)}
     points = [
         _point(tried[score.system].shortening, score, measure)
-        for score in scores(place, benchmark, crops, tried.values(), evaluation)
+        for score in scores(place, benchmark, crops, ids, tried.values(), evaluation)
     ]
     conditions = {
-        "coverage": coverage(benchmark, names),
+        "coverage": coverage(benchmark, ids),
         "backbone": identity.descriptor.backbone,
         "distance": evaluation.distance,
         "fitted on": origin.fitted_on,

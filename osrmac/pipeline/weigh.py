@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache
 from statistics import fmean
 
 from osrmac.config import ComputeConfig, EvaluationConfig, WeighConfig
 from osrmac.errors import ConfigError
+from osrmac.pipeline.blocks import Block
+from osrmac.pipeline.comparison import Comparison
 from osrmac.pipeline.evaluate import coverage, prepare
 from osrmac.pipeline.fit import training_run
 from osrmac.pipeline.scoring import answers, query_vectors
@@ -100,33 +102,44 @@ def _fitted(
         raise ConfigError("give --layer-weights, or a --benchmark to fit them on")
     if evaluation.query_expansion or evaluation.database_augmentation:
         raise ConfigError("layer weights are fitted without --query-expansion and --database-augmentation")
-    benchmark, crops, names = prepare(training, evaluation, compute)
-    score = _objective(training, benchmark, crops, recipe, parts, evaluation)
+    benchmark, crops, ids = prepare(training, evaluation, compute)
+    score = _objective(training, benchmark, crops, ids, recipe, parts, evaluation)
     weights, _ = coordinate_ascent(score, len(parts), options.grid)
-    ranked = f"{coverage(benchmark, names)}, {' and '.join(benchmark.modes)} queries, {evaluation.distance}"
-    return weights, f"{benchmark.name} in {training.record()['images']} ({ranked})", len(names)
+    ranked = f"{coverage(benchmark, ids)}, {' and '.join(benchmark.modes)} queries, {evaluation.distance}"
+    return weights, f"{benchmark.name} in {training.record()['images']} ({ranked})", len(ids)
 
 
 def _objective(
     run: Run,
     benchmark: Benchmark,
     crops: str,
+    ids: Mapping[str, str],
     recipe: str,
     parts: tuple[int, ...],
     evaluation: EvaluationConfig,
 ) -> Callable[[Weights], float]:
     """The mean over the query modes of the main measure, given weights."""
-    read = partial(shards.read_vectors, recipe=recipe)
-    database = read(shards.paths(run.descriptors))
-    distances = {
-        mode: by_weights(
-            query_vectors(benchmark, queries, database, read, crops), database.values, parts, evaluation.distance
-        )
-        for mode, queries in benchmark.modes.items()
-    }
+    images, cropped = (_comparison(folder, recipe, evaluation) for folder in (run.descriptors, crops))
+    database = next(iter(images.blocks()))
+    distances = {}
+    for mode, queries in benchmark.modes.items():
+        (asked,) = query_vectors(queries, ids, images, cropped, crops)
+        distances[mode] = by_weights(asked, database.vectors[0], parts, evaluation.distance)
 
     def in_mode(mode: str, weights: Weights) -> float:
-        found = answers(benchmark, benchmark.modes[mode], distances[mode](weights), database.ids)
+        compared = [("", database.ids, distances[mode](weights))]
+        found = answers(benchmark, benchmark.modes[mode], lambda: compared, ids)
         return fmean(answer.values[benchmark.measures[0]] for answer in found)
 
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
+
+
+def _comparison(folder: str, recipe: str, evaluation: EvaluationConfig) -> Comparison:
+    """All vectors of a folder, read when they are first needed."""
+
+    @cache
+    def read() -> list[Block]:
+        found = shards.read_vectors(shards.paths(folder), recipe)
+        return [Block(folder, found.ids, (found.values,))]
+
+    return Comparison(read, evaluation.distance)

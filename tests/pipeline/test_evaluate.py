@@ -231,3 +231,16 @@ def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: 
     # Junk aside, the one positive is second: the mean of precisions 0/1 and 1/2.
     assert values(found) == {("theirs", "cropped"): 25.0, ("theirs", "whole"): 25.0}
     assert (tmp_path / "run" / "evaluation" / "oxford5k-theirs.json").exists()
+
+
+@pytest.mark.parametrize("expansion", [0, 2])
+def test_a_collection_larger_than_the_memory_is_scored_alike(
+    run: Run, pairs: str, revisited: str, expansion: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(run.url, SELECTION)
+    for benchmark, truth in (("groups", pairs), ("roxford5k", revisited)):
+        asked = EvaluationConfig(benchmark=benchmark, ground_truth=truth, query_expansion=expansion, subset=True)
+        found = evaluate(run.url, asked)
+        with monkeypatch.context() as patch:
+            patch.setattr("osrmac.pipeline.scoring._IN_MEMORY", 0)
+            assert evaluate(run.url, asked) == found
