@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 if os.environ.get("NO_COLOR"):  # which tyro does not know; it reads this when it is imported
     os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
@@ -33,6 +33,7 @@ from osrmac.errors import ConfigError, OsrmacError, StorageError, reason
 if TYPE_CHECKING:
     from osrmac.pipeline.extract import Extracted
     from osrmac.retrieval.report import Evaluation
+    from osrmac.selection.selection import Shortening
 
 __all__ = ["main"]
 
@@ -53,6 +54,7 @@ def extract(
     compute: ComputeConfig = ComputeConfig(),
     failures: FailureConfig = FailureConfig(),
     profile: bool = False,
+    json: bool = False,
 ) -> None:
     """Describe every image of a collection.
 
@@ -63,29 +65,40 @@ def extract(
         compute: How the work is spread.
         failures: What is done about images that fail.
         profile: Say what the time went into, and what was waited for.
+        json: Write JSON, as is done through a pipe; it always has the profile.
     """
     from osrmac.pipeline.extract import extract as step
 
     found = step(images, run, descriptor, compute, failures)
-    _report(found, run)
-    if profile:
+    _report(found, run, json=json)
+    if profile and not terminal.as_json(json):
         terminal.show(*terminal.profile(found.profile))
 
 
 @app.command
-def fit(run: str, selection: SelectionConfig = SelectionConfig(), compute: ComputeConfig = ComputeConfig()) -> None:
+def fit(
+    run: str,
+    selection: SelectionConfig = SelectionConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    json: bool = False,
+) -> None:
     """Select features, and write the descriptors shortened.
 
     Args:
         run: Folder or URL of the run.
         selection: What is kept, and how it is chosen.
         compute: How the work is spread.
+        json: Write a line of JSON a selection, as is done through a pipe.
     """
     from osrmac.pipeline.fit import fit as step
 
-    for found in step(run, selection, compute):
+    found = step(run, selection, compute)
+    if terminal.as_json(json):
+        terminal.write_json(_plain(each) for each in found)
+        return
+    for each in found:
         terminal.say(
-            f"{found.name}: {found.dimension} of {found.features_in}, fitted on {found.samples} of {found.fitted_on}"
+            f"{each.name}: {each.dimension} of {each.features_in}, fitted on {each.samples} of {each.fitted_on}"
         )
 
 
@@ -104,7 +117,7 @@ def evaluate(
         rankings: Rankings to score instead: a folder with a text file a query, or INRIA's one file.
         evaluation: The benchmark.
         compute: How the work is spread.
-        json: Write JSON.
+        json: Write JSON, as is done through a pipe.
     """
     from osrmac.pipeline.evaluate import evaluate as step
     from osrmac.pipeline.evaluate import evaluate_rankings
@@ -115,7 +128,7 @@ def evaluate(
         scores = step(run, evaluation, compute)
     else:
         raise ConfigError("nothing to score: give --run, or --rankings")
-    if json:
+    if terminal.as_json(json):
         terminal.write_json([scores.plain()])
     else:
         _show(scores)
@@ -130,6 +143,7 @@ def run_all(
     failures: FailureConfig = FailureConfig(),
     selection: SelectionConfig = SelectionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
+    json: bool = False,
 ) -> None:
     """Do all of it: extract, fit and, with a benchmark, evaluate.
 
@@ -141,19 +155,23 @@ def run_all(
         failures: What is done about images that fail.
         selection: What is kept, and how it is chosen.
         evaluation: The benchmark.
+        json: Write JSON, as is done through a pipe; what is said goes to standard error then.
     """
     from osrmac.pipeline.run import run_all as steps
 
     extracted, scores = steps(images, run, descriptor, compute, failures, selection, evaluation)
-    _report(extracted, run)
-    if scores is not None:
-        _show(scores)
-    terminal.say(f"outputs in {run}")
+    _report(extracted, run, scores, json=json)
+    terminal.say(f"outputs in {run}", aside=terminal.as_json(json))
 
 
 @app.command
-def demo(settings: DemoConfig = DemoConfig()) -> None:
-    """Do all of it on a small collection of bundled photographs."""
+def demo(settings: DemoConfig = DemoConfig(), json: bool = False) -> None:
+    """Do all of it on a small collection of bundled photographs.
+
+    Args:
+        settings: Where it goes, and the options of the steps.
+        json: Write JSON, as is done through a pipe; what is said goes to standard error then.
+    """
     from osrmac.demo import make_collection
     from osrmac.pipeline.run import run_all as steps
 
@@ -167,10 +185,8 @@ def demo(settings: DemoConfig = DemoConfig()) -> None:
         selection=settings.selection,
         evaluation=truth,
     )
-    _report(extracted, settings.run)
-    if scores is not None:
-        _show(scores)
-    terminal.say(f"outputs in {Path(settings.run).resolve()}")
+    _report(extracted, settings.run, scores, json=json)
+    terminal.say(f"outputs in {Path(settings.run).resolve()}", aside=terminal.as_json(json))
 
 
 @app.command
@@ -260,6 +276,7 @@ def weigh(
     evaluation: EvaluationConfig = EvaluationConfig(),
     weights: WeighConfig = WeighConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    json: bool = False,
 ) -> None:
     """Weigh the layers of a descriptor, as given or as scores best.
 
@@ -268,10 +285,14 @@ def weigh(
         evaluation: The benchmark that the weights are fitted on.
         weights: What is weighed.
         compute: How the work is spread.
+        json: Write JSON, as is done through a pipe.
     """
     from osrmac.pipeline.weigh import weigh as step
 
     found = step(run, evaluation, weights, compute)
+    if terminal.as_json(json):
+        terminal.write_json([{**_plain(found), "weights": found.weights}])
+        return
     terminal.say(f"{found.name}: {' '.join(f'{weight:g}' for weight in found.weights)}, {found.fitted_on}")
 
 
@@ -281,6 +302,7 @@ def sweep(
     evaluation: EvaluationConfig = EvaluationConfig(),
     numbers: SweepConfig = SweepConfig(),
     compute: ComputeConfig = ComputeConfig(),
+    json: bool = False,
 ) -> None:
     """Draw the score against the number of features.
 
@@ -289,12 +311,16 @@ def sweep(
         evaluation: The benchmark.
         numbers: What is tried.
         compute: How the work is spread.
+        json: Write JSON, as is done through a pipe.
     """
     from osrmac.pipeline.sweep import sweep as step
 
     found = step(run, evaluation, numbers, compute)
+    if terminal.as_json(json):
+        terminal.write_json([found])
     terminal.say(
-        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it"
+        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it",
+        aside=terminal.as_json(json),
     )
 
 
@@ -304,12 +330,12 @@ def tables(run: RunArgument, json: bool = False) -> None:
 
     Args:
         run: Folder or URL of a run that was scored on holidays, ukbench, oxford5k or paris6k.
-        json: Write JSON.
+        json: Write a line of JSON a table, as is done through a pipe.
     """
     from osrmac.pipeline.tables import tables as step
 
     found = step(run)
-    if json:
+    if terminal.as_json(json):
         terminal.write_json(found)
         return
     for table in found:
@@ -319,26 +345,33 @@ def tables(run: RunArgument, json: bool = False) -> None:
 
 
 @app.command
-def verify(run: RunArgument, compute: ComputeConfig = ComputeConfig()) -> None:
+def verify(run: RunArgument, compute: ComputeConfig = ComputeConfig(), json: bool = False) -> None:
     """Check that a run holds every planned image once, soundly.
 
     Args:
         run: Folder or URL of the run.
         compute: How the work is spread.
+        json: Write a line of JSON a problem, as is done through a pipe.
     """
     from osrmac.pipeline.verify import problems
 
     found = 0
     for found, problem in enumerate(problems(run, compute), 1):  # noqa: B007
-        terminal.say(problem)
+        if terminal.as_json(json):
+            terminal.write_json([{"problem": problem}])
+        else:
+            terminal.say(problem)
     if found:
         raise StorageError(f"{run} has {found} problems: what is missing comes with osrmac extract, as before")
-    terminal.say(f"{run} is whole")
+    terminal.say(f"{run} is whole", aside=terminal.as_json(json))
 
 
 @app.command
 def export(
-    output: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")], run: str, vectors: ExportConfig
+    output: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")],
+    run: str,
+    vectors: ExportConfig,
+    json: bool = False,
 ) -> None:
     """Write the vectors of a run for LanceDB, FAISS or NumPy.
 
@@ -346,10 +379,14 @@ def export(
         output: Folder to make.
         run: Folder or URL of the run.
         vectors: For which tool.
+        json: Write JSON, as is done through a pipe.
     """
     from osrmac.pipeline.export import export as step
 
     found = step(run, output, vectors)
+    if terminal.as_json(json):
+        terminal.write_json([found])
+        return
     terminal.say(f"{found.images} vectors of {found.dimension} numbers, {found.system}, in {output}")
 
 
@@ -379,22 +416,46 @@ def explain(
     except DecodeError as error:
         raise StorageError(f"cannot read {image}: {error}") from error
     picture(Describer.load(descriptor), photo).save(output)
-    terminal.say(f"photo, heatmap and mask in {output}")
+    terminal.say(f"photo, heatmap and mask in {output}", aside=True)
 
 
-def _report(found: Extracted, run: str) -> None:
+def _report(found: Extracted, run: str, scores: Evaluation | None = None, *, json: bool) -> None:
+    """Say what a run has come to hold; where that is written as JSON, it is said aside."""
+    from osrmac.storage.files import spelled
+
+    aside = terminal.as_json(json)
     changes = found.changes
     if changes.changed or changes.gone:
-        terminal.say(f"{changes.changed} images have changed, {changes.gone} are gone; the rows of those stay")
-    terminal.say(f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}")
+        line = f"{changes.changed} images have changed, {changes.gone} are gone; the rows of those stay"
+        terminal.say(line, aside=aside)
+    said = f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}"
+    terminal.say(said, aside=aside)
     for kind in found.failures[:_FAILURES_SHOWN]:
-        terminal.say(f"  {kind}")
+        terminal.say(f"  {kind}", aside=aside)
+    if aside:
+        scored = {} if scores is None else {"evaluation": scores.plain()}
+        terminal.write_json([{"run": spelled(run), "failed": found.failed, **asdict(found), **scored}])
+    elif scores is not None:
+        _show(scores)
 
 
 def _show(scores: Evaluation) -> None:
     from osrmac.retrieval.report import table
 
     terminal.show(table(scores))
+
+
+def _plain(fitted: Shortening) -> dict[str, Any]:
+    """What a selection is, without its indices or axes, which are in the run."""
+    return {
+        "name": fitted.name,
+        "method": fitted.method,
+        "recipe": fitted.recipe,
+        "features_in": fitted.features_in,
+        "dimension": fitted.dimension,
+        "samples": fitted.samples,
+        "fitted_on": fitted.fitted_on,
+    }
 
 
 def _write_sheet(file: Path, page: str) -> None:

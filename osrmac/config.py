@@ -33,8 +33,8 @@ class DescriptorConfig:
     """Layers to read, the last one first; none: the backbone's own last two stages."""
 
     recipes: tuple[str, ...] = ("osrmac",)
-    """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac, osrmac_local, mac, late_mac,
-    rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac."""
+    """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac, osrmac_local,
+    mac, late_mac, rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac."""
 
     scales: tuple[int, ...] = (1050, 800, 550)
     """Longest sides of the image in pixels; `single` uses the middle one."""
@@ -79,8 +79,8 @@ class ComputeConfig:
     """Describing processes; none: as many as the CPUs or GPUs carry."""
 
     max_actors: int | None = None
-    """On a cluster that adds nodes by itself: grow to so many describing processes as nodes come, from `actors` or 1,
-    and wait for the first. With GPUs to come, say --device cuda, too."""
+    """On a cluster that adds nodes by itself: grow to so many processes, from `actors` or 1, and wait for the first.
+    With GPUs to come, say --device cuda, too."""
 
     gpu_share: float = 1.0
     """Part of a GPU that each describing process takes."""
@@ -89,15 +89,15 @@ class ComputeConfig:
     """CPU threads of each describing process; beside a GPU, they decode."""
 
     compile: bool = False
-    """On CPUs, compile the network for photographs of 4:3 and 3:2: faster, once some seconds have been spent on each
-    of their shapes in every process. Needs a C++ compiler."""
+    """On CPUs, compile the network for photographs of 4:3 and 3:2. Needs a C++ compiler.
+    It is faster once some seconds have been spent on each of their shapes in every process."""
 
     fetches: int = 16
     """Files that each describing process reads at once, ahead of their use."""
 
     shard_rows: int | None = None
-    """Images a shard, which is what a kill costs each process at most; none: a five-hundredth of the collection, up to
-    128 MB."""
+    """Images a shard, which is what a kill costs each process at most.
+    None: a five-hundredth of the collection, up to 128 MB."""
 
     address: str | None = None
     """A Ray cluster to join; none: $RAY_ADDRESS if set, else this machine alone."""

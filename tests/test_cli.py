@@ -108,7 +108,7 @@ def test_an_image_is_explained(
     output = tmp_path / "explained.png"
     settings = ("--output", str(output), "--backbone", "resnet18", "--weights", "random:0", "--scales", "96")
     main(["explain", str(photo / "a.png"), *settings])
-    assert capsys.readouterr().out == f"photo, heatmap and mask in {output}\n"
+    assert capsys.readouterr() == ("", f"photo, heatmap and mask in {output}\n")
     with Image.open(output) as sheet:
         assert sheet.height == 400
         assert sheet.width > 3 * 400
@@ -159,17 +159,49 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
     assert all(option in shown for option in expected[command])
 
 
+COMMANDS = (
+    *("extract", "fit", "evaluate", "run", "demo", "search", "duplicates", "info"),
+    *("weigh", "sweep", "tables", "verify", "export", "explain"),
+)
+
+
+def helped(capsys: pytest.CaptureFixture[str], *command: str) -> list[str]:
+    """The lines of a command's help."""
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    return capsys.readouterr().out.splitlines()
+
+
 def test_help_fits_a_terminal_and_its_groups_have_names(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert len(capsys.readouterr().out.splitlines()) <= 30
-    for command in ("search", "duplicates", "export", "sweep", "weigh"):
-        with pytest.raises(SystemExit):
-            main([command, "--help"])
-        assert "options options" not in capsys.readouterr().out
+    shown = helped(capsys)
+    assert len(shown) <= 30
+    assert all(any(f" {command} " in line for line in shown) for command in COMMANDS)
+    for command in COMMANDS:
+        shown = helped(capsys, command)
+        assert max(map(len, shown[1:])) <= 80  # the first line, how it is used, is tyro's
+        assert "options options" not in "\n".join(shown)
+
+
+def test_the_help_of_the_long_commands_is_in_groups_of_one_configuration_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    groups = ["positional arguments", "options", "descriptor options", "compute options", "failures options"]
+    for command, more in (("extract", []), ("run", ["selection options", "evaluation options"])):
+        shown = helped(capsys, command)
+        headings = (re.fullmatch(r" (positional arguments|options|\w+ options) *", line) for line in shown)
+        assert [found[1] for found in headings if found] == [*groups, *more]
+        texts = [line.strip() for line in shown if line.startswith(" " * 20) and line.strip()]
+        # A line that ends too early was broken in the source.
+        assert not [text for text in texts if len(text) < 12 and not text.endswith((".", ")"))]
+
+
+def test_every_command_that_has_results_writes_json(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert any("--json" in line for line in helped(capsys, command)) == (command != "explain")
 
 
 def in_a_terminal(*arguments: str, **environment: str) -> bytes:

@@ -11,6 +11,7 @@ from osrmac.cli import main
 from osrmac.config import DuplicatesConfig, SearchConfig
 from osrmac.pipeline.duplicates import duplicates
 from osrmac.pipeline.search import search
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.retrieval.test_sheet import Parsed
 
@@ -61,12 +62,11 @@ def test_a_box_is_drawn_on_the_sheet_and_what_is_gone_cannot_be_shown(
     assert len(sources) == 11
     assert sources[0] not in sources[1:]  # the query has a frame, its match has none
     gone = photos / "even" / "08.png"
-    content = gone.read_bytes()
+    gone.rename(tmp_path / "aside.png")
     try:
-        gone.unlink()
         main(["search", "--run", run.url, "--html", str(sheet), "even/08.png"])
     finally:
-        gone.write_bytes(content)
+        (tmp_path / "aside.png").rename(gone)
     page = Parsed(sheet.read_text())
     assert "".join(page.texts).count("cannot be shown") == 2
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
@@ -116,12 +116,97 @@ def test_info_is_json_through_a_pipe_and_tables_in_a_terminal(
     assert "Descriptors" in capsys.readouterr().out
 
 
-def test_scores_are_json_when_asked_for(run: Run, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--benchmark", "oxford5k", "--ground-truth", oxford, "--queries", "whole", "--subset", "--json"]
-    main(["evaluate", "--run", run.url, *given])
+WHOLE = ("--benchmark", "oxford5k", "--queries", "whole", "--subset", "--ground-truth")
+
+
+def test_scores_are_json_through_a_pipe_and_tables_in_a_terminal(
+    run: Run, oxford: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = ["evaluate", "--run", run.url, *WHOLE, oxford]
+    main(scored)
     (scores,) = lines(capsys.readouterr().out)
     assert scores["benchmark"] == "oxford5k"
     assert {score["system"] for score in scores["scores"]} >= {"single", "osrmac+cam"}
-    main(["tables", run.url, "--json"])
+    main(["tables", run.url])
     (table,) = lines(capsys.readouterr().out)
     assert "oxford5k" in json.dumps(table)
+    in_a_terminal(monkeypatch)
+    main(scored)
+    main(["tables", run.url])
+    assert "descriptor" in capsys.readouterr().out
+    main([*scored, "--json"])
+    assert lines(capsys.readouterr().out) == [scores]
+
+
+def test_a_run_through_a_pipe_gives_data_and_says_the_rest_aside(
+    run: Run, photos: Path, oxford: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = ["--backbone", "resnet18", "--weights", "random:0", "--scales", "96", "64", "48"]
+    recipes = ["--recipes", "single", "early", "osrmac", "osrmac_local"]
+    everything = [str(photos), "--run", run.url, *described, *recipes]
+    for command in (
+        ["extract", *everything],
+        ["run", *everything, "--features", "32", "--retained-variance", "0.8", *WHOLE, oxford],
+    ):
+        main(command)
+        shown = capsys.readouterr()
+        (found,) = lines(shown.out)
+        assert (found["described"], found["failed"], found["new"]) == (26, 3, 0)
+        assert sum(kind["count"] for kind in found["failures"]) == 3
+        assert found["changes"] == {"new": 0, "changed": 0, "gone": 0}
+        assert ("evaluation" in found) == (command[0] == "run")
+        assert f"26 images described, 3 failed, 0 of them now: {run.url}\n" in shown.err
+    assert shown.err.endswith(f"outputs in {run.url}\n")
+
+    in_a_terminal(monkeypatch)
+    main(command)
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert "26 images described" in shown.out
+    assert "osrmac + PFA" in shown.out
+
+
+def test_what_is_fitted_weighed_tried_and_exported_is_json(
+    run: Run,
+    oxford: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("matplotlib")
+    fitted = ["fit", "--run", run.url, "--recipe", "osrmac", "--features", "32", "--retained-variance", "0.8"]
+    weighed = ["weigh", "--run", run.url, "--recipe", "osrmac", "--layer-weights", "1", "0.5"]
+    tried = ["sweep", "--run", run.url, "--sizes", "16", "--seeds", "1", *WHOLE, oxford]
+    main(fitted)
+    found = lines(capsys.readouterr().out)
+    assert [(each["name"], each["dimension"], each["samples"]) for each in found] == [
+        (f"osrmac-{method}-32", 32, 26) for method in ("pfa", "random", "variance")
+    ]
+    main(weighed)
+    (found_weights,) = lines(capsys.readouterr().out)
+    assert found_weights["weights"] == [1.0, 0.5]
+    main(tried)
+    (swept,) = lines(capsys.readouterr().out)
+    assert {point["method"] for point in swept["points"]} >= {"pfa", "random", "variance"}
+    main(["export", str(tmp_path / "npy"), "--run", run.url, "--to", "npy"])
+    assert lines(capsys.readouterr().out) == [{"system": "osrmac-pfa-32", "images": 26, "dimension": 32}]
+
+    in_a_terminal(monkeypatch)
+    for command, said in ((fitted, "osrmac-pfa-32: 32 of 768"), (weighed, "osrmac-weights: 1 0.5"), (tried, "scores")):
+        main(command)
+        shown = capsys.readouterr().out
+        assert said in shown
+        assert "{" not in shown
+
+
+def test_what_is_wrong_with_a_run_is_json_through_a_pipe_and_lines_in_a_terminal(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_a_terminal(monkeypatch)
+    main(["verify", run.url])
+    assert capsys.readouterr() == (f"{run.url} is whole\n", "")
+    Path(shards.paths(run.descriptors)[0]).unlink()
+    for given in ([], ["--json"]):
+        with pytest.raises(SystemExit):
+            main(["verify", run.url, *given])
+        assert capsys.readouterr().out.startswith('{"problem": "1' if given else "1 planned images")

@@ -112,7 +112,7 @@ class Command:
         output, errors = process.communicate()
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
-        return output
+        return output + errors
 
 
 @pytest.fixture
