@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz chaos s3 cluster check bench format clean
+.PHONY: setup demo test fuzz chaos s3 cluster check bench docs format clean
 
 setup: .venv/installed
 
@@ -38,6 +38,13 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.table
+
+# pdoc leaves out the modules of a package that lists other things, so these are named.
+docs: setup
+	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac osrmac.ahead osrmac.config \
+		osrmac.demo osrmac.descriptor osrmac.errors osrmac.pipeline osrmac.retrieval osrmac.selection osrmac.stopwatch \
+		osrmac.storage \
+		$(addprefix osrmac.retrieval.protocols., groups holidays oxford_paris revisited ukbench)
 
 format: setup
 	$(BIN)/ruff check --fix .
