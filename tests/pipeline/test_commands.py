@@ -164,6 +164,8 @@ def test_a_run_through_a_pipe_gives_data_and_says_the_rest_aside(
     assert shown.err == ""
     assert "26 images described" in shown.out
     assert "osrmac + PFA" in shown.out
+    main(["extract", *everything, "--profile"])
+    assert "Time of the command" in capsys.readouterr().out
 
 
 def test_what_is_fitted_weighed_tried_and_exported_is_json(
