@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -187,8 +188,13 @@ def _write(run: Run, name: str, evaluation: Evaluation) -> None:
             **answer.values,
             "positives": answer.positives,
             "first": answer.first,
+            "image": answer.image,
+            "box": answer.box,
+            "ranks": answer.ranks,
+            "nearest": [asdict(shown) for shown in answer.nearest],
         }
         for score in evaluation.scores
         for answer in score.answers
     ]
-    shards.write_table(run.evaluation(name, "-queries.parquet"), pa.Table.from_pylist(rows))
+    answers = pa.Table.from_pylist(rows, schema=schema.answers(evaluation.measures))
+    shards.write_table(run.evaluation(name, "-queries.parquet"), answers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from osrmac.config import ComputeConfig, SelectionConfig
@@ -17,6 +17,7 @@ from osrmac.selection.controls import random_features, top_variance_features
 from osrmac.selection.moments import Moments
 from osrmac.selection.pfa import PrincipalFeatureAnalysis
 from osrmac.selection.selection import Projection, Selection, Shortening
+from osrmac.selection.stability import mean_overlap
 from osrmac.selection.whitening import PCAWhitening
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Identity, Run
@@ -24,6 +25,9 @@ from osrmac.storage.run import Identity, Run
 __all__ = ["Origin", "fit", "settled_recipe", "shortening", "training_run"]
 
 _CONTROLS = ("random", "variance")
+_SEEDS = 3
+"""With which PFA is tried, to say how much the features that it keeps depend on them."""
+
 _WRITTEN = ("pfa", "whitening")
 """Methods whose shortened descriptors are written; the controls serve the evaluation alone."""
 
@@ -126,7 +130,10 @@ class _Plan:
         else:
             moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
         origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)
-        return [shortening(method, kept, moments, self.config, origin) for method, kept in self.wanted]
+        return [
+            _with_stability(shortening(method, kept, moments, self.config, origin), moments, self.config, origin)
+            for method, kept in self.wanted
+        ]
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,16 @@ def shortening(method: str, kept: int, moments: Moments, config: SelectionConfig
         raise ConfigError(str(error)) from error
 
 
+def _with_stability(found: Shortening, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
+    """A selection of PFA with how much it has in common with those of other seeds; others as they are."""
+    if not isinstance(found, Selection) or found.method != "pfa":
+        return found
+    seeds = range(config.seed + 1, config.seed + _SEEDS)
+    others = [_shortening("pfa", found.dimension, moments, replace(config, seed=seed), origin) for seed in seeds]
+    kept = [each.indices for each in (found, *others) if isinstance(each, Selection)]
+    return replace(found, stability=mean_overlap(kept))
+
+
 def _shortening(method: str, kept: int, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
     fields: dict[str, Any] = {
         "name": f"{origin.recipe}-{method}-{kept}",
@@ -186,6 +203,7 @@ def _shortening(method: str, kept: int, moments: Moments, config: SelectionConfi
         components=pfa.n_components_,
         explained_variance=float(pfa.explained_variance_ratio_[: pfa.n_components_].sum()),
         absolute=config.absolute,
+        variances=tuple(pfa.explained_variance_ratio_.tolist()),
         **fields,
     )
 

@@ -16,10 +16,10 @@ from osrmac.pipeline.comparison import Comparison
 from osrmac.pipeline.shorten import read_shortened
 from osrmac.pipeline.systems import System
 from osrmac.retrieval import expansion
-from osrmac.retrieval.benchmark import Benchmark, Query
+from osrmac.retrieval.benchmark import Benchmark, Query, found_ranks
 from osrmac.retrieval.nearest import nearest
 from osrmac.retrieval.ranks import ranks
-from osrmac.retrieval.report import Answer, Score
+from osrmac.retrieval.report import Answer, Score, Shown, Verdict
 from osrmac.selection.selection import Shortening
 from osrmac.storage import shards
 from osrmac.storage.run import Run
@@ -142,7 +142,7 @@ def answers(
     first = nearest(_noting(distances(), wanted, known), len(queries), shown)
     for query, names, near, of_query in zip(queries, wanted, first, ranks(distances(), known), strict=True):
         ranked = {names[image]: rank for image, rank in of_query.items()}
-        yield answer(benchmark, query, ranked, [each.id for each in near])
+        yield replace(answer(benchmark, query, ranked, [each.id for each in near]), image=ids[query.image])
 
 
 def _noting(
@@ -158,5 +158,21 @@ def _noting(
 
 def answer(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[str]) -> Answer:
     """How a query fares, given the 0-based ranks by name of what is relevant to it, and the ids ranked first."""
-    first = [image for image in nearest if benchmark.naming(image) not in query.junk]
-    return Answer(query.name, benchmark.score(query, ranks), len(query.positives), tuple(first[:_SHOWN]))
+    shown = [Shown(image, _verdict(query, benchmark.naming(image))) for image in nearest]
+    # That the image asked with is found is no news where the protocol takes it out.
+    others = [each for each in shown if each.verdict != "junk" or benchmark.naming(each.id) != query.image]
+    return Answer(
+        query.name,
+        benchmark.score(query, ranks),
+        len(query.positives),
+        tuple([each.id for each in shown if each.verdict != "junk"][:_SHOWN]),
+        box=query.box,
+        ranks=tuple(found_ranks(query, ranks)),
+        nearest=tuple(others[:_SHOWN]),
+    )
+
+
+def _verdict(query: Query, name: str) -> Verdict:
+    if name in query.junk:
+        return "junk"
+    return "relevant" if name in query.positives else "wrong"

@@ -41,7 +41,9 @@ def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
 
 @lru_cache(maxsize=8)
 def _digest(selection: Shortening) -> str:
-    return hashlib.sha256(json.dumps(asdict(selection), sort_keys=True, default=_listed).encode()).hexdigest()
+    # Without what is not known, so that what an older version has written stays valid.
+    known = {key: value for key, value in asdict(selection).items() if value is not None}
+    return hashlib.sha256(json.dumps(known, sort_keys=True, default=_listed).encode()).hexdigest()
 
 
 def _listed(values: NDArray[np.float64]) -> list[float]:

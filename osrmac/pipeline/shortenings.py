@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,11 +31,15 @@ def shortenings(run: Run) -> list[Shortening]:
     found: list[Shortening] = []
     for values in run.selections():
         if "indices" in values:
-            found.append(Selection(**values | {"indices": tuple(values["indices"])}))
+            found.append(Selection(**values | _tuples(values, "indices", "variances")))
         elif "weights" in values:
-            found.append(Weighting(**values | {key: tuple(values[key]) for key in ("weights", "parts")}))
+            found.append(Weighting(**values | _tuples(values, "weights", "parts")))
         else:
             table = shards.read(run.axes(values["name"]))
             axes = np.array(table["axis"].to_pylist())
             found.append(Projection(axes=axes, offsets=table["offset"].to_numpy(), **values))
     return found
+
+
+def _tuples(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: tuple(values[key]) for key in keys if values.get(key) is not None}

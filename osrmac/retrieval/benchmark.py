@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from osrmac.errors import BenchmarkError
 from osrmac.retrieval import metrics
 
-__all__ = ["Benchmark", "Box", "Query", "by_id", "by_stem"]
+__all__ = ["Benchmark", "Box", "Query", "by_id", "by_stem", "found_ranks"]
 
 Box = tuple[float, float, float, float]
 
@@ -142,6 +142,11 @@ class Benchmark:
             query: One of the benchmark's.
             ranks: 0-based ranks by name; images that were not retrieved are left out.
         """
-        junk = [ranks[name] for name in query.junk if name in ranks]
-        found = metrics.without_junk((ranks[name] for name in query.positives if name in ranks), junk)
+        found = found_ranks(query, ranks)
         return {measure: _MEASURES[measure](found, len(query.positives)) for measure in self.measures}
+
+
+def found_ranks(query: Query, ranks: Mapping[str, int]) -> list[int]:
+    """Ranks that a query's positives have where its junk is taken out, ascending; for the arguments see `score`."""
+    junk = [ranks[name] for name in query.junk if name in ranks]
+    return metrics.without_junk((ranks[name] for name in query.positives if name in ranks), junk)

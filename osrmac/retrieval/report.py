@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
-__all__ = ["Answer", "Evaluation", "Score", "table"]
+__all__ = ["Answer", "Evaluation", "Score", "Shown", "Verdict", "table"]
+
+Verdict = Literal["relevant", "wrong", "junk"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image that a query has found.
+
+    Attributes:
+        id: Of the image.
+        verdict: What the ground truth says of it; junk counts neither for nor against.
+    """
+
+    id: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -21,12 +36,20 @@ class Answer:
         values: By each of the benchmark's measures.
         positives: Number of images that should be found.
         first: The ids ranked first, junk left out.
+        image: The id of the image asked with, if it is known.
+        box: Left, top, right and bottom, in pixels, of the part of it asked with; None for all of it.
+        ranks: 0-based ranks of the images that should be found, junk left out, ascending.
+        nearest: What a person would be shown: the images ranked first, junk among them.
     """
 
     query: str
     values: dict[str, float]
     positives: int
     first: tuple[str, ...]
+    image: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    ranks: tuple[int, ...] = ()
+    nearest: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True)

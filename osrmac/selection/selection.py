@@ -77,6 +77,12 @@ class Selection(Shortening):
 
     absolute: bool | None = None
 
+    variances: tuple[float, ...] | None = None
+    """Share of the variance on each of the axes, decreasing, of all `features_in`."""
+
+    stability: float | None = None
+    """See `osrmac.selection.stability.mean_overlap`: of the features kept with this seed and with some others."""
+
     @property
     def dimension(self) -> int:
         """Number of features kept."""

@@ -1,10 +1,21 @@
 """The rows: what is planned, and what is known of each image afterwards."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pyarrow as pa
 
-__all__ = ["COLLECTION", "FAILED", "OK", "QUERIES", "descriptors", "manifest", "reduced", "regions_type", "vector_type"]
+__all__ = [
+    "COLLECTION",
+    "FAILED",
+    "OK",
+    "QUERIES",
+    "answers",
+    "descriptors",
+    "manifest",
+    "reduced",
+    "regions_type",
+    "vector_type",
+]
 
 OK, FAILED = "ok", "failed"
 
@@ -61,3 +72,21 @@ def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:
     """One row for each described image: its id and the selected features."""
     fields = [pa.field("id", pa.string(), nullable=False), pa.field("vector", vector_type(dimension), nullable=False)]
     return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint, "osrmac.selection": selection})
+
+
+def answers(measures: Iterable[str]) -> pa.Schema:
+    """One row for each query of each system and query mode: what `osrmac.retrieval.report.Answer` holds."""
+    shown = pa.struct([pa.field("id", pa.string()), pa.field("verdict", pa.string())])
+    fields = [
+        pa.field("system", pa.string(), nullable=False),
+        pa.field("mode", pa.string(), nullable=False),
+        pa.field("query", pa.string(), nullable=False),
+        *(pa.field(measure, pa.float64()) for measure in measures),
+        pa.field("positives", pa.int64()),
+        pa.field("first", pa.list_(pa.string())),
+        pa.field("image", pa.string()),
+        pa.field("box", pa.list_(pa.float64())),
+        pa.field("ranks", pa.list_(pa.int64())),
+        pa.field("nearest", pa.list_(shown)),
+    ]
+    return pa.schema(fields)
