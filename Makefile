@@ -42,7 +42,7 @@ bench: setup
 # pdoc leaves out the modules of a package that lists other things, so these are named.
 docs: setup
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac osrmac.ahead osrmac.config \
-		osrmac.demo osrmac.descriptor osrmac.errors osrmac.pipeline osrmac.retrieval osrmac.selection osrmac.stopwatch \
+		osrmac.demo osrmac.descriptor osrmac.errors osrmac.pages osrmac.pipeline osrmac.retrieval osrmac.selection osrmac.stopwatch \
 		osrmac.storage \
 		$(addprefix osrmac.retrieval.protocols., groups holidays oxford_paris revisited ukbench)
 

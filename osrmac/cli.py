@@ -161,7 +161,7 @@ def run_all(
 
     extracted, scores = steps(images, run, descriptor, compute, failures, selection, evaluation)
     _report(extracted, run, scores, json=json)
-    terminal.say(f"outputs in {run}", aside=terminal.as_json(json))
+    _say_where(run, json=json)
 
 
 @app.command
@@ -186,7 +186,7 @@ def demo(settings: DemoConfig = DemoConfig(), json: bool = False) -> None:
         evaluation=truth,
     )
     _report(extracted, settings.run, scores, json=json)
-    terminal.say(f"outputs in {Path(settings.run).resolve()}", aside=terminal.as_json(json))
+    _say_where(str(Path(settings.run).resolve()), json=json)
 
 
 @app.command
@@ -345,6 +345,23 @@ def tables(run: RunArgument, json: bool = False) -> None:
 
 
 @app.command
+def report(run: RunArgument, json: bool = False) -> None:
+    """Write a page that shows what a run holds and how good it is.
+
+    Args:
+        run: Folder or URL of the run; the page is report.html in it.
+        json: Write JSON.
+    """
+    from osrmac.pipeline.report import report as step
+
+    written = step(run)
+    if terminal.as_json(json):
+        terminal.write_json([{"report": written}])
+    else:
+        terminal.say(f"report in {written}")
+
+
+@app.command
 def verify(run: RunArgument, compute: ComputeConfig = ComputeConfig(), json: bool = False) -> None:
     """Check that a run holds every planned image once, soundly.
 
@@ -437,6 +454,12 @@ def _report(found: Extracted, run: str, scores: Evaluation | None = None, *, jso
         terminal.write_json([{"run": spelled(run), "failed": found.failed, **asdict(found), **scored}])
     elif scores is not None:
         _show(scores)
+
+
+def _say_where(run: str, *, json: bool) -> None:
+    from osrmac.storage.run import Run
+
+    terminal.say(f"outputs in {run}; look at them in {Run(run).report}", aside=terminal.as_json(json))
 
 
 def _show(scores: Evaluation) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from osrmac.errors import reason
 
-__all__ = ["Box", "DecodeError", "crop", "decode", "decode_at_least", "scaled_size", "to_scale", "to_scales"]
+__all__ = ["Box", "DecodeError", "crop", "decode", "decode_at_least", "salvage", "scaled_size", "to_scale", "to_scales"]
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels of the upright picture."""
@@ -98,6 +98,24 @@ def decode_at_least(
             raise DecodeError(f"more than twice the limit of {max_pixels} pixels") from error
         except Exception as error:  # Pillow's plugins raise whatever a damaged file provokes
             raise DecodeError(reason(error)) from error
+
+
+def salvage(
+    longest: int | None, encoded: bytes, *, exif_orientation: bool = True, max_pixels: int
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode as `decode_at_least` does, but show what there is of a picture that is cut off or damaged.
+
+    For people to look at, and only where no other thread decodes: what Pillow accepts is a setting of the process.
+
+    Raises:
+        DecodeError: There is nothing to be seen.
+    """
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        return decode_at_least(longest, encoded, exif_orientation=exif_orientation, max_pixels=max_pixels)
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _decode(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,10 @@ from osrmac.retrieval import search
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-__all__ = ["Block", "apart", "blocks", "choose", "listed", "rows", "torch_device"]
+__all__ = ["Block", "apart", "blocks", "choose", "each", "listed", "rows", "torch_device"]
 
 Matrix = NDArray[np.float32]
+_Made = TypeVar("_Made")
 
 _AHEAD = 4
 """Shards that are read ahead of where they are compared."""
@@ -98,7 +99,7 @@ def blocks(run: Run, system: System, within: Sequence[str]) -> Iterator[Block]:
         system: What they are shortened by.
         within: URLs of the shards of descriptors.
     """
-    yield from ahead(partial(_block, run, system), within, threads=_AHEAD, most=_AHEAD)
+    yield from each(partial(_block, run, system), within)
 
 
 def _block(run: Run, system: System, shard: str) -> Block:
@@ -132,7 +133,7 @@ def rows(ids: Iterable[str], within: Iterable[str]) -> dict[str, dict[str, Any]]
         within: URLs of shards of descriptors.
     """
     wanted = pa.array(sorted(set(ids)), pa.string())
-    found = ahead(partial(_rows, wanted), sorted(set(within)), threads=_AHEAD, most=_AHEAD)
+    found = each(partial(_rows, wanted), sorted(set(within)))
     return {row["id"]: row for some in found for row in some}
 
 
@@ -140,3 +141,8 @@ def _rows(wanted: pa.Array, shard: str) -> list[dict[str, Any]]:
     table = shards.read(shard, ["id", "uri", "status", "error_stage", "error", "width", "height"])
     found = table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()
     return [row | {"shard": shard} for row in found]
+
+
+def each(make: Callable[[str], _Made], given: Sequence[str]) -> Iterator[_Made]:
+    """What a function makes of each shard, in their order; a few are read ahead."""
+    return ahead(make, given, threads=_AHEAD, most=_AHEAD)

@@ -25,6 +25,7 @@ from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.weights import Weights
 from osrmac.errors import FailureRateError
 from osrmac.pipeline.cluster import Pool, connect, root_cause, size_pool
+from osrmac.pipeline.failures import DEADLY
 from osrmac.pipeline.ledger import LedgerHandle, open_ledger
 from osrmac.pipeline.metrics import Meter
 from osrmac.pipeline.progress import watching
@@ -246,7 +247,7 @@ class _DescribingActor:
         """The same with one image in hand at a time, as a process has died: what kills the next one is then known."""
         for image, uri, box in zip(work.due["id"].to_pylist(), work.due["uri"].to_pylist(), work.boxes, strict=True):
             if work.deaths.get(image, 0) >= _DEATHS:
-                yield Failure("describe", f"the process died of it {_DEATHS + 1} times, or was stuck")
+                yield Failure("describe", f"{DEADLY} {_DEATHS + 1} times, or was stuck")
                 continue
             ray.get(self._ledger.hold.remote(work.unit.shard, image))
             yield from self._describer(list(self._contents([uri])), [box])

@@ -12,7 +12,10 @@ import pyarrow.compute as pc
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
-__all__ = ["Failures", "failed_ids", "summary"]
+__all__ = ["DEADLY", "Failures", "failed_ids", "summary"]
+
+DEADLY = "the process died of it"
+"""How the reason begins where an image has ended the process that described it, or kept it from going on."""
 
 _NAMED = 3
 

@@ -6,6 +6,7 @@ from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, Fai
 from osrmac.pipeline.evaluate import evaluate
 from osrmac.pipeline.extract import Extracted, extract
 from osrmac.pipeline.fit import fit
+from osrmac.pipeline.report import report
 from osrmac.retrieval.report import Evaluation
 
 __all__ = ["run_all"]
@@ -20,7 +21,7 @@ def run_all(
     selection: SelectionConfig = SelectionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> tuple[Extracted, Evaluation | None]:
-    """Describe a collection, select features and, if a benchmark is named, score them.
+    """Describe a collection, select features and, if a benchmark is named, score them; a report is written at the end.
 
     Steps whose results are there already are not done again.
 
@@ -32,4 +33,6 @@ def run_all(
     """
     extracted = extract(images, run, descriptor, compute, failures)
     fit(run, selection, compute)
-    return extracted, evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None
+    scores = evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None
+    report(run)
+    return extracted, scores

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from statistics import fmean, pstdev
-from typing import Any
+from typing import Any, Self
 
 from osrmac.errors import ConfigError
 
-__all__ = ["Point", "Sweep", "figure", "require_matplotlib"]
+__all__ = ["METHODS", "Point", "Sweep", "figure", "require_matplotlib"]
 
-_LABELS = {
+METHODS = {
     "pfa": "PFA",
     "variance": "top variance",
     "whitening": "PCA-whitening",
     "random": "random choice (mean and spread)",
 }
+"""What is drawn, and what it is called."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Sweep:
     recipe: str
     conditions: dict[str, str]
     points: tuple[Point, ...]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The sweep whose `asdict` was stored as JSON."""
+        return cls(**{**values, "points": tuple(Point(**point) for point in values["points"])})
 
     def curve(self, method: str, mode: str) -> list[tuple[int, float, float]]:
         """Number of features, mean and standard deviation over the seeds, by number of features."""
@@ -85,7 +92,7 @@ def figure(sweep: Sweep) -> bytes:
 
 
 def _draw(panel: Any, sweep: Sweep, mode: str) -> None:
-    for method, label in _LABELS.items():
+    for method, label in METHODS.items():
         curve = sweep.curve(method, mode)
         if not curve:
             continue
@@ -98,7 +105,7 @@ def _draw(panel: Any, sweep: Sweep, mode: str) -> None:
     ((_, whole, _),) = sweep.curve("whole descriptor", mode)
     panel.axhline(whole, color="grey", linestyle="--", label="whole descriptor")
     panel.set_xscale("log", base=2)
-    sizes = sorted({point.features for point in sweep.points if point.method in _LABELS})
+    sizes = sorted({point.features for point in sweep.points if point.method in METHODS})
     panel.set_xticks(sizes, [str(size) for size in sizes])
     panel.set_xlabel("features kept")
     panel.set_ylabel(sweep.measure)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["PAPER", "PaperTable", "Row", "paper_table"]
+__all__ = ["PAPER", "PaperTable", "Row", "paper_labels", "paper_note", "paper_steps", "paper_table"]
 
 _ROWS = {
     "R-MAC": "rmac_regions-whitening-",
@@ -126,18 +126,33 @@ def paper_table(evaluation: Mapping[str, Any]) -> PaperTable:
     measure = evaluation["measures"][0]
     paper = PAPER[evaluation["benchmark"]]
     conditions = {name: value for name, value in evaluation.items() if isinstance(value, str) and name != "benchmark"}
+    names = dict.fromkeys(score["system"] for score in evaluation["scores"])
     rows = [
         _row(label, system, evaluation["scores"], measure, paper.get(label))
-        for label, pattern in _ROWS.items()
-        for system in _systems(label, pattern, evaluation["scores"])
+        for system, label in paper_labels(names).items()
     ]
-    if any(row.label in _OTHERS for row in rows):
-        conditions["paper"] = _CITED
+    if note := paper_note(row.label for row in rows):
+        conditions["paper"] = note
     return PaperTable(evaluation["benchmark"], measure, conditions, tuple(rows))
 
 
-def _systems(label: str, pattern: str, scores: Iterable[Mapping[str, Any]]) -> list[str]:
-    names = dict.fromkeys(score["system"] for score in scores)
+def paper_labels(names: Iterable[str]) -> dict[str, str]:
+    """What the paper calls those of some systems that it has, in its order, by their name here."""
+    known = list(names)
+    return {name: label for label, pattern in _ROWS.items() for name in _systems(label, pattern, known)}
+
+
+def paper_steps(names: Iterable[str]) -> dict[str, str]:
+    """The same of the systems that the paper builds one upon the other, without those it is compared with."""
+    return {name: label for name, label in paper_labels(names).items() if label not in _OTHERS}
+
+
+def paper_note(labels: Iterable[str]) -> str:
+    """What is to be said of the paper's figures for these of its systems; empty if nothing is."""
+    return _CITED if any(label in _OTHERS for label in labels) else ""
+
+
+def _systems(label: str, pattern: str, names: Iterable[str]) -> list[str]:
     if not pattern.endswith("-"):
         return [name for name in names if name == pattern]
     return [name for name in names if name.startswith(pattern) and name.endswith("+cam") == (label == _CAM)]

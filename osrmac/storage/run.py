@@ -95,6 +95,11 @@ class Run:
         return files.join(self.url, "evaluation", name + suffix)
 
     @property
+    def report(self) -> str:
+        """File of the page that shows the run."""
+        return files.join(self.url, "report.html")
+
+    @property
     def _record(self) -> str:
         return files.join(self.url, "run.json")
 
@@ -190,5 +195,17 @@ class Run:
 
     def evaluations(self) -> list[dict[str, Any]]:
         """All scores under benchmarks, by name."""
-        found = [files.read_json(url) for url in files.list_folder(files.join(self.url, "evaluation"), ".json")]
-        return [scores for scores in found if scores is not None and "scores" in scores]
+        return list(self.scored().values())
+
+    def scored(self) -> dict[str, dict[str, Any]]:
+        """All scores under benchmarks, by the name that their files begin with."""
+        return {name: found for name, found in self._evaluated().items() if "scores" in found}
+
+    def sweeps(self) -> list[dict[str, Any]]:
+        """All sweeps over the number of features, by benchmark."""
+        return [found for found in self._evaluated().values() if "points" in found]
+
+    def _evaluated(self) -> dict[str, dict[str, Any]]:
+        urls = files.list_folder(files.join(self.url, "evaluation"), ".json")
+        read = {files.name(url).removesuffix(".json"): files.read_json(url) for url in urls}
+        return {name: found for name, found in read.items() if found is not None}

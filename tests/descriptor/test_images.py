@@ -445,3 +445,23 @@ def test_every_scale_is_made_from_the_picture_itself() -> None:
 
     for pixels, longest in zip(to_scales(picture, (80, 40, 20)), (80, 40, 20), strict=True):
         np.testing.assert_array_equal(pixels, to_scale(picture, longest))
+
+
+def test_what_is_cut_off_is_shown_as_far_as_it_goes() -> None:
+    whole = smooth(240, 400)
+    file = encoded(whole, "JPEG")
+    cut_off = file[: len(file) * 2 // 3]
+    with pytest.raises(DecodeError, match="truncated"):
+        decode(cut_off)
+    image, size = images.salvage(200, cut_off, max_pixels=MANY)
+    assert (image.size, size) == ((200, 120), (400, 240))
+    expected = np.asarray(whole.reduce(2))[:30]
+    np.testing.assert_allclose(np.asarray(image)[:30].astype(int), expected, atol=12)
+    for nothing in (b"", b"<html>", file[:20]):
+        with pytest.raises(DecodeError):
+            images.salvage(200, nothing, max_pixels=MANY)
+    with pytest.raises(DecodeError, match="limit of 100 pixels"):
+        images.salvage(200, cut_off, max_pixels=100)
+    # It changes nothing for whoever decodes next.
+    with pytest.raises(DecodeError, match="truncated"):
+        decode(cut_off)

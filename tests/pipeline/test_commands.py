@@ -13,7 +13,7 @@ from osrmac.pipeline.duplicates import duplicates
 from osrmac.pipeline.search import search
 from osrmac.storage import shards
 from osrmac.storage.run import Run
-from tests.retrieval.test_sheet import Parsed
+from tests.pages.test_sheet import Parsed
 
 
 def in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """File names of any bytes, from the disk through description and search to every output."""
 
+import csv
 import json
 import os
 import subprocess
@@ -12,12 +13,15 @@ import numpy as np
 import pytest
 
 from osrmac.cli import main
-from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
+from osrmac.pipeline.evaluate import evaluate
 from osrmac.pipeline.extract import extract
+from osrmac.pipeline.report import report
 from osrmac.pipeline.search import search
-from osrmac.storage import shards
+from osrmac.storage import files, shards
 from osrmac.storage.run import Run
-from tests.retrieval.test_sheet import Parsed
+from tests.pages.soundness import sound
+from tests.pages.test_sheet import Parsed
 
 UNICODE = [
     "plain.png",
@@ -91,6 +95,19 @@ def test_they_are_the_same_in_parquet_json_and_html(
     assert len(links) == len(NAMES) + 1
     assert all(link.isascii() and link.startswith("file:///") for link in links)
     assert "script" not in {tag for tag, _ in page.tags}
+
+
+def test_they_are_text_in_the_report(odd: tuple[Path, Run], tmp_path: Path) -> None:
+    _, run = odd
+    known = ids(run)
+    with (tmp_path / "groups.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "group"), *((name, place % 2) for place, name in enumerate(known))])
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv")))
+    report(run.url)
+    page = sound(files.read_bytes(run.report).decode())
+    assert set(known) <= set(page.texts)
+    shown = [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"]
+    assert set(shown) == set(known)
 
 
 def test_a_process_takes_and_prints_them(odd: tuple[Path, Run]) -> None:

@@ -13,7 +13,7 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from osrmac.errors import StorageError
-from osrmac.storage import shards
+from osrmac.storage import files, shards
 from osrmac.storage.collection import listing
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.lock import locked
@@ -81,3 +81,6 @@ def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished:
     assert on_s3.ids == on_disk.ids
     np.testing.assert_allclose(on_s3.values, on_disk.values, atol=1e-5)
     assert len(shards.paths(run.reduced("osrmac-pfa-32"))) == len(shards.paths(run.descriptors))
+    page = files.read_bytes(run.report).decode()
+    assert "s3://archive/photos" in page
+    assert page.count("data:image/jpeg") == 1  # of the picture that is cut off

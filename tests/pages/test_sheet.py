@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from osrmac.retrieval.sheet import Picture, Section, sheet
+from osrmac.pages.sheet import Picture, Section, sheet
 
 ODD = "<script>alert(1)</script> \"'& {{ 7 * 7 }}\n\u202egpj.\u05d0 .jpg"
 
@@ -34,10 +34,10 @@ def test_odd_names_are_text_and_nothing_else() -> None:
 
 
 def test_a_page_needs_nothing_from_elsewhere() -> None:
-    pictures = [Picture("a", "query", "data:a", "file:///a"), Picture("b", "1"), Picture("c", "2", "data:c")]
-    page = Parsed(sheet("Search", {"distance": "l1"}, [Section("a", pictures, lead=1)]))
+    pictures = [Picture("a", "query", "data:a", "file:///a", "query"), Picture("b", "1"), Picture("c", "2", "data:c")]
+    page = Parsed(sheet("Search", {"distance": "l1"}, [Section("a", pictures)]))
     sources = [value for _, given in page.tags for key, value in given.items() if key in {"src", "href"}]
     assert sources == ["data:,", "file:///a", "data:a", "data:c"]
     assert not {"script", "iframe"} & {tag for tag, _ in page.tags}
-    assert [given.get("class") for tag, given in page.tags if tag == "li"] == ["lead", None, None]
+    assert [given.get("class") for tag, given in page.tags if tag == "li"] == ["query", None, None]
     assert "cannot be shown" in "".join(page.texts)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from osrmac.pages.rendering import render
 
-__all__ = ["Picture", "Section", "sheet"]
+__all__ = ["Mark", "Picture", "Section", "sheet"]
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("osrmac.retrieval"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+Mark = Literal["", "query", "relevant", "wrong", "junk"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +22,14 @@ class Picture:
         note: What else is said of it.
         source: A data URI; empty if it cannot be shown.
         link: Where a browser finds it whole, or empty.
+        mark: Its frame: that of what was asked with, or of whether it should have been found; empty for none.
     """
 
     name: str
     note: str
     source: str = ""
     link: str = ""
+    mark: Mark = ""
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,10 @@ class Section:
     Attributes:
         title: Of the section.
         pictures: In the order in which they are shown.
-        lead: How many of the first are set apart, as what was asked with.
     """
 
     title: str
     pictures: Sequence[Picture]
-    lead: int = 0
 
 
 def sheet(title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> str:
@@ -58,5 +53,4 @@ def sheet(title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> 
         facts: What the page should say of itself.
         sections: What is shown.
     """
-    page: str = _TEMPLATES.get_template("sheet.html").render(title=title, facts=facts, sections=sections)
-    return page
+    return render("sheet.html", title=title, facts=facts, sections=sections)
