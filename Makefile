@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz chaos s3 cluster check bench docs format clean
+.PHONY: setup demo test fuzz chaos s3 cluster browser screenshots check bench docs format clean
 
 setup: .venv/installed
 
@@ -29,6 +29,15 @@ s3: setup
 
 cluster: setup
 	$(BIN)/python -m pytest -s -m cluster tests/cluster
+
+# In the Chromium named in $OSRMAC_BROWSER, or any that is installed; what it shows is in build/screenshots.
+browser: setup
+	$(BIN)/python -m pytest -s -m browser tests/browser
+
+# The pictures in the README.
+screenshots: setup
+	$(BIN)/python -m pytest -s -m browser tests/browser -k documentation
+	cp build/screenshots/search.png build/screenshots/report.png docs/figures/
 
 check: setup
 	$(BIN)/ruff format --check .

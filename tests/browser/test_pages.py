@@ -1,0 +1,186 @@
+"""The pages of the demo in a real browser, and the pictures of them that the documentation shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from PIL import Image
+
+from osrmac.cli import main
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+DAMAGED = {"cut off.jpg": 4000, "empty.jpg": 0}
+"""Files that the collection gets beside the demo's own, and how much of a picture is in them, in bytes."""
+
+
+class Screen(NamedTuple):
+    """A device on which the pages are looked at."""
+
+    name: str
+    width: int
+    height: int
+    scheme: str
+
+
+SCREENS = [
+    Screen(name, width, height, scheme)
+    for name, width, height in (("desktop", 1280, 800), ("phone", 390, 844))
+    for scheme in ("light", "dark")
+]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The demo's run, in the current folder, so that no page names another. It may lie in $OSRMAC_DEMO already."""
+    folder = Path(os.environ.get("OSRMAC_DEMO") or tmp_path_factory.mktemp("demo"))
+    with chdir(folder):
+        if not Path("osrmac-demo", "run.json").exists():
+            main(["demo"])
+        main(["report", "osrmac-demo"])
+        yield Path("osrmac-demo")
+
+
+@pytest.fixture(scope="session")
+def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run with files that cannot be described and odd names."""
+    folder = tmp_path_factory.mktemp("damaged")
+    photos = folder / "photos"
+    photos.mkdir()
+    sources = sorted((run / "collection" / "images").rglob("*.jpg"))
+    content = sources[0].read_bytes()
+    for name, kept in DAMAGED.items():
+        (photos / name).write_bytes(content[:kept])
+    for number, name in enumerate(
+        ("<script>alert(1)<.jpg", "line\nbreak.jpg", "\u202egpj.\u05e9\u05dc\u05d5\u05dd.jpg")
+    ):
+        (photos / name).write_bytes(sources[number].read_bytes())
+    small = ["--backbone", "resnet18", "--weights", "random:0", "--scales", "96", "64", "--max-failure-rate", "1"]
+    main(["run", str(photos), "--run", str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def pages(run: Path, damaged: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report, a search's sheet and a duplicates' sheet."""
+    folder = tmp_path_factory.mktemp("pages")
+    queries = ["pagoda/1.jpg", "coffee-cup/2.jpg", "cat/3.jpg"]
+    main(["search", "--run", str(run), "--json", "--html", str(folder / "search.html"), *queries])
+    main(["duplicates", str(run), "--threshold", "3.6", "--json", "--html", str(folder / "duplicates.html")])
+    return {
+        "report": (run / "report.html").resolve(),
+        "failures": damaged / "report.html",
+        "search": folder / "search.html",
+        "duplicates": folder / "duplicates.html",
+    }
+
+
+@pytest.fixture
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Callable[[Path, Screen], Page]:
+    """Opens a page on a screen; it must log nothing and ask for nothing."""
+
+    def opened(file: Path, screen: Screen) -> Page:
+        context = browser.new_context(
+            viewport={"width": screen.width, "height": screen.height},
+            color_scheme="dark" if screen.scheme == "dark" else "light",
+        )
+        request.addfinalizer(context.close)
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: wrong.append(asked.url) if not _own(asked.url) else None)
+        page.goto(file.as_uri())
+        page.wait_for_load_state("networkidle")
+        assert wrong == []
+        return page
+
+    return opened
+
+
+def _own(url: str) -> bool:
+    return url.startswith(("data:", "file:"))
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: f"{screen.name}-{screen.scheme}")
+@pytest.mark.parametrize("name", ["report", "failures", "search", "duplicates"])
+def test_a_page_fits_its_screen_and_asks_for_nothing(
+    name: str, screen: Screen, pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
+) -> None:
+    page = visit(pages[name], screen)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}-{screen.name}-{screen.scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen.width
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth)")
+    background, ink = (
+        page.evaluate(f"getComputedStyle(document.body).{which}") for which in ("backgroundColor", "color")
+    )
+    assert (_lightness(background) < _lightness(ink)) == (screen.scheme == "dark")
+
+
+def _lightness(colour: str) -> float:
+    return sum(map(float, colour.removeprefix("rgb(").rstrip(")").split(",")))
+
+
+@pytest.mark.parametrize("name", ["report", "search"])
+def test_the_keyboard_reaches_every_link(
+    name: str, pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
+) -> None:
+    page = visit(pages[name], SCREENS[0])
+    links = page.evaluate("document.querySelectorAll('a').length")
+    stops = page.evaluate("document.querySelectorAll('a, summary, [tabindex]:not(details *)').length")
+    reached = set()
+    for _ in range(stops):
+        page.keyboard.press("Tab")
+        seen = page.evaluate(
+            """() => { const on = document.activeElement, style = getComputedStyle(on);
+            return [on.tagName, [...document.querySelectorAll('a')].indexOf(on), style.outlineStyle]; }"""
+        )
+        assert seen[2] != "none", f"{seen[0]} does not show that it has the focus"
+        reached.add(seen[1])
+    assert reached >= set(range(links))
+
+
+def test_a_section_is_reached_by_its_link_and_the_numbers_open(
+    pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
+) -> None:
+    page = visit(pages["report"], SCREENS[2])
+    page.get_by_role("navigation").get_by_role("link", name="Best and worst queries").press("Enter")
+    heading = page.get_by_role("heading", name="Best and worst queries")
+    top = heading.evaluate("each => each.getBoundingClientRect().top")
+    bar = page.get_by_role("navigation").evaluate("each => each.getBoundingClientRect().bottom")
+    assert bar <= top < 200
+    numbers = page.locator("details").first
+    numbers.locator("summary").press("Enter")
+    assert numbers.get_by_role("table").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[2].width
+
+
+def test_a_screen_reader_is_told_what_is_seen(pages: dict[str, Path], visit: Callable[[Path, Screen], Page]) -> None:
+    page = visit(pages["report"], SCREENS[0])
+    assert page.get_by_role("img", name="groups, queries: all. At a recall of 0.5").count() == 1
+    assert page.get_by_role("region", name="groups").first.is_visible()
+    tree = page.locator("main").aria_snapshot()
+    assert "relevant" in tree
+    assert "wrong" in tree
+
+
+def test_the_pictures_of_the_documentation(pages: dict[str, Path], visit: Callable[[Path, Screen], Page]) -> None:
+    for name, height, place in (("search", 740, "h1"), ("report", 1240, "h2:text('Precision and recall')")):
+        page = visit(pages[name], Screen("desktop", 1280, height, "light"))
+        page.locator(place).evaluate("each => each.tagName == 'H1' || each.scrollIntoView()")
+        file = SCREENSHOTS / f"{name}.png"
+        page.screenshot(path=file)
+        with Image.open(file) as image:
+            image.convert("RGB").quantize(256, kmeans=2).save(file, optimize=True)
+        assert file.stat().st_size < 300_000
