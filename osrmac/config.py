@@ -40,8 +40,8 @@ class DescriptorConfig:
     """Longest sides of the image in pixels; `single` uses the middle one."""
 
     precision: Precision = "fp32"
-    """Of the network's arithmetic; pooling is always fp32. bf16 is nearly equal, and faster on GPUs and on CPUs with
-    AMX or AVX512-BF16; fp16 is nearer and as fast on GPUs, but slower than fp32 on most CPUs."""
+    """Of the network; pooling is always fp32. bf16 is nearly equal, and faster on GPUs and on CPUs with AMX or
+    AVX512-BF16. fp16 is nearer and as fast on GPUs, but slower than fp32 on most CPUs."""
 
     exif_orientation: bool = True
     """Turn photographs upright as their EXIF data says."""

@@ -161,7 +161,7 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
 
 COMMANDS = (
     *("extract", "fit", "evaluate", "run", "demo", "search", "duplicates", "info"),
-    *("weigh", "sweep", "tables", "verify", "export", "explain"),
+    *("weigh", "sweep", "tables", "verify", "export", "explain", "report"),
 )
 
 

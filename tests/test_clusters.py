@@ -95,7 +95,7 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
         return None, None
 
     monkeypatch.setattr("osrmac.pipeline.run.run_all", run_all)
-    monkeypatch.setattr(cli, "_report", lambda *_: None)
+    monkeypatch.setattr(cli, "_report", lambda *_, **__: None)
     command, *arguments = job["spec"]["entrypoint"].split()
     assert command == "osrmac"
     cli.main(arguments)

@@ -111,6 +111,12 @@ def is_local(url: str) -> bool:
     return isinstance(file_system(url)[0], LocalFileSystem)
 
 
+def absolute(url: str) -> str:
+    """The same place, also for a process in another folder."""
+    fs, path = file_system(url)
+    return path if isinstance(fs, LocalFileSystem) else url
+
+
 def join(url: str, *parts: str) -> str:
     """A path below a folder or bucket."""
     return "/".join([url.rstrip("/"), *parts])

@@ -60,6 +60,9 @@ class Run:
 
     url: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", files.absolute(self.url))
+
     @property
     def manifest(self) -> str:
         """Folder of the plan."""

@@ -85,7 +85,7 @@ def answers(measures: Iterable[str]) -> pa.Schema:
         pa.field("positives", pa.int64()),
         pa.field("first", pa.list_(pa.string())),
         pa.field("image", pa.string()),
-        pa.field("box", pa.list_(pa.float64())),
+        pa.field("box", pa.list_(pa.float64(), 4)),
         pa.field("ranks", pa.list_(pa.int64())),
         pa.field("nearest", pa.list_(shown)),
     ]

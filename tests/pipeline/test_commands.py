@@ -156,7 +156,7 @@ def test_a_run_through_a_pipe_gives_data_and_says_the_rest_aside(
         assert found["changes"] == {"new": 0, "changed": 0, "gone": 0}
         assert ("evaluation" in found) == (command[0] == "run")
         assert f"26 images described, 3 failed, 0 of them now: {run.url}\n" in shown.err
-    assert shown.err.endswith(f"outputs in {run.url}\n")
+    assert shown.err.endswith(f"outputs in {run.url}; look at them in {run.url}/report.html\n")
 
     in_a_terminal(monkeypatch)
     main(command)

@@ -233,14 +233,13 @@ def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: 
     assert (tmp_path / "run" / "evaluation" / "oxford5k-theirs.json").exists()
 
 
-@pytest.mark.parametrize("expansion", [0, 2])
+@pytest.mark.parametrize(("benchmark", "expansion"), [("groups", 2), ("roxford5k", 0)])
 def test_a_collection_larger_than_the_memory_is_scored_alike(
-    run: Run, pairs: str, revisited: str, expansion: int, monkeypatch: pytest.MonkeyPatch
+    run: Run, pairs: str, revisited: str, benchmark: str, expansion: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit(run.url, SELECTION)
-    for benchmark, truth in (("groups", pairs), ("roxford5k", revisited)):
-        asked = EvaluationConfig(benchmark=benchmark, ground_truth=truth, query_expansion=expansion, subset=True)
-        found = evaluate(run.url, asked)
-        with monkeypatch.context() as patch:
-            patch.setattr("osrmac.pipeline.scoring._IN_MEMORY", 0)
-            assert evaluate(run.url, asked) == found
+    truth = {"groups": pairs, "roxford5k": revisited}[benchmark]
+    asked = EvaluationConfig(benchmark=benchmark, ground_truth=truth, query_expansion=expansion, subset=True)
+    found = evaluate(run.url, asked)
+    monkeypatch.setattr("osrmac.pipeline.scoring._IN_MEMORY", 0)
+    assert evaluate(run.url, asked) == found

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ _SECTIONS = {
 
 def test_a_run_that_is_only_described_has_a_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     main(["report", run.url])
-    assert capsys.readouterr().out == f"report in {run.url}/report.html\n"
+    assert json.loads(capsys.readouterr().out) == {"report": f"{run.url}/report.html"}
     page = read(run)
     assert titles(page) == ["Collection", "Times"]
     assert {"29", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
@@ -141,14 +142,14 @@ def test_what_has_ended_a_process_is_not_decoded_again(run: Run, monkeypatch: py
     assert not [tag for tag, _ in page.tags if tag == "img"]
 
 
-def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str) -> None:
+def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str, tmp_path: Path) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
-    content = (photos / "copy1.png").read_bytes()
+    gone = photos / "copy1.png"
+    gone.rename(tmp_path / "aside.png")
     try:
-        (photos / "copy1.png").unlink()
         report(run.url)
     finally:
-        (photos / "copy1.png").write_bytes(content)
+        (tmp_path / "aside.png").rename(gone)
     assert any("cannot be shown" in text for text in read(run).texts)
 
 

@@ -54,4 +54,5 @@ def _count() -> None:
         os.close(descriptor)
 
 
-sys.meta_path.insert(0, _Finder())
+if __name__ == "sitecustomize":  # and not imported in search of tests
+    sys.meta_path.insert(0, _Finder())
