@@ -20,12 +20,13 @@ test: setup
 fuzz: setup
 	$(BIN)/python -m pytest -s -m fuzz tests/fuzz
 
+# $OSRMAC_KILLS is how often a run is killed, 32 times if it is not set.
 chaos: setup
 	$(BIN)/python -m pytest -s -m chaos tests/chaos
 
 # On the server in $OSRMAC_S3_ENDPOINT, to which the AWS keys belong (tests/s3/swift.sh starts one), else on moto.
 s3: setup
-	$(BIN)/python -m pytest -s -m s3server tests/s3
+	$(BIN)/python -m pytest -s -m s3server tests/s3 tests/pipeline/test_s3.py
 
 cluster: setup
 	$(BIN)/python -m pytest -s -m cluster tests/cluster

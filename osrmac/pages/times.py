@@ -30,10 +30,24 @@ def times(stages: Mapping[str, Mapping[str, Any]]) -> Part | None:
     ]
     note = "Each as it was last done; a stage that goes on where another process was stopped counts from there."
     blocks: list[Block] = [Table("Stages", ("stage", "took", "throughput", "finished"), rows, note)]
-    nodes = stages.get("extract", {}).get("nodes") or []
-    if nodes:
-        blocks.append(_machines(nodes))
+    extraction = stages.get("extract", {})
+    if extraction.get("profile"):
+        blocks.append(_spent(**extraction["profile"]))
+    if extraction.get("nodes"):
+        blocks.append(_machines(extraction["nodes"]))
     return Part("Times", blocks)
+
+
+def _spent(processes: int, describing: Mapping[str, float], command: Mapping[str, float]) -> Table:
+    """What the describing processes did; what the command did beside waiting for them is said below."""
+    total = sum(describing.values()) or 1
+    rows = [
+        (stage, Cell(duration(seconds), seconds / total), f"{seconds / total:.1%}")
+        for stage, seconds in describing.items()
+    ]
+    beside = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in command.items())
+    title = f"What the {processes} describing processes did, or waited for"
+    return Table(title, ("stage", "took", "share"), rows, f"The command: {beside}.")
 
 
 def _machines(nodes: list[Mapping[str, Any]]) -> Table:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from osrmac.ahead import ahead
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
@@ -18,6 +19,9 @@ DEADLY = "the process died of it"
 """How the reason begins where an image has ended the process that described it, or kept it from going on."""
 
 _NAMED = 3
+
+_AT_ONCE = 32
+"""Shards that are read at once, of which a store far away answers each after a while."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,16 @@ class Failures:
 def summary(run: Run) -> tuple[int, list[Failures]]:
     """The number of images described, and what failed, the most frequent first."""
     described = 0
-    ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    counts: Counter[tuple[str, str]] = Counter()
+    first: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for rows in _statuses(run):
         failed = _failed(rows)
         described += rows.num_rows - failed.num_rows
         for row in failed.to_pylist():
-            ids[row["error_stage"], row["error"]].append(row["id"])
-    found = [Failures(*kind, len(those), tuple(sorted(those)[:_NAMED])) for kind, those in ids.items()]
+            kind = row["error_stage"], row["error"]
+            counts[kind] += 1
+            first[kind] = sorted([*first[kind], row["id"]])[:_NAMED]
+    found = [Failures(*kind, count, tuple(first[kind])) for kind, count in counts.items()]
     return described, sorted(found, key=lambda kind: (-kind.count, kind.stage, kind.reason))
 
 
@@ -61,8 +68,11 @@ def failed_ids(run: Run) -> list[str]:
 
 
 def _statuses(run: Run) -> Iterator[pa.Table]:
-    for shard in shards.paths(run.descriptors):
-        yield shards.read(shard, ["id", "status", "error_stage", "error"])
+    return ahead(_status, shards.paths(run.descriptors), threads=_AT_ONCE, most=_AT_ONCE)
+
+
+def _status(shard: str) -> pa.Table:
+    return shards.read(shard, ["id", "status", "error_stage", "error"])
 
 
 def _failed(rows: pa.Table) -> pa.Table:

@@ -1,5 +1,6 @@
 """A run that is killed over and over, each time at another moment and in another process."""
 
+import os
 import random
 import subprocess
 import time
@@ -15,7 +16,8 @@ from osrmac.storage.run import Run
 
 from .conftest import Command, committed
 
-IMAGES, KILLS = 640, 32
+KILLS = int(os.environ.get("OSRMAC_KILLS", "32"))
+IMAGES = 20 * KILLS
 VICTIMS = ("driver", "raylet", "actor", "writer")
 
 

@@ -178,7 +178,7 @@ def test_features_are_counted_by_layer() -> None:
 
 
 def test_times_are_said_as_people_do() -> None:
-    stages = {
+    stages: dict[str, dict[str, Any]] = {
         "extract": {"seconds": 120.0, "finished": "2026-01-02T03:04:05+00:00", "images": 30, "nodes": []},
         "fit": {"seconds": 3.0, "finished": "2026-01-02T03:05:05+00:00"},
     }
@@ -191,6 +191,18 @@ def test_times_are_said_as_people_do() -> None:
         Cell("15.0 images/min"),
         Cell("2026-01-02 03:04:05 UTC"),
     ]
+    profile = {"command": {"plan": 90.0}, "processes": 2, "describing": {"network": 3.0, "commit": 1.0}}
+    stages["extract"]["profile"] = profile
+    part = times(stages)
+    assert part is not None
+    _, table = part.blocks
+    assert isinstance(table, Table)
+    assert [row[1:] for row in table.cells] == [
+        [Cell("3.0 s", 0.75), Cell("75.0%")],
+        [Cell("1.0 s", 0.25), Cell("25.0%")],
+    ]
+    assert "2 describing processes" in table.title
+    assert "plan 1 min 30 s" in table.note
     assert rate({"seconds": 2.0, "images": 30}) == "15.0 images/s"
     assert rate({"seconds": 2.0}) == ""
     assert [duration(59.94), duration(3600), duration(0)] == ["59.9 s", "1 h 0 min", "0.0 s"]

@@ -62,6 +62,7 @@ def test_a_bucket_is_locked_too(bucket: str) -> None:
         pass
 
 
+@pytest.mark.s3server
 def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
     options = (
