@@ -87,9 +87,14 @@ def test_nearest_lead_and_of_equally_near_ones_the_first(to_database: Vectors) -
 
 
 @every_distance
+def test_vectors_of_another_length_are_refused(distance: Distance) -> None:
+    with pytest.raises(ValueError, match="queries of 383 numbers and a database of 384"):
+        distances(DATABASE[:2, 1:], DATABASE, distance)
+
+
+@every_distance
 def test_pieces_of_a_database_make_no_difference(distance: Distance, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = distances(DATABASE[:3], DATABASE, distance)
     monkeypatch.setattr("osrmac.retrieval.search._PIECE", 7)
-    monkeypatch.setattr("osrmac.retrieval.search._PIECE_OF_FAISS", 7)
 
     np.testing.assert_array_equal(distances(DATABASE[:3], DATABASE, distance), whole)
