@@ -7,9 +7,14 @@ from typing import Any
 
 from fsspec.spec import AbstractFileSystem
 
+from osrmac.errors import OsrmacError
+
 __all__ = ["may_pass", "options", "status", "steady"]
 
-_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, ImportError)
+_FINAL = (
+    *(FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, ImportError),
+    OsrmacError,  # as of a protocol that nobody knows
+)
 _BUSY_STATUSES = (408, 409, 425, 429)
 _NOT_IMPLEMENTED = 501
 _LACKING = ("NoCredentialsError", "PartialCredentialsError", "NoRegionError", "ProfileNotFound")

@@ -154,8 +154,9 @@ def test_the_uri_of_a_file_in_a_list_is_a_url(tmp_path: Path) -> None:
     assert files.read_bytes(row["uri"]) == b"four"
 
 
-def test_a_long_list_comes_in_batches(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"uri": [f"s3://bucket/{number}" for number in range(250_000)]}), tmp_path / "list.parquet")
+def test_a_long_list_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osrmac.storage.collection._BATCH", 1000)
+    pq.write_table(pa.table({"uri": [f"s3://bucket/{number}" for number in range(2500)]}), tmp_path / "list.parquet")
     batches = list(listing(str(tmp_path / "list.parquet")))
-    assert [batch.num_rows for batch in batches] == [100_000, 100_000, 50_000]
-    assert batches[2]["id"].to_pylist()[-1] == "s3://bucket/249999"
+    assert [batch.num_rows for batch in batches] == [1000, 1000, 500]
+    assert batches[2]["id"].to_pylist()[-1] == "s3://bucket/2499"

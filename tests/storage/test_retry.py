@@ -1,6 +1,7 @@
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from osrmac.errors import StorageError
 from osrmac.storage import files
 from osrmac.storage.retry import may_pass
 
@@ -16,6 +17,7 @@ def answer(status: int) -> ClientError:
         (PermissionError(), False),
         (IsADirectoryError(), False),
         (ValueError(), False),
+        (StorageError("cannot open carrier-pigeon://coop"), False),
         (NoCredentialsError(), False),
         (answer(403), False),
         (answer(412), False),
