@@ -32,7 +32,8 @@ def test_every_image_is_described_exactly_once_however_often_it_is_killed(
     restarts = 0
     process = disturbed.start()
     for victim in victims:
-        while not _kill(process, disturbed, victim, rng.uniform(5, 25)):
+        while not _kill(process, disturbed, victim, rng.uniform(0.25, 0.75) * IMAGES / KILLS):
+            assert len(shards.paths(disturbed.run.descriptors)) < IMAGES, "it ended before it was killed often enough"
             process = disturbed.start()
             restarts += 1
     if process.wait() != 0:
