@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ from osrmac.storage.collection import listing
 
 ROW_BYTES = 4 * 3072
 BATCH = 500_000
+
+_Folder = TypeVar("_Folder")
 
 
 def write_list(path: Path, images: int) -> None:
@@ -49,7 +52,7 @@ def resume(folder: Path) -> dict[str, int]:
     return {"shards": len(units), "left": len(left)}
 
 
-def measured(step: Callable[[Path], dict[str, int]], folder: Path) -> dict[str, float]:
+def measured(step: Callable[[_Folder], dict[str, int]], folder: _Folder) -> dict[str, float]:
     started = time.perf_counter()
     found = step(folder)
     seconds = round(time.perf_counter() - started, 1)
@@ -57,7 +60,7 @@ def measured(step: Callable[[Path], dict[str, int]], folder: Path) -> dict[str, 
     return {**found, "seconds": seconds, "peak MB": round(peak / 1024)}
 
 
-def in_a_process(step: Callable[[Path], dict[str, int]], folder: Path) -> dict[str, float]:
+def in_a_process(step: Callable[[_Folder], dict[str, int]], folder: _Folder) -> dict[str, float]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measured, (step, folder))
 

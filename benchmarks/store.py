@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -43,16 +42,6 @@ class Counting(logging.Handler):
         return dict(sorted(counts.items()))
 
 
-def bytes_an_entry(store: s3fs.S3FileSystem) -> int:
-    """What it takes to hold the listing of a prefix."""
-    store.invalidate_cache()
-    tracemalloc.start()
-    entries = store.find("bucket/photos", detail=True)
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return round(held / len(entries))
-
-
 def osrmac(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "osrmac", *arguments], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
@@ -76,7 +65,6 @@ def main() -> None:
     store.mkdir("bucket")
     for number in range(options.images):
         store.pipe_file(f"bucket/photos/{number:05d}.png", f"picture {number}".encode())
-    listed = bytes_an_entry(store)
     counting.taken()
     images, run = "s3://bucket/photos", ["--run", "s3://bucket/run"]
     extract = ["extract", images, *run, *OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--actors", "1"]
@@ -92,7 +80,7 @@ def main() -> None:
         }
         for step, counts in found.items()
     }
-    sizes = {"images": options.images, "shards": shards, "bytes in memory of an entry of a listing": listed}
+    sizes = {"images": options.images, "shards": shards}
     print(json.dumps({**sizes, **result}, indent=2))
     server.stop()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from fsspec.spec import AbstractFileSystem
+from fsspec.utils import glob_translate
 
 from osrmac.errors import StorageError, reason
 from osrmac.storage import files
 from osrmac.storage.schema import COLLECTION
+from osrmac.storage.walk import File, version, walk
 
 __all__ = ["IMAGE_SUFFIXES", "listing"]
 
@@ -49,29 +51,48 @@ def listing(images: str) -> Iterator[pa.Table]:
         batches = (_from_list(images, table) for table in _parsed(images))
     else:
         batches = (pa.Table.from_pylist(rows, schema=COLLECTION) for rows in _batched(_found(fs, path, images)))
-    batches = (batch for batch in batches if batch.num_rows)
-    with files.accessing(images):
-        first = next(batches, None)
+    filled = _accessed(images, (batch for batch in batches if batch.num_rows))
+    first = next(filled, None)
     if first is None:
         raise StorageError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
-    return chain([first], batches)
+    return chain([first], filled)
+
+
+def _accessed(images: str, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    try:
+        with files.accessing(images):
+            yield from batches
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"{images} has changed while it was listed, {reason(error)}: run the same command again"
+        ) from error
 
 
 def _found(fs: AbstractFileSystem, path: str, images: str) -> Iterator[dict[str, Any]]:
-    fs.invalidate_cache()
-    if fs.isdir(path):  # also one with an asterisk in its name
-        found: Mapping[str, Mapping[str, Any]] = fs.find(path, detail=True)
-        root = path
-    elif _MAGIC & set(path):
-        found = fs.glob(path, detail=True)
-        root = _fixed_part(path)
-    else:
-        raise StorageError(f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs")
-    prefix = root.rstrip("/") + "/"
-    for name, info in found.items():
-        if info["type"] == "file" and name.lower().endswith(IMAGE_SUFFIXES):
-            uri = _local_uri(name) if files.is_local(images) else fs.unstrip_protocol(name)
-            yield {"id": files.spelled(name.removeprefix(prefix)), "uri": uri, **_version(info)}
+    is_glob = _MAGIC & set(path) and not fs.isdir(path)  # a folder may have an asterisk in its name
+    root = _fixed_part(path) if is_glob else path
+    try:
+        found = walk(fs, root, _depth(path, root) if is_glob else None)
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs"
+        ) from error
+    prefix, is_local = root.rstrip("/") + "/", files.is_local(images)
+    for file in _matching(found, path) if is_glob else found:
+        if file.path.lower().endswith(IMAGE_SUFFIXES):
+            uri = _local_uri(file.path) if is_local else fs.unstrip_protocol(file.path)
+            yield {"id": files.spelled(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
+
+
+def _matching(found: Iterator[File], pattern: str) -> Iterator[File]:
+    matches = re.compile(glob_translate(pattern)).match
+    return (file for file in found if matches(file.path))
+
+
+def _depth(pattern: str, root: str) -> int | None:
+    """How many levels of folders a glob looks into; all of them if it says so."""
+    parts = PurePosixPath(pattern).relative_to(root).parts
+    return None if "**" in parts else len(parts)
 
 
 def _fixed_part(pattern: str) -> str:
@@ -86,17 +107,8 @@ def _local_uri(path: str) -> str:
     return path if files.is_unicode(path) else files.file_url(path)
 
 
-def _version(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Size and etag, or modification time, as a file system reports them."""
-    etag = info.get("ETag") or info.get("etag")
-    mtime = info.get("mtime") or info.get("LastModified")
-    if isinstance(mtime, int | float):
-        mtime = datetime.datetime.fromtimestamp(mtime, datetime.UTC)
-    return {
-        "size": info.get("size"),
-        "etag": str(etag).strip('"') if etag else None,
-        "mtime": mtime if isinstance(mtime, datetime.datetime) else None,
-    }
+def _version(file: File) -> dict[str, Any]:
+    return {"size": file.size, "etag": file.etag, "mtime": file.mtime}
 
 
 def _parsed(url: str) -> Iterator[pa.Table]:
@@ -105,13 +117,19 @@ def _parsed(url: str) -> Iterator[pa.Table]:
     try:
         with fs.open(path, "rb") as file:
             if url.endswith(".parquet"):
-                yield from map(_table, pq.ParquetFile(file).iter_batches(_BATCH))
+                yield from map(_table, _row_groups(pq.ParquetFile(file)))
             elif url.endswith(".csv"):
                 yield from map(_table, pyarrow.csv.open_csv(file))
             else:
                 yield from (pa.table({"uri": some}) for some in _batched(_lines(file)))
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise StorageError(f"cannot read the list {url}: {reason(error)}") from error
+
+
+def _row_groups(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """Some rows at a time; read as a whole, the file's bytes would all stay in memory to the end."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(_BATCH, row_groups=[group])
 
 
 def _table(batch: pa.RecordBatch) -> pa.Table:
@@ -145,4 +163,4 @@ def _local_version(uri: str) -> dict[str, Any]:
     if not files.is_local(uri):
         return {}
     fs, path = files.file_system(uri)
-    return _version(fs.info(path)) if fs.exists(path) else {}
+    return _version(version(path, fs.info(path))) if fs.exists(path) else {}

@@ -142,12 +142,12 @@ def update(folder: str, listing: Iterable[pa.Table], rows_per_shard: Callable[[i
     """
     batches = iter(listing)
     first = next(batches)
-    reader = pa.RecordBatchReader.from_batches(
-        first.schema, (batch for table in chain([first], batches) for batch in table.to_batches())
-    )
     with _tables() as tables:
-        tables.register("reader", reader)
-        tables.execute("create table listing as from reader")
+        tables.register("no_row", first.schema.empty_table())
+        tables.execute("create table listing as from no_row")
+        for table in chain([first], batches):
+            tables.register("rows", table)
+            tables.execute("insert into listing from rows")
         twice = _twice(tables)
         if twice:
             raise StorageError(f"the list names {twice[0]} twice: every image needs an id of its own")

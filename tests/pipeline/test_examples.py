@@ -22,8 +22,6 @@ from osrmac.storage.run import Run
 from tests import documents
 from tests.documents import PAGES, Block
 
-from .test_s3 import bucket  # noqa: F401
-
 QUERY = "even/08.png"
 OWN = {
     "2019/harbour-1.jpg": QUERY,
@@ -120,7 +118,7 @@ def test_a_recipe_finds_what_a_search_finds(heading: str, here: Path) -> None:
         carry_out(block, namespace)
 
 
-def test_a_run_in_a_bucket_is_asked_where_it_is(here: Path, bucket: str) -> None:  # noqa: F811
+def test_a_run_in_a_bucket_is_asked_where_it_is(here: Path, bucket: str) -> None:
     s3fs.S3FileSystem().put("pictures-run", "archive/run", recursive=True)
     (block,) = (block for given in sections().values() for block in given if block.special == "bucket")
     try:

@@ -3,14 +3,11 @@
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 
 from osrmac.errors import StorageError
 from osrmac.storage import files, shards
@@ -18,26 +15,6 @@ from osrmac.storage.collection import listing
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.lock import locked
 from osrmac.storage.run import Run
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """URL of an empty bucket on a server of its own, where this process and its children look for S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    # Its servers share their buckets within a process.
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    s3fs.S3FileSystem().mkdir("archive")
-    yield "s3://archive"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:

@@ -1,10 +1,12 @@
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import s3fs
 
 from osrmac.errors import StorageError
 from osrmac.storage import files, schema
@@ -160,3 +162,22 @@ def test_a_long_list_comes_in_batches(tmp_path: Path, monkeypatch: pytest.Monkey
     batches = list(listing(str(tmp_path / "list.parquet")))
     assert [batch.num_rows for batch in batches] == [1000, 1000, 500]
     assert batches[2]["id"].to_pylist()[-1] == "s3://bucket/2499"
+
+
+def test_globs_of_a_bucket_are_those_of_a_folder(bucket: str, photos: Path) -> None:
+    s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
+    for pattern in ("*.jpg", "**/*.jpeg", "tr?p/2024/*", "*/*/[c-d].*", "**"):
+        there, here = plan(f"{bucket}/photos/{pattern}"), plan(f"{photos}/{pattern}")
+        assert ids(there) == ids(here) != []
+    with pytest.raises(StorageError, match="no folder s3://archive/nowhere"):
+        plan(f"{bucket}/nowhere")
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_told_in_one_line(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("osrmac.storage.collection._BATCH", 1)
+    batches = listing(str(photos))
+    shutil.rmtree(photos / "trip")
+    with pytest.raises(StorageError, match=r"has changed while it was listed, .*trip"):
+        list(batches)
