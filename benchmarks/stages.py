@@ -79,7 +79,7 @@ def pool(describer: Describer, maps: list[list[Tensor]]) -> object:
 def flops(describer: Describer, picture: Image.Image, scale: int) -> int:
     (pixels,) = to_scales(picture, [scale])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(describer, pixels[None])
+        network(describer, pixels[None].to(describer.device))
     return int(counter.get_total_flops())
 
 

@@ -85,8 +85,9 @@ class ComputeConfig:
     gpu_share: float = 1.0
     """Part of a GPU that each describing process takes."""
 
-    threads: int = 1
-    """CPU threads of each describing process; beside a GPU, they decode."""
+    threads: int | None = None
+    """CPU threads of each describing process; beside a GPU, they decode.
+    None: 1, or beside a GPU as many as there are for it on every node that has one, up to 16."""
 
     compile: bool = False
     """On CPUs, compile the network for photographs of 4:3 and 3:2. Needs a C++ compiler.
@@ -112,7 +113,7 @@ class ComputeConfig:
             raise ConfigError(f"--max-actors must not be less than --actors or 1, not {self.max_actors}")
         if not 0 < self.gpu_share <= 1:
             raise ConfigError(f"--gpu-share must be above 0 and at most 1, not {self.gpu_share}")
-        if self.threads < 1:
+        if self.threads is not None and self.threads < 1:
             raise ConfigError(f"--threads must be at least 1, not {self.threads}")
         if self.fetches < 1:
             raise ConfigError(f"--fetches must be at least 1, not {self.fetches}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import ray
 import yaml
 
 from osrmac import cli
+from osrmac.pipeline.cluster import size_pool
 
 ROOT = Path(__file__).parents[1]
 FREE_OF_THE_JOB = {"fsspec", "numpy", "pillow"}  # what the named packages bring
@@ -99,7 +101,9 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
     command, *arguments = job["spec"]["entrypoint"].split()
     assert command == "osrmac"
     cli.main(arguments)
-    most = sum(
-        g["maxReplicas"] for g in job["spec"]["rayClusterSpec"]["workerGroupSpecs"] if "gpu-spot" in g["groupName"]
-    )
-    assert (given[3].device, given[3].max_actors) == ("cuda", most)
+    groups = {group["groupName"]: group for group in job["spec"]["rayClusterSpec"]["workerGroupSpecs"]}
+    assert (given[3].device, given[3].max_actors) == ("cuda", groups["gpu-spot"]["maxReplicas"])
+    (container,) = groups["gpu-spot"]["template"]["spec"]["containers"]
+    node = {"CPU": float(container["resources"]["limits"]["cpu"]), "GPU": 1.0}
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node}])
+    assert size_pool(replace(given[3], max_actors=None)).threads == 8  # else it is refused

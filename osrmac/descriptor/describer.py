@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
@@ -17,10 +18,11 @@ from osrmac.ahead import ahead
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor import backbones
 from osrmac.descriptor.backbones import Backbone
-from osrmac.descriptor.batching import buckets, halving, windows
+from osrmac.descriptor.batching import Batches, buckets, windows
 from osrmac.descriptor.compiling import Compiled
 from osrmac.descriptor.folding import folded
-from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least, to_scales
+from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least
+from osrmac.descriptor.placement import OnCPU, OnGPU, Placement, Prepared
 from osrmac.descriptor.recipes import FeatureMaps, get_recipes
 from osrmac.errors import reason
 from osrmac.stopwatch import Stopwatch
@@ -29,13 +31,8 @@ __all__ = ["Describer", "Description", "Failure"]
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-_WINDOW_ON_GPU = 32
-"""Pictures among which those of equal size are computed together. A CPU is fastest with one at a time."""
-
-Scales = Sequence[Tensor]
-"""A picture at every scale, the largest first, each uint8, (3, height, width)."""
-
 Vectors = dict[str, NDArray[np.float32]]
+_Rows = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,18 @@ class _Picture:
     """A decoded image: its whole size when upright, and what the network is to see of it."""
 
     size: tuple[int, int]
-    scales: Scales
+    prepared: Prepared
+
+
+_InHand = Failure | tuple[tuple[int, int], _Rows | Exception]
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A window in the hands of the device: of each image the failure, or the size and what will be its descriptors."""
+
+    images: Sequence[_InHand]
+    finish: Callable[[], object]
 
 
 class Describer:
@@ -101,12 +109,17 @@ class Describer:
         backbone.trunk = folded(backbone.trunk)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.backbone.trunk.to(_PRECISIONS[config.precision])
-        self._scales = sorted(config.scales, reverse=True)
-        self._on_gpu = self.device.type == "cuda"
-        if compiled and not self._on_gpu:
-            self.backbone.trunk = Compiled(self.backbone.trunk, self._scales)
-        self._window = _WINDOW_ON_GPU if self._on_gpu else 1
+        scales = sorted(config.scales, reverse=True)
+        self._longest = scales[0]
+        on_gpu = self.device.type == "cuda"
+        if compiled and not on_gpu:
+            self.backbone.trunk = Compiled(self.backbone.trunk, scales)
+        self._place(OnGPU(self.device, scales) if on_gpu else OnCPU(scales))
         self.stopwatch = Stopwatch()
+
+    def _place(self, placement: Placement) -> None:
+        self._placement = placement
+        self._batches = Batches(placement.most_together(self._rows))
 
     @classmethod
     def load(cls, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False) -> Describer:
@@ -138,19 +151,25 @@ class Describer:
             One result an image, in the same order. Bad images give failures, never exceptions.
         """
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
-        threads = torch.get_num_threads() if self._on_gpu else 1
-        pictures = ahead(lambda request: self._read(*request), requests, threads=threads, most=self._window)
-        for window in self.stopwatch.waiting("decode", windows(pictures, self._window)):
+        placement = self._placement
+        pictures = ahead(
+            lambda request: self._read(*request), requests, threads=placement.threads, most=placement.window
+        )
+        begun: deque[_Begun] = deque()
+        for window in self.stopwatch.waiting("decode", windows(pictures, placement.window)):
             with self.stopwatch("network"):
-                results = self._describe(window)
-            yield from results
+                begun.append(self._begin(window))
+            if len(begun) > placement.in_flight:
+                yield from self._finish(begun.popleft())
+        while begun:
+            yield from self._finish(begun.popleft())
 
     def _read(self, encoded: bytes | Exception, box: Box | None) -> _Picture | Failure:
         """Decode an image and bring it to its scales."""
         if isinstance(encoded, Exception):
             return Failure("fetch", reason(encoded))
         config = self.config
-        needed = self._scales[0] if box is None else None  # boxes are in pixels of the whole picture
+        needed = self._longest if box is None else None  # boxes are in pixels of the whole picture
         try:
             image, size = decode_at_least(
                 needed, encoded, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels
@@ -162,71 +181,79 @@ class Describer:
         except DecodeError as error:
             return Failure("crop", str(error))
         try:
-            return _Picture(size, to_scales(part, self._scales))
+            return _Picture(size, self._placement.prepare(part))
         except Exception as error:  # a picture may be too large for the memory
             return Failure("describe", reason(error))
 
-    def _describe(self, window: Sequence[_Picture | Failure]) -> list[Description | Failure]:
-        """Describe some pictures, those of equal size together; failures stay what they are."""
-        results: dict[int, Description | Failure] = {}
+    def _begin(self, window: Sequence[_Picture | Failure]) -> _Begun:
+        """Have the device describe some pictures, those of equal size together; failures stay what they are."""
+        images: dict[int, _InHand] = {}
         pictures: dict[int, _Picture] = {}
         for position, read in enumerate(window):
             if isinstance(read, Failure):
-                results[position] = read
+                images[position] = read
             else:
                 pictures[position] = read
         places = list(pictures)
-        for bucket in buckets(tuple(pixels.shape for pixels in pictures[place].scales) for place in places):
+        for bucket in buckets(tuple(pixels.shape for pixels in pictures[place].prepared) for place in places):
             chosen = [places[position] for position in bucket]
-            computed = halving(self._vectors, [pictures[place].scales for place in chosen])
-            for place, vectors in zip(chosen, computed, strict=True):
-                results[place] = _result(pictures[place].size, vectors)
-        return [results[position] for position in range(len(window))]
+            rows = self._batches(self._rows, [pictures[place].prepared for place in chosen])
+            for place, of_one in zip(chosen, rows, strict=True):
+                images[place] = pictures[place].size, of_one
+        return _Begun([images[position] for position in range(len(window))], self._placement.finished())
+
+    def _finish(self, begun: _Begun) -> Iterator[Description | Failure]:
+        with self.stopwatch("network"):
+            begun.finish()
+        for image in begun.images:
+            yield image if isinstance(image, Failure) else _result(*image)
 
     def vectors(self, image: Image.Image) -> Vectors:
         """The descriptors of an RGB picture, one for each recipe, float32, (d,) or (R, d)."""
-        return self._vectors([to_scales(image, self._scales)])[0]
-
-    def feature_maps(self, image: Image.Image) -> list[list[Tensor]]:
-        """The maps of an RGB picture: `[s][t]` is (C_t, H_s, W_s) at scale s, the largest first, and tap t."""
-        return self._maps([to_scales(image, self._scales)])[0]
+        (rows,) = self._rows([self._placement.prepare(image)])
+        self._placement.finished()()
+        return _arrays(rows)
 
     @torch.inference_mode()
-    def _vectors(self, pictures: Sequence[Scales]) -> list[Vectors]:
-        """The descriptors of pictures of equal size."""
-        features = [FeatureMaps(maps, self.backbone.classifier) for maps in self._maps(pictures)]
+    def feature_maps(self, image: Image.Image) -> list[list[Tensor]]:
+        """The maps of an RGB picture: `[s][t]` is (C_t, H_s, W_s) at scale s, the largest first, and tap t."""
+        return [[tap[0] for tap in taps] for taps in self._maps([self._placement.prepare(image)])]
+
+    @torch.inference_mode()
+    def _rows(self, pictures: Sequence[Prepared]) -> list[_Rows]:
+        """The descriptors of pictures of equal size, on their way from the device."""
+        features = FeatureMaps(self._maps(pictures), self.backbone.classifier)
         together = {
-            name: torch.stack([recipe.compute(of_one) for of_one in features]).float().cpu().numpy()
-            for name, recipe in self.recipes.items()
+            name: recipe.compute(features).float().to("cpu", non_blocking=True) for name, recipe in self.recipes.items()
         }
         return [{name: rows[number] for name, rows in together.items()} for number in range(len(pictures))]
 
-    @torch.inference_mode()
-    def _maps(self, pictures: Sequence[Scales]) -> list[list[list[Tensor]]]:
-        """For each of several pictures of equal size its maps, see `feature_maps`."""
-        at_scales = [self._forward(list(pixels)) for pixels in zip(*pictures, strict=True)]
-        return [[[tap[number] for tap in taps] for taps in at_scales] for number in range(len(pictures))]
+    def _maps(self, pictures: Sequence[Prepared]) -> list[list[Tensor]]:
+        """The maps of pictures of equal size: `[s][t]` is (N, C_t, H_s, W_s)."""
+        return [self._forward(pixels) for pixels in self._placement.scaled(pictures)]
 
-    def _forward(self, pictures: list[Tensor]) -> list[Tensor]:
-        pixels = torch.stack(pictures).contiguous(memory_format=torch.channels_last)
-        if self._on_gpu:
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+    def _forward(self, pixels: Tensor) -> list[Tensor]:
         with self._exact():
-            maps: list[Tensor] = self.backbone(pixels.float().div(255))
+            maps: list[Tensor] = self.backbone(pixels.contiguous(memory_format=torch.channels_last).float().div(255))
         return maps
 
     def _exact(self) -> AbstractContextManager[object]:
         """On a GPU, torch would round fp32 to TF32, and choose algorithms by the time they take."""
         return (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True)
-            if self._on_gpu
+            if self.device.type == "cuda"
             else nullcontext()
         )
 
 
-def _result(size: tuple[int, int], vectors: Vectors | Exception) -> Description | Failure:
-    if isinstance(vectors, Exception):  # a network may raise anything at a picture too small or too large for it
-        return Failure("describe", reason(vectors))
+def _result(size: tuple[int, int], rows: _Rows | Exception) -> Description | Failure:
+    if isinstance(rows, Exception):  # a network may raise anything at a picture too small or too large for it
+        return Failure("describe", reason(rows))
+    vectors = _arrays(rows)
     if not all(np.isfinite(vector).all() for vector in vectors.values()):
         return Failure("describe", "the descriptor is not finite")
     return Description(*size, vectors)
+
+
+def _arrays(rows: _Rows) -> Vectors:
+    return {name: vector.numpy() for name, vector in rows.items()}

@@ -4,7 +4,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -14,7 +14,18 @@ from torchvision.transforms.v2 import functional as transforms
 
 from osrmac.errors import reason
 
-__all__ = ["Box", "DecodeError", "crop", "decode", "decode_at_least", "salvage", "scaled_size", "to_scale", "to_scales"]
+__all__ = [
+    "Box",
+    "DecodeError",
+    "crop",
+    "decode",
+    "decode_at_least",
+    "resized",
+    "salvage",
+    "scaled_size",
+    "to_scale",
+    "to_scales",
+]
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels of the upright picture."""
@@ -200,6 +211,16 @@ def to_scale(image: Image.Image, longest: int) -> Tensor:
 
 def to_scales(image: Image.Image, scales: Iterable[int]) -> list[Tensor]:
     """A picture at several scales, each made from the picture itself: see `to_scale`."""
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    sizes = [scaled_size(image.width, image.height, longest) for longest in scales]
-    return [transforms.resize(pixels, [height, width], antialias=True) for width, height in sizes]
+    return list(resized(torch.from_numpy(np.array(image)).permute(2, 0, 1), scales))
+
+
+def resized(pixels: Tensor, scales: Iterable[int]) -> Iterator[Tensor]:
+    """Pictures of one size at several scales, each made when it is asked for: see `to_scale`.
+
+    Args:
+        pixels: uint8, (..., 3, height, width), on any device.
+        scales: Lengths of the longest side afterwards, in pixels.
+    """
+    for longest in scales:
+        width, height = scaled_size(pixels.shape[-1], pixels.shape[-2], longest)
+        yield transforms.resize(pixels, [height, width], antialias=True)

@@ -2,13 +2,15 @@
 
 from torch import Tensor
 
-__all__ = ["batch_of_one"]
+__all__ = ["as_batch"]
 
 
-def batch_of_one(maps: Tensor) -> Tensor:
-    """Maps, (C, H, W), as a batch, (1, C, H, W), not copied, and channels-last for torch if they are.
+def as_batch(maps: Tensor) -> Tensor:
+    """Maps, (..., C, H, W), as a batch, (N, C, H, W), and channels-last for torch if they are.
 
-    `maps[None]` holds the same, but torch tells the layout by the strides, and does not recognise
+    `maps[None]` holds the same for one image, but torch tells the layout by the strides, and does not recognise
     channels-last in those that it gets: its loop for pooling is then forty times slower.
     """
-    return maps.permute(1, 2, 0)[None].permute(0, 3, 1, 2)
+    if maps.ndim == 3:
+        return maps.permute(1, 2, 0)[None].permute(0, 3, 1, 2)
+    return maps.flatten(end_dim=-4)

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
-from osrmac.descriptor.layout import batch_of_one
+from osrmac.descriptor.layout import as_batch
 
 __all__ = ["osrmac", "window"]
 
@@ -37,7 +37,7 @@ def osrmac(maps: Tensor) -> Tensor:
         Vectors of unit L2 norm, (..., C), same dtype; the zero vector for an all-zero map.
     """
     height, width = maps.shape[-2:]
-    planes = batch_of_one(maps.flatten(end_dim=-3))
+    planes = as_batch(maps)
     total = planes.new_zeros(planes.shape[:2])
     for level in range(1, LEVELS + 1):
         side, stride = window(min(height, width), level)

@@ -1,4 +1,4 @@
-"""The named descriptors, all computed from the same feature maps of one image.
+"""The named descriptors, all computed from the same feature maps.
 
 Rows of the paper's Tables 1 and 4: `single` is the baseline, `late` is M-R, `early` is M-R l_j,
 `early_prev` is M-R l_{j-1}, `osrmac` is M-R l_j & l_{j-1}, and `osrmac_local` is the local descriptor of + CAM.
@@ -22,11 +22,11 @@ __all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes"]
 
 
 class FeatureMaps:
-    """The maps of one image, and what several recipes derive from them, computed once.
+    """The maps of one image, or of several of one size, and what several recipes derive from them, computed once.
 
     Args:
-        maps: `maps[s][t]` is the (C_t, H_s, W_s) map of scale `s`, the largest first, at tap
-            `t`, the last layer first.
+        maps: `maps[s][t]` is the map of scale `s`, the largest first, at tap `t`, the last layer first:
+            (C_t, H_s, W_s), or of several images (N, C_t, H_s, W_s). N stands in front of all that follows, too.
         classifier: Of the mean of the first tap; needed by `osrmac_local` alone.
 
     Attributes:
@@ -84,17 +84,17 @@ def _late(pool: Callable[[Tensor], Tensor]) -> Recipe:
 
 
 def _msrmac(maps: Sequence[Tensor]) -> Tensor:
-    return torch.cat([regions.rmac(tap) for tap in maps])
+    return torch.cat([regions.rmac(tap) for tap in maps], dim=-1)
 
 
 def _late_msrmac(features: FeatureMaps) -> Tensor:
     taps = range(len(features.maps[0]))
-    return torch.cat([fusion.late([regions.rmac(scale[tap]) for scale in features.maps]) for tap in taps])
+    return torch.cat([fusion.late([regions.rmac(scale[tap]) for scale in features.maps]) for tap in taps], dim=-1)
 
 
 def _local(features: FeatureMaps) -> Tensor:
     where = features.where()
-    return torch.cat([pooling.osrmac(cam.masked(features.fused(tap), where)) for tap in (0, 1)])
+    return torch.cat([pooling.osrmac(cam.masked(features.fused(tap), where)) for tap in (0, 1)], dim=-1)
 
 
 def _integral(maps: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ RECIPES = {
     "late": _late(pooling.osrmac),
     "early": Recipe(lambda features: features.early(0)),
     "early_prev": Recipe(lambda features: features.early(1), taps=(1,)),
-    "osrmac": Recipe(lambda features: torch.cat([features.early(0), features.early(1)]), taps=(0, 1)),
+    "osrmac": Recipe(lambda features: torch.cat([features.early(0), features.early(1)], dim=-1), taps=(0, 1)),
     "osrmac_local": Recipe(_local, taps=(0, 1), needs_classifier=True),
     "mac": _of_middle(regions.mac),
     "late_mac": _late(regions.mac),

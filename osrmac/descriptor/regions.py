@@ -59,36 +59,36 @@ def _spread(length: int, side: int, count: int) -> list[int]:
 
 
 def mac(maps: Tensor) -> Tensor:
-    """Maximum activations of convolutions (paper, equation 1), L2-normalised: (C, H, W) -> (C,)."""
+    """Maximum activations of convolutions (paper, equation 1), L2-normalised: (..., C, H, W) -> (..., C)."""
     return functional.normalize(maps.amax(dim=(-2, -1)), dim=-1)
 
 
 def region_maxima(maps: Tensor) -> Tensor:
-    """The maximum of each region (paper, equation 2), each L2-normalised: (C, H, W) -> (R, C)."""
+    """The maximum of each region (paper, equation 2), each L2-normalised: (..., C, H, W) -> (..., R, C)."""
     regions = grid(*maps.shape[-2:])
-    maxima = [maps[:, top : top + side, left : left + side].amax(dim=(-2, -1)) for top, left, side in regions]
-    return functional.normalize(torch.stack(maxima), dim=-1)
+    maxima = [maps[..., top : top + side, left : left + side].amax(dim=(-2, -1)) for top, left, side in regions]
+    return functional.normalize(torch.stack(maxima, dim=-2), dim=-1)
 
 
 def power_means(maps: Tensor, alpha: float = ALPHA) -> Tensor:
-    """The approximate maximum of each region, (sum of x^alpha)^(1/alpha), each L2-normalised: (C, H, W) -> (R, C).
+    """The approximate maximum of each region, (sum of x^alpha)^(1/alpha), L2-normalised: (..., C, H, W) -> (..., R, C).
 
     This is what Tolias et al. read off an integral image; the sums here are taken directly and in
     logarithms, so that no power overflows or vanishes. Negative activations count as zero.
     """
     powers = maps.clamp(min=0).log() * alpha
     sums = [
-        powers[:, top : top + side, left : left + side].logsumexp(dim=(-2, -1))
+        powers[..., top : top + side, left : left + side].logsumexp(dim=(-2, -1))
         for top, left, side in grid(*maps.shape[-2:])
     ]
-    return functional.normalize((torch.stack(sums) / alpha).exp(), dim=-1)
+    return functional.normalize((torch.stack(sums, dim=-2) / alpha).exp(), dim=-1)
 
 
 def rmac_of(regions: Tensor) -> Tensor:
-    """The sum of unit region vectors, L2-normalised: (R, C) -> (C,)."""
+    """The sum of unit region vectors, L2-normalised: (..., R, C) -> (..., C)."""
     return functional.normalize(regions.sum(dim=-2), dim=-1)
 
 
 def rmac(maps: Tensor) -> Tensor:
-    """R-MAC with exact maxima, before any whitening: (C, H, W) -> (C,)."""
+    """R-MAC with exact maxima, before any whitening: (..., C, H, W) -> (..., C)."""
     return rmac_of(region_maxima(maps))

@@ -21,6 +21,9 @@ __all__ = ["Pool", "connect", "root_cause", "size_pool"]
 _ACTOR_SHARE = 0.75
 """CPUs that a describing actor asks for, for each of its threads: the rest is left to other tasks of the cluster."""
 
+_MOST_THREADS = 16
+"""That decode beside a GPU: Python's lock lets no more work at once."""
+
 _SPARE_CPUS = 0.25
 """Of every node, for these."""
 
@@ -76,6 +79,7 @@ class Pool:
     fewest: int
     most: int
     device: str
+    threads: int
     cpus: float
     gpus: float
 
@@ -97,19 +101,32 @@ def size_pool(compute: ComputeConfig) -> Pool:
         )
     on_gpu = compute.device == "cuda" or (compute.device == "auto" and gpus > 0)
     device, share = ("cuda", compute.gpu_share) if on_gpu else ("cpu", 0.0)
-    cpus = compute.threads * _ACTOR_SHARE
+    threads = compute.threads or (_threads_beside_a_gpu(nodes, share) if on_gpu else 1)
+    cpus = threads * _ACTOR_SHARE
     if compute.max_actors is not None:
-        return Pool(compute.actors or 1, compute.max_actors, device, cpus, share)
+        return Pool(compute.actors or 1, compute.max_actors, device, threads, cpus, share)
     room = sum(_room(node, cpus, share) for node in nodes)
-    whole = room if on_gpu else sum(int(node.get("CPU", 0.0) // compute.threads) for node in nodes)
+    whole = room if on_gpu else sum(int(node.get("CPU", 0.0) // threads) for node in nodes)
     actors = compute.actors or max(1, whole)
     if actors > room:
         raise ConfigError(
-            f"{actors} actors of {compute.threads} threads do not fit into {_resources(nodes)} beside reading and "
+            f"{actors} actors of {threads} threads do not fit into {_resources(nodes)} beside reading and "
             "writing: ask for fewer --actors or --threads, or say with --max-actors how far a cluster that adds nodes "
             "by itself may grow"
         )
-    return Pool(actors, actors, device, cpus, share)
+    return Pool(actors, actors, device, threads, cpus, share)
+
+
+def _threads_beside_a_gpu(nodes: Sequence[Mapping[str, float]], share: float) -> int:
+    """How many threads each part of a GPU can have on any of the nodes; 1 if there is no GPU yet.
+
+    >>> _threads_beside_a_gpu([{"CPU": 8.0}, {"CPU": 16.0, "GPU": 2.0}, {"CPU": 12.0, "GPU": 1.0}], share=0.5)
+    4
+    >>> _threads_beside_a_gpu([{"CPU": 64.0, "GPU": 1.0}], share=1.0), _threads_beside_a_gpu([{"CPU": 8.0}], share=1.0)
+    (16, 1)
+    """
+    ways = [node.get("CPU", 0.0) * share / node["GPU"] for node in nodes if node.get("GPU")]
+    return max(1, int(min([_MOST_THREADS, *ways]))) if ways else 1
 
 
 def _room(node: Mapping[str, float], cpus: float, gpus: float) -> int:

@@ -172,7 +172,7 @@ class _DescribingActor:
         ledger: LedgerHandle,
     ) -> None:
         started = time.perf_counter()
-        torch.set_num_threads(compute.threads)
+        torch.set_num_threads(pool.threads)
         config = identity.descriptor
         backbone = backbones.build(config.backbone, config.taps, ray.get(state))
         self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)

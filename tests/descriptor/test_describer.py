@@ -322,52 +322,6 @@ def test_images_are_read_as_results_are_taken(describer: Describer) -> None:
         assert number < len(taken) <= number + 3
 
 
-def computed_together(describer: Describer) -> Describer:
-    """The same describer, except that it works on windows of pictures as it does on a GPU."""
-    together = Describer(describer.backbone, describer.config)
-    together._window = 5
-    return together
-
-
-def test_pictures_of_equal_size_computed_together_change_rounding_only(describer: Describer) -> None:
-    sizes = [(90, 60), (60, 90), (90, 60), (91, 60), (90, 60), (33, 33), (90, 60)]
-    images = [png(picture(*size, seed=seed)) for seed, size in enumerate(sizes)]
-    images.insert(2, b"no picture")
-    batches = []
-
-    together = computed_together(describer)
-    with together.backbone.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
-        results = together(images)
-
-    assert set(batches) == {1, 2}
-    for result, expected in zip(results, describer(images), strict=True):
-        if isinstance(expected, Failure):
-            assert result == expected
-            continue
-        assert isinstance(result, Description)
-        assert (result.width, result.height) == (expected.width, expected.height)
-        for name, vector in result.vectors.items():
-            np.testing.assert_allclose(vector, expected.vectors[name], rtol=0, atol=1e-5)
-
-
-def test_a_batch_too_large_for_the_memory_is_computed_in_parts(describer: Describer) -> None:
-    images = [png(picture(seed=seed)) for seed in range(5)]
-
-    def fail(_: object, given: tuple[torch.Tensor]) -> None:
-        if len(given[0]) > 2:
-            raise torch.OutOfMemoryError
-
-    together = computed_together(describer)
-    with together.backbone.register_forward_pre_hook(fail):
-        results = together(images)
-
-    for result, expected in zip(results, describer(images), strict=True):
-        assert isinstance(result, Description)
-        assert isinstance(expected, Description)
-        for name, vector in result.vectors.items():
-            np.testing.assert_allclose(vector, expected.vectors[name], rtol=0, atol=1e-5)
-
-
 def test_no_images_give_no_results(describer: Describer) -> None:
     assert describer([]) == []
 

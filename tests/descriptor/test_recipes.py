@@ -343,6 +343,19 @@ def test_a_recipe_of_a_mask_is_refused_where_there_is_no_classifier() -> None:
         get_recipes(("osrmac", "osrmac_local"), taps=2, classifier=False)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_images_of_one_size_are_computed_together_as_each_alone(name: str) -> None:
+    one = random_maps()
+    other = [[tap.flip(-1).sqrt() for tap in scale] for scale in one]
+    blank = [[torch.zeros_like(tap) for tap in scale] for scale in one]
+    several = [one, other, blank]
+    batch = [[torch.stack(taps) for taps in zip(*scales, strict=True)] for scales in zip(*several, strict=True)]
+    channels_last = [[tap.contiguous(memory_format=torch.channels_last) for tap in scale] for scale in batch]
+
+    for together in (computed(name, batch), computed(name, channels_last)):
+        torch.testing.assert_close(together, torch.stack([computed(name, maps) for maps in several]))
+
+
 def test_maps_are_freed_as_soon_as_they_are_let_go(no_garbage_collection: None) -> None:
     maps = random_maps()
     largest = weakref.ref(maps[0][0])
