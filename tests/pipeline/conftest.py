@@ -2,15 +2,18 @@ import io
 import logging
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import ray
+import ray.data
 from PIL import Image
 
-from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
 from osrmac.pipeline.cluster import connect
+from osrmac.pipeline.evaluate import evaluate
 from osrmac.pipeline.extract import extract
 from osrmac.storage import files, schema, shards
 from osrmac.storage.run import Run
@@ -23,6 +26,8 @@ def local_ray() -> Iterator[None]:
     """Ray on this machine, with two CPUs whatever the machine has."""
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     connect(ComputeConfig())
+    # Waiting for a node must end no job: every test would fail here, as processes take longer than this to start.
+    ray.data.DataContext.get_current().execution_no_progress_timeout_s = 0.01
     yield
     ray.shutdown()
 
@@ -112,10 +117,8 @@ def other(run: Run, tmp_path: Path) -> Run:
     return copy
 
 
-@pytest.fixture
-def oxford(tmp_path: Path) -> str:
+def _oxford(folder: Path) -> str:
     """One query: the left half of picture 08, which is also a picture of its own, with its whole as junk."""
-    folder = tmp_path / "gt"
     folder.mkdir()
     width = 90 + 7 * 8
     (folder / "tower_1_query.txt").write_text(f"oxc1_08 0 0 {width // 2} 120\n")
@@ -123,3 +126,44 @@ def oxford(tmp_path: Path) -> str:
     (folder / "tower_1_ok.txt").write_text("")
     (folder / "tower_1_junk.txt").write_text("08\n")
     return str(folder)
+
+
+@pytest.fixture
+def oxford(tmp_path: Path) -> str:
+    """Ground truth of one query."""
+    return _oxford(tmp_path / "gt")
+
+
+@pytest.fixture(scope="session")
+def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_actor: ComputeConfig) -> Run:
+    """The finished run with the box of that query described, but not scored."""
+    folder = tmp_path_factory.mktemp("asked")
+    run = Run(str(folder / "run"))
+    shutil.copytree(finished.url, run.url)
+    evaluate(run.url, EvaluationConfig("oxford5k", _oxford(folder / "gt")), one_actor)
+    shutil.rmtree(folder / "run" / "evaluation")
+    return run
+
+
+@pytest.fixture
+def with_crops(asked: Run, tmp_path: Path) -> Run:
+    """A copy of that one, for tests that change it."""
+    shutil.copytree(asked.url, tmp_path / "run")
+    return Run(str(tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def regional(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_actor: ComputeConfig
+) -> Run:
+    """The photos described by their regions, for tests that only read."""
+    run = Run(str(tmp_path_factory.mktemp("regional") / "run"))
+    extract(str(photos), run.url, replace(small, recipes=("rmac", "rmac_regions"), scales=(160,)), one_actor)
+    return run
+
+
+@pytest.fixture
+def with_regions(regional: Run, tmp_path: Path) -> Run:
+    """A copy of that one, for tests that change it."""
+    shutil.copytree(regional.url, tmp_path / "run")
+    return Run(str(tmp_path / "run"))

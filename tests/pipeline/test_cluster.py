@@ -1,12 +1,8 @@
-from pathlib import Path
-
 import pytest
-import ray.data
 
-from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.config import ComputeConfig
 from osrmac.errors import ConfigError
 from osrmac.pipeline.cluster import Pool, size_pool
-from osrmac.pipeline.extract import extract
 
 
 def test_the_pool_is_what_the_cpus_carry() -> None:
@@ -24,11 +20,3 @@ def test_a_cluster_that_grows_is_not_measured_by_what_it_has_now() -> None:
 def test_one_actor_that_leaves_nothing_of_two_cpus_is_refused_before_the_start() -> None:
     with pytest.raises(ConfigError, match=r"1 actors of 3 threads do not fit into 2 CPUs and 0 GPUs .* --max-actors"):
         size_pool(ComputeConfig(actors=1, threads=3))
-
-
-def test_waiting_for_nodes_ends_no_job(
-    photos: Path, tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Loading torch takes the process longer than Ray is told to wait here.
-    monkeypatch.setattr(ray.data.DataContext.get_current(), "execution_no_progress_timeout_s", 0.01)
-    assert extract(str(photos), str(tmp_path / "run"), small, one_actor).described == 26

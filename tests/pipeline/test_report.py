@@ -65,14 +65,14 @@ def test_a_run_that_is_only_described_has_a_report(run: Run, capsys: pytest.Capt
     assert files.read_bytes(run.report) == before
 
 
-def test_everything_that_a_run_holds_is_shown(run: Run, pairs: str, oxford: str) -> None:
-    fit(run.url, SELECTION)
+def test_everything_that_a_run_holds_is_shown(with_crops: Run, pairs: str, oxford: str) -> None:
+    fit(with_crops.url, SELECTION)
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
-    evaluate(run.url, truth)
-    evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
-    sweep(run.url, truth, SweepConfig(sizes=(8, 32), seeds=2))
-    report(run.url)
-    page = read(run)
+    evaluate(with_crops.url, truth)
+    evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
+    sweep(with_crops.url, truth, SweepConfig(sizes=(8, 32), seeds=2))
+    report(with_crops.url)
+    page = read(with_crops)
     assert set(titles(page)) == _SECTIONS
     assert any("Best: groups" in text for text in page.texts)
     assert any("Best: oxford5k" in text for text in page.texts)
@@ -81,16 +81,16 @@ def test_everything_that_a_run_holds_is_shown(run: Run, pairs: str, oxford: str)
     assert {"query", "relevant", "wrong", "alarm"} <= set(classes)
     assert "72.27" in page.texts  # the paper's
     assert "in common with other seeds" in page.texts
-    found = files.read_json(run.selection("osrmac-pfa-32"))
+    found = files.read_json(with_crops.selection("osrmac-pfa-32"))
     assert found is not None
     assert 0 < found["stability"] <= 1
     assert sum(found["variances"]) == pytest.approx(1)
 
 
-def test_an_answer_says_what_was_found_and_what_the_ground_truth_makes_of_it(run: Run, oxford: str) -> None:
+def test_an_answer_says_what_was_found_and_what_the_ground_truth_makes_of_it(with_crops: Run, oxford: str) -> None:
     (Path(oxford) / "tower_1_junk.txt").write_text("".join(f"{number:02d}\n" for number in range(20)))
-    evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
-    rows = shards.read(run.evaluation("oxford5k", "-queries.parquet")).to_pylist()
+    evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
+    rows = shards.read(with_crops.evaluation("oxford5k", "-queries.parquet")).to_pylist()
     whole = next(row for row in rows if (row["system"], row["mode"]) == ("single", "whole"))
     cropped = next(row for row in rows if (row["system"], row["mode"]) == ("single", "cropped"))
     assert whole["image"] == cropped["image"] == "even/08.png"

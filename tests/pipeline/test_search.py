@@ -1,7 +1,6 @@
 """Search against scipy's distances of everything at once, and against the scores' own query expansion."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from osrmac.config import ComputeConfig, DescriptorConfig, Distance, SearchConfig, SelectionConfig
+from osrmac.config import Distance, SearchConfig, SelectionConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError
-from osrmac.pipeline.extract import extract
 from osrmac.pipeline.fit import fit
 from osrmac.pipeline.search import Found, search
 from osrmac.retrieval import expansion
@@ -112,17 +110,18 @@ def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
     assert found != search(finished.url, QUERIES, SearchConfig(system="early"))
 
 
-def test_regions_are_whitened_and_summed(
-    photos: Path, tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig
-) -> None:
-    run = str(tmp_path / "run")
-    extract(str(photos), run, replace(small, recipes=("rmac_regions",)), one_actor)
-    with pytest.raises(ConfigError, match="nothing but regions"):
-        search(run, QUERIES)
-    fit(run, SelectionConfig(whitening=(8,)))
-    by_id, by_file = search(run, ["copy1.png", str(photos / "copy1.png")])
+def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> None:
+    fit(with_regions.url, SelectionConfig(recipe="rmac_regions", whitening=(8,)))
+    asked = ["copy1.png", str(photos / "copy1.png")]
+    by_id, by_file = search(with_regions.url, asked, SearchConfig(system="rmac_regions-whitening-8"))
     assert names(by_id)[:2] == names(by_file)[:2] == ["copy1.png", "odd/01.png"]
     assert by_file.matches[0].distance == pytest.approx(0, abs=1e-4)
+
+
+def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osrmac.pipeline.blocks.systems", lambda _run: [])
+    with pytest.raises(ConfigError, match="nothing but regions"):
+        search(finished.url, QUERIES)
 
 
 @pytest.mark.parametrize(
