@@ -197,16 +197,20 @@ def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_
         assert "\n" not in str(caught.value)
 
 
-def test_every_step_runs_from_images_to_scores(
-    photos: Path, pairs: str, tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig
+def test_every_step_runs_from_images_to_scores_and_two_threads_change_rounding_only(
+    finished: Run, photos: Path, pairs: str, tmp_path: Path, small: DescriptorConfig
 ) -> None:
+    threads = ComputeConfig(actors=1, threads=2)
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     run = Run(str(tmp_path / "run"))
-    extracted, found = run_all(str(photos), run.url, small, one_actor, selection=SELECTION, evaluation=truth)
+    extracted, found = run_all(str(photos), run.url, small, threads, selection=SELECTION, evaluation=truth)
     assert extracted.new == 29
     assert found is not None
     assert values(found)["osrmac-pfa-32", "all"] == 100.0
     assert set(run.record()["stages"]) == {"extract", "fit", "evaluate"}
+    by_two, by_one = (shards.read_vectors(shards.paths(of.descriptors), "osrmac") for of in (run, finished))
+    assert by_two.ids == by_one.ids
+    np.testing.assert_allclose(by_two.values, by_one.values, atol=1e-5)
 
 
 def test_a_query_without_a_ranking_is_named(tmp_path: Path, oxford: str) -> None:

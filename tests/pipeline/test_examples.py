@@ -29,6 +29,7 @@ OWN = {
     "2021/market.jpg": "copy1.png",
     "2021/market-again.jpg": "odd/01.png",
     "osrmac-pfa-348": "osrmac-pfa-32",
+    "scales=(320, 240, 160)": "scales=(96, 64, 48)",
     "FLOAT[348]": "FLOAT[32]",
     "IVF1024,PQ87x8": "IVF2,PQ8x4",
     "'RUN/": "'pictures-run/",
@@ -147,7 +148,7 @@ def test_python_runs(page: Path, here: Path, photos: Path) -> None:
     for block in documents.blocks(page):
         if block.language == "python":
             # Ray's processes have been started elsewhere, so a run that they write has a whole path.
-            code = block.code.replace('"small-run"', repr(str(here / "small-run")))
+            code = own(block).code.replace('"small-run"', repr(str(here / "small-run")))
             exec(compile(code, str(block), "exec"), namespace)
 
 

@@ -82,12 +82,6 @@ def test_two_actors_compute_the_same_bits_as_one(
     np.testing.assert_array_equal(vectors(run), vectors(finished))
 
 
-def test_two_threads_change_rounding_only(finished: Run, photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:
-    run = Run(str(tmp_path / "run"))
-    extract(str(photos), run.url, small, ComputeConfig(actors=1, threads=2))
-    np.testing.assert_allclose(vectors(run), vectors(finished), atol=1e-5)
-
-
 def test_a_finished_run_is_not_touched_again(run: Run, photos: Path, small: DescriptorConfig) -> None:
     before = {shard: Path(shard).stat().st_mtime_ns for shard in shards.paths(run.descriptors)}
     again = extract(str(photos), run.url, small)
