@@ -20,7 +20,7 @@ def ahead(function: Callable[[T], R], items: Iterable[T], *, threads: int, most:
         function: Runs in threads of its own; what it raises is raised where its result would have been.
         items: Read by the thread of the caller, at most `most` items further than the results taken.
         threads: How many items are worked on at once.
-        most: At least 1.
+        most: With 0 the caller waits for each.
     """
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[R]] = deque()

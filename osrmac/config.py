@@ -97,7 +97,7 @@ class ComputeConfig:
     """Files that each describing process reads at once, ahead of their use."""
 
     shard_rows: int | None = None
-    """Images a shard, which is what a kill costs each process at most.
+    """Images a shard, which is what a kill costs each process at most, or twice that beside a GPU.
     None: a five-hundredth of the collection, up to 128 MB."""
 
     address: str | None = None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from osrmac.ahead import ahead
 
 
-@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 4), st.integers(1, 5))
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 4), st.integers(0, 5))
 def test_results_come_in_the_order_of_the_items(delays: list[int], threads: int, most: int) -> None:
     def slowly(item: tuple[int, int]) -> int:
         time.sleep(item[1] / 1000)
@@ -32,6 +32,12 @@ def test_items_are_taken_as_needed_by_the_caller_itself() -> None:
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     assert len(taken) == 5 + 3
     assert set(taken) == {threading.current_thread()}
+
+
+def test_nothing_is_ahead_of_a_caller_who_waits_for_each() -> None:
+    done: list[int] = []
+    seen = [len(done) for _ in ahead(done.append, range(3), threads=2, most=0)]
+    assert seen == [1, 2, 3]
 
 
 def test_the_next_item_is_worked_on_while_the_caller_is_busy() -> None:

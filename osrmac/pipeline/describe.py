@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from ray.data import ActorPoolStrategy
 
+from osrmac.ahead import ahead
 from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor import backbones
 from osrmac.descriptor.describer import Describer, Description, Failure
@@ -42,6 +43,9 @@ _DEATHS = 2
 _IMAGES_ON_CPU, _IMAGES_ON_GPU = 16, 256
 """Images that an actor is given at once, if their shards are smaller."""
 
+_SHARDS_ON_GPU = 4
+"""That an actor is given at once, however large: each is committed while the next one is described."""
+
 _CALLS_AN_ACTOR = 8
 _FOR_EVER = -1
 _JUDGED_AFTER = 100
@@ -49,7 +53,8 @@ _PROGRESS_SECONDS = 1.0
 _TRIMMED_AFTER = 32
 
 STAGES = ("start", "idle", "fetch", "decode", "network", "commit", "other")
-"""What a describing process does, or waits for. It fetches and decodes ahead: what counts is only the wait for it."""
+"""What a describing process does, or waits for. It fetches and decodes ahead, and beside a GPU commits behind: of these
+only the wait for them counts."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ def _units_a_call(left: Sequence[Unit], pool: Pool) -> int:
     """Units that an actor takes at once: enough images to fetch and decode ahead, few enough to share them out."""
     images = -(-sum(unit.rows for unit in left) // len(left))
     shared = -(-len(left) // (_CALLS_AN_ACTOR * pool.most))
-    return max(1, min((_IMAGES_ON_GPU if pool.gpus else _IMAGES_ON_CPU) // images, shared))
+    wanted = max(_SHARDS_ON_GPU, _IMAGES_ON_GPU // images) if pool.gpus else _IMAGES_ON_CPU // images
+    return max(1, min(wanted, shared))
 
 
 def _follow(done: ray.data.Dataset, most: float, rows: int) -> Described:
@@ -181,6 +187,7 @@ class _DescribingActor:
         self._folder = folder
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._ledger = ledger
+        self._uncommitted = 1 if pool.gpus else 0
         self._seen = 0
         self._meter = Meter()
         self._stopwatch = self._describer.stopwatch
@@ -204,7 +211,9 @@ class _DescribingActor:
         """How many images of some units are described now, and how many failed."""
         works = [self._begin(unit) for unit in units]
         swift = self._swiftly(works) if all(work.attempt == 1 for work in works) else None
-        counts = [self._finish(work, self._singly(work) if swift is None else swift) for work in works]
+        found = ((work, self._found(work, self._singly(work) if swift is None else swift)) for work in works)
+        commits = ahead(lambda of_unit: self._finish(*of_unit), found, threads=1, most=self._uncommitted)
+        counts = list(self._stopwatch.waiting("commit", commits))
         return sum(described for described, _ in counts), sum(failed for _, failed in counts)
 
     def _begin(self, unit: Unit) -> _Work:
@@ -214,14 +223,12 @@ class _DescribingActor:
         due = planned if kept is None else planned.filter(pc.invert(_among(planned["id"], kept["id"])))
         return _Work(unit, due, kept, attempt, deaths)
 
-    def _finish(self, work: _Work, results: Iterator[Description | Failure]) -> tuple[int, int]:
-        """Commit the shard of a unit from the next results; how many are described, and how many failed."""
-        found = list(self._counted(work, results))
+    def _finish(self, work: _Work, found: Sequence[Description | Failure]) -> tuple[int, int]:
+        """Commit the shard of a unit; how many of its images are described, and how many failed."""
         if work.kept is None or found:
             rows = _rows(work.due, found, self._schema)
             whole = rows if work.kept is None else pa.concat_tables([work.kept.cast(self._schema), rows])
-            with self._stopwatch("commit"):
-                shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
+            shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
         failed = sum(isinstance(result, Failure) for result in found)
         self._meter.images(schema.OK, len(found) - failed)
         self._meter.images(schema.FAILED, failed)
@@ -255,8 +262,9 @@ class _DescribingActor:
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
         return self._stopwatch.waiting("fetch", self._meter.counted(self._fetch(uris)))
 
-    def _counted(self, work: _Work, results: Iterator[Description | Failure]) -> Iterator[Description | Failure]:
+    def _found(self, work: _Work, results: Iterator[Description | Failure]) -> list[Description | Failure]:
         """Those of a unit; the ledger is told now and then, and this process ends if one image takes too long."""
+        found = []
         counts = [0, 0]
         told = time.monotonic()
         for _ in range(work.due.num_rows):
@@ -270,7 +278,8 @@ class _DescribingActor:
             if time.monotonic() - told > _PROGRESS_SECONDS:
                 self._ledger.progress.remote(work.unit.shard, *counts)
                 told = time.monotonic()
-            yield result
+            found.append(result)
+        return found
 
 
 def _trim_memory() -> None:

@@ -39,7 +39,7 @@ _GENERATION = "osrmac.generation"
 
 
 def rows_per_shard(images: int, row_bytes: int) -> int:
-    """How many images make a shard: what a kill costs each describing process at most.
+    """How many images make a shard: what a kill costs each describing process at most, or twice that beside a GPU.
 
     A five-hundredth of a small collection, and of a large one as many as make 128 MB.
     """
