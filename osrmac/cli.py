@@ -67,6 +67,9 @@ def extract(
         profile: Say what the time went into, and what was waited for.
         json: Write JSON, as is done through a pipe; it always has the profile.
     """
+    from osrmac.pipeline.beginning import begin
+
+    begin(images, run, compute, "osrmac.pipeline.extract")
     from osrmac.pipeline.extract import extract as step
 
     found = step(images, run, descriptor, compute, failures)
@@ -157,6 +160,9 @@ def run_all(
         evaluation: The benchmark.
         json: Write JSON, as is done through a pipe; what is said goes to standard error then.
     """
+    from osrmac.pipeline.beginning import begin
+
+    begin(images, run, compute, "osrmac.pipeline.run")
     from osrmac.pipeline.run import run_all as steps
 
     extracted, scores = steps(images, run, descriptor, compute, failures, selection, evaluation)

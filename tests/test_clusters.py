@@ -96,6 +96,7 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
         given.extend(options)
         return None, None
 
+    monkeypatch.setattr("osrmac.pipeline.beginning.begin", lambda *_: None)
     monkeypatch.setattr("osrmac.pipeline.run.run_all", run_all)
     monkeypatch.setattr(cli, "_report", lambda *_, **__: None)
     command, *arguments = job["spec"]["entrypoint"].split()

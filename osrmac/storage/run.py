@@ -106,6 +106,10 @@ class Run:
     def _record(self) -> str:
         return files.join(self.url, "run.json")
 
+    def exists(self) -> bool:
+        """Whether a run has begun here."""
+        return files.read_json(self._record) is not None
+
     def record(self) -> dict[str, Any]:
         """What is known of the run.
 
