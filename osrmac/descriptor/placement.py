@@ -26,13 +26,11 @@ class Placement(Protocol):
     """What depends on the device.
 
     Attributes:
-        device: Of the network.
         threads: That prepare pictures.
         window: Pictures among which those of equal size are computed together.
         in_flight: Windows that are computed while the next one is begun.
     """
 
-    device: torch.device
     threads: int
     window: int
     in_flight: int
@@ -53,7 +51,6 @@ class Placement(Protocol):
 class OnCPU:
     """The thread that decodes a picture also resizes it, and the network, fastest with one at a time, takes no more."""
 
-    device = torch.device("cpu")
     threads = 1
     window = 1
     in_flight = 0
@@ -85,7 +82,7 @@ class OnGPU:
     in_flight = 1
 
     def __init__(self, device: torch.device, scales: Sequence[int]) -> None:
-        self.device = device
+        self._device = device
         self.threads = torch.get_num_threads()
         self._scales = scales
         self._copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -96,9 +93,9 @@ class OnGPU:
 
     def scaled(self, pictures: Sequence[Prepared]) -> Iterator[Tensor]:
         """Each scale is made when it is asked for."""
-        computing = torch.cuda.current_stream(self.device)
+        computing = torch.cuda.current_stream(self._device)
         with torch.cuda.stream(self._copying):
-            pixels = torch.stack([pixels.to(self.device, non_blocking=True) for (pixels,) in pictures])
+            pixels = torch.stack([pixels.to(self._device, non_blocking=True) for (pixels,) in pictures])
         computing.wait_stream(self._copying)
         pixels.record_stream(computing)
         return resized(pixels.permute(0, 3, 1, 2), self._scales)
@@ -106,7 +103,7 @@ class OnGPU:
     def finished(self) -> Callable[[], object]:
         """An event."""
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        event.record(torch.cuda.current_stream(self.device))
+        event.record(torch.cuda.current_stream(self._device))
         return event.synchronize
 
     def most_together(self, compute: Callable[[Sequence[Prepared]], object]) -> int:
@@ -114,10 +111,10 @@ class OnGPU:
         side = self._scales[0]
         blank = self.prepare(Image.new("RGB", (side, side)))
         compute([blank])  # which also loads what stays
-        torch.cuda.reset_peak_memory_stats(self.device)
-        before = torch.cuda.memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self._device)
+        before = torch.cuda.memory_allocated(self._device)
         compute([blank])
-        used = torch.cuda.max_memory_allocated(self.device) - before
+        used = torch.cuda.max_memory_allocated(self._device) - before
         torch.cuda.empty_cache()
-        free, _ = torch.cuda.mem_get_info(self.device)
+        free, _ = torch.cuda.mem_get_info(self._device)
         return fitting(free, used, self.window)
