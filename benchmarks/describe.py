@@ -1,13 +1,17 @@
-"""How much faster is `Describer` than the script people write first? Both in one process, interleaved, medians.
+"""How much faster is `Describer` than the script people write first? Medians of interleaved runs.
 
 The obvious script: torchvision's ResNet50 in its default memory layout, hooks on two layers, one image at a time.
-Random weights serve, since time does not depend on them. Prints JSON.
+`Describer` runs as in the processes of an extraction. Each has a process of its own. Random weights serve, since time
+does not depend on them. Prints JSON.
 """
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import cycle
-from typing import Literal
+from multiprocessing import get_context
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,8 +20,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.measuring import interleaved, parser, photograph, ratio, rounded, show
+from benchmarks.measuring import Seconds, medians, parser, photograph, ratio, rounded, seconds, show
 from osrmac.config import DescriptorConfig
+from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer
 
 SCALES = (1050, 800, 550)
@@ -62,22 +67,56 @@ def pool(features: Tensor) -> Tensor:
     return functional.normalize(total, dim=0)
 
 
+class Apart:
+    """A system in a process of its own: what one does to its memory and its caches serves no other.
+
+    Args:
+        make: Makes the system, which describes an image.
+        threads: Of torch.
+        images: Described in turn.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[bytes], object]], threads: int, images: list[bytes]) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _prepare, (make, threads))
+        self._turns = cycle(images)
+
+    def __call__(self) -> Seconds:
+        """Seconds that the next image took."""
+        return self._pool.submit(_describe, next(self._turns)).result()
+
+
+_system: dict[str, Any] = {}
+
+
+def _prepare(make: Callable[[], Callable[[bytes], object]], threads: int) -> None:
+    torch.set_num_threads(threads)
+    _system["describe"] = make()
+
+
+def _describe(image: bytes) -> Seconds:
+    return seconds(partial(_system["describe"], image))
+
+
+def describer(precision: Literal["fp32", "bf16"], *, compiled: bool) -> Callable[[bytes], object]:
+    memory.keep()
+    config = DescriptorConfig(weights="random:0", scales=SCALES, precision=precision)
+    loaded = Describer.load(config, compiled=compiled)
+    return lambda image: loaded([image])
+
+
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--images", type=int, default=8)
     options.add_argument("--compile", action="store_true", help="also measure the compiled network")
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
-    torch.set_num_threads(chosen.threads)
     images = [photograph(number, *chosen.size) for number in range(chosen.images + 1)]
-    systems: dict[str, Callable[[], object]] = {"obvious script": taking_turns(obvious_script(), images)}
+    systems: dict[str, Callable[[], Callable[[bytes], object]]] = {"obvious script": obvious_script}
     for precision in PRECISIONS:
-        config = DescriptorConfig(weights="random:0", scales=SCALES, precision=precision)
-        systems[precision] = taking_turns(describing(Describer.load(config)), images)
+        systems[precision] = partial(describer, precision, compiled=False)
         if chosen.compile:
-            compiled = Describer.load(config, compiled=True)
-            systems[f"{precision} compiled"] = taking_turns(describing(compiled), images)
-    times = interleaved(systems, chosen.images)
+            systems[f"{precision} compiled"] = partial(describer, precision, compiled=True)
+    times = medians({name: Apart(make, chosen.threads, images) for name, make in systems.items()}, chosen.images)
     show(
         {
             "threads": chosen.threads,
@@ -85,16 +124,6 @@ def main() -> None:
             "ratio": {name: ratio(times, "obvious script", name) for name in times if name != "obvious script"},
         }
     )
-
-
-def describing(describer: Describer) -> Callable[[bytes], object]:
-    return lambda image: describer([image])
-
-
-def taking_turns(describe: Callable[[bytes], object], images: list[bytes]) -> Callable[[], object]:
-    """Describes another image each time."""
-    turns = cycle(images)
-    return lambda: describe(next(turns))
 
 
 if __name__ == "__main__":

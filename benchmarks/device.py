@@ -20,6 +20,7 @@ from torchvision.io import ImageReadMode, decode_jpeg
 
 from benchmarks.measuring import add_backbone, descriptor, parser, photograph, show
 from benchmarks.stages import flops
+from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer, Description
 
 PICTURES = 20
@@ -101,6 +102,7 @@ def main() -> None:
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
+    memory.keep()
     device = torch.device(chosen.device)
     on_gpu = device.type == "cuda"
     images = chosen.images or (4000 if on_gpu else 30)

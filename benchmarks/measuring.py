@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from osrmac.config import DescriptorConfig
 
 Vector = NDArray[np.float32]
 Times = dict[str, dict[str, float]]
+Seconds = tuple[float, float]
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -60,19 +62,29 @@ def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> Tim
 
     On a busy machine the clock also measures the neighbours. The first round, which pays for allocations, is left out.
     """
-    clock: dict[str, list[float]] = {name: [] for name in systems}
-    processor: dict[str, list[float]] = {name: [] for name in systems}
-    for number in range(rounds + 1):
-        for name, run in systems.items():
-            started = time.perf_counter(), time.process_time()
-            run()
-            if number:
-                clock[name].append(time.perf_counter() - started[0])
-                processor[name].append(time.process_time() - started[1])
+    return medians({name: partial(seconds, run) for name, run in systems.items()}, rounds)
+
+
+def medians(timers: Mapping[str, Callable[[], Seconds]], rounds: int) -> Times:
+    """The same of systems that time themselves."""
+    found: dict[str, list[Seconds]] = {name: [] for name in timers}
+    for _ in range(rounds + 1):
+        for name, timer in timers.items():
+            found[name].append(timer())
     return {
-        name: {"seconds": statistics.median(clock[name]), "processor": statistics.median(processor[name])}
-        for name in systems
+        name: {
+            "seconds": statistics.median(clock for clock, _ in taken[1:]),
+            "processor": statistics.median(processor for _, processor in taken[1:]),
+        }
+        for name, taken in found.items()
     }
+
+
+def seconds(run: Callable[[], object]) -> Seconds:
+    """By the clock, and of the processor."""
+    started = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - started[0], time.process_time() - started[1]
 
 
 def ratio(times: Times, baseline: str, system: str) -> dict[str, float]:

@@ -24,6 +24,7 @@ from osrmac.descriptor.folding import folded
 from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least
 from osrmac.descriptor.placement import OnCPU, OnGPU, Placement, Prepared
 from osrmac.descriptor.recipes import FeatureMaps, get_recipes
+from osrmac.descriptor.winograd import with_winograd
 from osrmac.errors import reason
 from osrmac.stopwatch import Stopwatch
 
@@ -112,7 +113,9 @@ class Describer:
         scales = sorted(config.scales, reverse=True)
         self._longest = scales[0]
         on_gpu = self.device.type == "cuda"
-        if compiled and not on_gpu:
+        if not on_gpu and config.precision == "fp32":
+            self.backbone.trunk = with_winograd(self.backbone.trunk)
+        if not on_gpu and compiled:
             self.backbone.trunk = Compiled(self.backbone.trunk, scales)
         self._place(OnGPU(self.device, scales) if on_gpu else OnCPU(scales))
         self.stopwatch = Stopwatch()

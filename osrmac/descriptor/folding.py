@@ -1,11 +1,16 @@
-"""Batch normalisation folded into the convolution before it: the same maps, in fewer passes over memory."""
+"""Batch normalisation folded into the convolution before it: the same maps, in fewer passes over memory.
+
+Sums with what such a convolution gives are computed in its place, which saves them memory of their own.
+"""
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+from copy import deepcopy
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -30,13 +35,15 @@ def folded(trunk: nn.Module) -> nn.Module:
         return trunk
     layers: dict[Any, Any] = dict(trunk.named_modules())
     calls = Counter(node.target for node in trunk.graph.nodes if node.op == "call_module")
-    result = GraphModule(trunk, trunk.graph).eval()
-    for node in trunk.graph.nodes:
+    result = GraphModule(trunk, deepcopy(trunk.graph)).eval()
+    for node in result.graph.nodes:
         if calls[node.target] == 1 and type(layers[node.target]).__name__ in _NORMALISATIONS:
             before, norm = node.all_input_nodes[0], layers[node.target]
             if norm.running_mean is not None and _is_only_for(node, before, layers, calls):
                 result.set_submodule(before.target, fuse_conv_bn_eval(layers[before.target], norm))
                 result.set_submodule(node.target, _besides(norm))
+                _have_added_in_place(node)
+    result.recompile()
     return result
 
 
@@ -49,3 +56,15 @@ def _is_only_for(node: Node, before: Node, layers: dict[Any, Any], calls: Counte
 def _besides(norm: Any) -> nn.Module:
     """What a layer does beside normalising: timm's activate, too."""
     return nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()
+
+
+def _have_added_in_place(node: Node) -> None:
+    """If a map is only for a sum with another, let the sum take its place."""
+    user = next(iter(node.users))
+    if len(node.users) == 1 and user.target is operator.add and len(user.all_input_nodes) == 2:
+        (other,) = (summand for summand in user.all_input_nodes if summand is not node)
+        user.target, user.args = _added, (node, other)
+
+
+def _added(into: Tensor, other: Tensor) -> Tensor:
+    return into.add_(other) if into.shape == other.shape else into + other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from ray.data import ActorPoolStrategy
 
 from osrmac.ahead import ahead
 from osrmac.config import ComputeConfig, FailureConfig
-from osrmac.descriptor import backbones
+from osrmac.descriptor import backbones, memory
 from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.weights import Weights
 from osrmac.errors import FailureRateError
@@ -50,7 +49,6 @@ _CALLS_AN_ACTOR = 8
 _FOR_EVER = -1
 _JUDGED_AFTER = 100
 _PROGRESS_SECONDS = 1.0
-_TRIMMED_AFTER = 32
 
 STAGES = ("start", "idle", "fetch", "decode", "network", "commit", "other")
 """What a describing process does, or waits for. It fetches and decodes ahead, and beside a GPU commits behind: of these
@@ -113,7 +111,11 @@ def describe(
     done = work.map_batches(
         _DescribingActor,
         fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, ledger),
-        compute=ActorPoolStrategy(min_size=min(pool.fewest, calls), max_size=min(pool.most, calls)),
+        compute=ActorPoolStrategy(
+            min_size=min(pool.fewest, calls),
+            max_size=min(pool.most, calls),
+            enable_true_multi_threading=True,  # one call at a time all the same, but in the main thread: see memory
+        ),
         batch_size=units,
         batch_format="pyarrow",
         num_cpus=pool.cpus,
@@ -178,6 +180,7 @@ class _DescribingActor:
         ledger: LedgerHandle,
     ) -> None:
         started = time.perf_counter()
+        memory.keep()
         torch.set_num_threads(pool.threads)
         config = identity.descriptor
         backbone = backbones.build(config.backbone, config.taps, ray.get(state))
@@ -273,20 +276,13 @@ class _DescribingActor:
             faulthandler.cancel_dump_traceback_later()
             counts[isinstance(result, Failure)] += 1
             self._seen += 1
-            if self._seen % _TRIMMED_AFTER == 0:
-                _trim_memory()
+            if self._seen % memory.KEPT_FOR == 0:
+                memory.give_back()
             if time.monotonic() - told > _PROGRESS_SECONDS:
                 self._ledger.progress.remote(work.unit.shard, *counts)
                 told = time.monotonic()
             found.append(result)
         return found
-
-
-def _trim_memory() -> None:
-    """Give freed memory back to the system: between maps of ever other sizes glibc would keep twice what is in use."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _among(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -24,6 +24,7 @@ from osrmac.descriptor.images import Box
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps
 from osrmac.descriptor.regions import grid
 from osrmac.descriptor.weights import StateDict, Weights
+from osrmac.descriptor.winograd import Winograd
 from osrmac.errors import ConfigError
 from tests.zoo import LIMIT, zoo
 
@@ -491,3 +492,10 @@ def test_a_compiled_describer_sees_unusual_shapes_as_any_other(resnet18: Weights
 def test_every_image_needs_its_box_or_none(describer: Describer) -> None:
     with pytest.raises(ValueError, match="zip"):
         describer([png(picture())], [None, None])
+
+
+@pytest.mark.parametrize(("precision", "number"), [("fp32", 13), ("bf16", 0)])
+def test_winograd_computes_what_is_fp32(precision: Precision, number: int, resnet18: Weights) -> None:
+    describer = Describer(build("resnet18", (), resnet18.state), replace(CONFIG, precision=precision))
+
+    assert sum(isinstance(layer, Winograd) for layer in describer.backbone.trunk.modules()) == number

@@ -36,6 +36,7 @@ def left(network: nn.Module) -> int:
     [
         ("resnet18", (), 0),
         ("resnet50_caffe", ("layer3", "layer2"), 0),
+        ("resnet18", ("layer4", "layer3.1.bn2"), 0),  # an output that is read must not be added to
         ("efficientnet_lite0", (), 0),
         ("efficientnet_lite0", ("bn2", "conv_head"), 1),  # an output that is read must not be normalised
         ("resnet18", ("layer4.1.bn2", "layer3.0.conv1"), 1),
