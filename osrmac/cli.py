@@ -179,9 +179,12 @@ def demo(settings: DemoConfig = DemoConfig(), json: bool = False) -> None:
         json: Write JSON, as is done through a pipe; what is said goes to standard error then.
     """
     from osrmac.demo import make_collection
-    from osrmac.pipeline.run import run_all as steps
+    from osrmac.pipeline.beginning import begin
 
     collection = make_collection(Path(settings.run) / "collection")
+    begin(str(collection.images), settings.run, settings.compute, "osrmac.pipeline.run")
+    from osrmac.pipeline.run import run_all as steps
+
     truth = EvaluationConfig(benchmark="groups", ground_truth=str(collection.ground_truth))
     extracted, scores = steps(
         str(collection.images),

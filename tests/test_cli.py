@@ -24,8 +24,9 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command that must fail, and gives the one line that it says."""
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command that must fail, and gives the one line that it says. Ray does not start for that."""
+    monkeypatch.setattr("osrmac.pipeline.beginning.connect", lambda _: None)
 
     def run(*arguments: str) -> str:
         with pytest.raises(SystemExit) as stopped:

@@ -107,10 +107,13 @@ class OnGPU:
         return event.synchronize
 
     def most_together(self, compute: Callable[[Sequence[Prepared]], object]) -> int:
-        """Told by what the largest picture takes alone."""
+        """Told by what the largest picture takes alone; if even that is too much, a smaller one may fit."""
         side = self._scales[0]
         blank = self.prepare(Image.new("RGB", (side, side)))
-        compute([blank])  # which also loads what stays
+        try:
+            compute([blank])  # which also loads what stays
+        except torch.OutOfMemoryError:
+            return 1
         torch.cuda.reset_peak_memory_stats(self._device)
         before = torch.cuda.memory_allocated(self._device)
         compute([blank])

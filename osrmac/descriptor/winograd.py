@@ -21,15 +21,8 @@ _LEAST_TILES = 16
 _TILES = 256
 """In hand at once: enough for the matrix product, and few enough for the caches."""
 
-# G, which takes 3 weights to the 6 that are multiplied; the transposes of B and A are in `_spread` and `_gather`.
-_WEIGHTS = (
-    (1 / 4, 0, 0),
-    (-1 / 6, -1 / 6, -1 / 6),
-    (-1 / 6, 1 / 6, -1 / 6),
-    (1 / 24, 1 / 12, 1 / 6),
-    (1 / 24, -1 / 12, 1 / 6),
-    (0, 0, 1),
-)
+# 24 G, which takes 3 weights to the 6 that are multiplied; the transposes of B and A are in `_spread` and `_gather`.
+_TO_SIX = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))
 
 
 def with_winograd(trunk: nn.Module) -> nn.Module:
@@ -75,9 +68,10 @@ class Winograd(nn.Module):
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.convolution = convolution
-        to_six = torch.tensor(_WEIGHTS, dtype=torch.float64)
-        weights = torch.einsum("ya,xb,ocab->yxco", to_six, to_six, convolution.weight.detach().double())
-        self.register_buffer("weights", weights.flatten(0, 1).float().contiguous(), persistent=False)
+        to_six = torch.tensor(_TO_SIX, dtype=torch.float32)
+        kernels = convolution.weight.detach().permute(2, 3, 1, 0)
+        weights = (torch.kron(to_six, to_six) @ kernels.reshape(9, -1)).div_(24**2)
+        self.register_buffer("weights", weights.view(36, *kernels.shape[2:]), persistent=False)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # it would be slower compiled
     def forward(self, maps: Tensor) -> Tensor:

@@ -159,6 +159,14 @@ def test_the_memory_tells_how_many_pictures_fit(cuda: list[str]) -> None:
     assert placement.most_together(computed.append) == 40  # of 200 bytes each in 8000
 
 
+@pytest.mark.usefixtures("cuda")
+def test_a_gpu_too_small_for_the_largest_picture_is_given_one_at_a_time() -> None:
+    def compute(_pictures: Sequence[Prepared]) -> None:
+        raise torch.OutOfMemoryError
+
+    assert OnGPU(torch.device("cpu"), SCALES).most_together(compute) == 1
+
+
 def test_a_cpu_computes_one_at_a_time(alone: Describer) -> None:
     batches = []
     with alone.backbone.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
