@@ -60,10 +60,10 @@ def _besides(norm: Any) -> nn.Module:
 
 def _have_added_in_place(node: Node) -> None:
     """If a map is only for a sum with another, let the sum take its place."""
-    user = next(iter(node.users))
-    if len(node.users) == 1 and user.target is operator.add and len(user.all_input_nodes) == 2:
-        (other,) = (summand for summand in user.all_input_nodes if summand is not node)
-        user.target, user.args = _added, (node, other)
+    sums = [user for user in node.users if user.target is operator.add and len(user.all_input_nodes) == 2]
+    if len(sums) == len(node.users) == 1:
+        (other,) = (summand for summand in sums[0].all_input_nodes if summand is not node)
+        sums[0].target, sums[0].args = _added, (node, other)
 
 
 def _added(into: Tensor, other: Tensor) -> Tensor:

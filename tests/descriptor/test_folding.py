@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Tracer
+from torch.fx import GraphModule, Tracer, symbolic_trace
 
 from osrmac.descriptor.backbones import Backbone, build, load_weights
 from osrmac.descriptor.folding import folded
@@ -122,3 +122,33 @@ def test_a_network_that_is_not_traced_is_returned() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
 
     assert folded(network) is network
+
+
+class Shortcut(nn.Module):
+    """What is normalised, of the maps or of their mean, and what it was made of."""
+
+    def __init__(self, *, of_mean: bool) -> None:
+        super().__init__()
+        self.conv, self.norm, self.of_mean = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), of_mean
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        maps = pixels.mean((2, 3), keepdim=True) if self.of_mean else pixels
+        added: Tensor = pixels + self.norm(self.conv(maps))
+        return added
+
+
+@pytest.mark.parametrize("of_mean", [False, True])
+@torch.inference_mode()
+def test_a_sum_takes_the_place_of_a_map_of_its_size(*, of_mean: bool) -> None:
+    network = stirred(Shortcut(of_mean=of_mean))
+    pixels = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected, before = network(pixels), pixels.clone()
+    result = folded(symbolic_trace(network).eval())
+    places: list[int] = []
+    result.get_submodule("norm").register_forward_hook(lambda _layer, _given, maps: places.append(maps.data_ptr()))
+
+    found = result(pixels)
+
+    torch.testing.assert_close(found, expected)
+    assert torch.equal(pixels, before)
+    assert (found.data_ptr() in places) != of_mean

@@ -35,8 +35,8 @@ def test_integers_are_convolved_exactly() -> None:
     assert torch.equal(Winograd(plain)(maps), plain(maps))
 
 
-def test_one_tile_by_hand() -> None:
-    """A kernel that shifts by one row and column, over a map of one value, with sixteen tiles."""
+def test_one_value_by_hand() -> None:
+    """A kernel that shifts by one row and column, over a map of one value."""
     plain = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(requires_grad=False)
     plain.weight.zero_()[0, 0, 0, 0] = 2.0
     plain.bias.fill_(1.0)  # type: ignore[union-attr]
