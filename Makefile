@@ -26,7 +26,7 @@ chaos: setup
 
 # On the server in $OSRMAC_S3_ENDPOINT, to which the AWS keys belong (tests/s3/swift.sh starts one), else on moto.
 s3: setup
-	$(BIN)/python -m pytest -s -m s3server tests/s3 tests/pipeline/test_s3.py
+	$(BIN)/python -m pytest -s -m s3server tests/s3 tests/integration/test_s3.py
 
 cluster: setup
 	$(BIN)/python -m pytest -s -m cluster tests/cluster
@@ -51,10 +51,10 @@ bench: setup
 
 # pdoc leaves out the modules of a package that lists other things, so these are named.
 docs: setup
-	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac osrmac.ahead osrmac.config \
-		osrmac.demo osrmac.descriptor osrmac.errors osrmac.pages osrmac.pipeline osrmac.retrieval osrmac.selection osrmac.stopwatch \
-		osrmac.storage \
-		$(addprefix osrmac.retrieval.protocols., groups holidays oxford_paris revisited ukbench)
+	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac \
+		$(addprefix osrmac., commands config demo_collection descriptor distributed errors evaluation pages prefetch \
+		reduction retrieval runs stopwatch storage) \
+		$(addprefix osrmac.evaluation.protocols., groups holidays oxford_paris revisited ukbench)
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -18,7 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor import backbones
+from osrmac.descriptor.models import backbones
 from osrmac.storage import schema, shards
 
 SIZES = (1_000_000, 100_000_000, 1_000_000_000)

@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from benchmarks.measuring import Seconds, medians, parser, photograph, ratio, rounded, seconds, show
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer
+from osrmac.descriptor.optimize import malloc
 
 SCALES = (1050, 800, 550)
 PRECISIONS: tuple[Literal["fp32", "bf16"], ...] = ("fp32", "bf16")
@@ -98,7 +98,7 @@ def _describe(image: bytes) -> Seconds:
 
 
 def describer(precision: Literal["fp32", "bf16"], *, compiled: bool) -> Callable[[bytes], object]:
-    memory.keep()
+    malloc.keep()
     config = DescriptorConfig(weights="random:0", scales=SCALES, precision=precision)
     loaded = Describer.load(config, compiled=compiled)
     return lambda image: loaded([image])

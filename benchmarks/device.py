@@ -20,8 +20,8 @@ from torchvision.io import ImageReadMode, decode_jpeg
 
 from benchmarks.measuring import add_backbone, descriptor, parser, photograph, show
 from benchmarks.stages import flops
-from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer, Description
+from osrmac.descriptor.optimize import malloc
 
 PICTURES = 20
 SIDES = {"cpu": 2048, "cuda": 8192}
@@ -102,7 +102,7 @@ def main() -> None:
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    memory.keep()
+    malloc.keep()
     device = torch.device(chosen.device)
     on_gpu = device.type == "cuda"
     images = chosen.images or (4000 if on_gpu else 30)

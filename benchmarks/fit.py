@@ -15,8 +15,8 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measuring import parser, show
-from osrmac.selection.moments import Moments
-from osrmac.selection.pfa import PrincipalFeatureAnalysis
+from osrmac.reduction.moments import Moments
+from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 
 BLOCK = 4096
 

@@ -17,9 +17,9 @@ import torch
 
 from benchmarks.measuring import add_backbone, descriptor, interleaved, parser, photograph, show
 from osrmac.descriptor.describer import Describer
-from osrmac.retrieval.search import distances
-from osrmac.selection.moments import Moments
-from osrmac.selection.pfa import PrincipalFeatureAnalysis
+from osrmac.reduction.moments import Moments
+from osrmac.reduction.pfa import PrincipalFeatureAnalysis
+from osrmac.retrieval.distances import distances
 from osrmac.storage.run import Run
 
 SIDES = (640, 1280, 2560, 5120)

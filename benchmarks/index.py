@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from benchmarks.measuring import Vector, parser, show
 from osrmac.config import Distance
-from osrmac.retrieval.nearest import nearest
-from osrmac.retrieval.search import distances
+from osrmac.retrieval.distances import distances
+from osrmac.retrieval.topk import nearest
 
 Answers = list[list[int]]
 

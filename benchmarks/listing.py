@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks.measuring import parser, show
 from benchmarks.plan import ROW_BYTES, in_a_process
 from osrmac.storage import manifest, shards
-from osrmac.storage.collection import listing
+from osrmac.storage.listing import listing
 
 PAGE = 1000
 OBJECT = (

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import add_backbone, descriptor, parser, photograph, show
-from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer
+from osrmac.descriptor.optimize import malloc
 
 PAGE = 4096
 MARKS = 10
@@ -25,14 +25,14 @@ def main() -> None:
     options.add_argument("--scales", type=int, nargs="+", default=(160, 128, 96))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    memory.keep()
+    malloc.keep()
     describer = Describer.load(descriptor(chosen, scales=tuple(chosen.scales)))
     held: dict[int, float] = {}
     first = min(100, chosen.images)
     marks = {first, *np.linspace(0, chosen.images, MARKS + 1, dtype=int)[1:].tolist()}
     for number, _ in enumerate(describer.stream(images(chosen.images)), start=1):
-        if number % memory.KEPT_FOR == 0:
-            memory.give_back()
+        if number % malloc.KEPT_FOR == 0:
+            malloc.give_back()
         if number in marks:
             held[number] = round(resident() / 1e6, 1)
     show(

@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.measuring import parser, photograph, show
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer
+from osrmac.descriptor.optimize import malloc
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
 
@@ -55,7 +55,7 @@ def main() -> None:
     options.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    memory.keep()
+    malloc.keep()
     config = DescriptorConfig(backbone=chosen.backbone, weights="random:0", precision=chosen.precision)
     photographs = [photograph(number) for number in range(PICTURES)]
     with tempfile.TemporaryDirectory() as temporary:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.measuring import parser, show
 from osrmac.storage import manifest, shards
-from osrmac.storage.collection import listing
+from osrmac.storage.listing import listing
 
 ROW_BYTES = 4 * 3072
 BATCH = 500_000

@@ -14,10 +14,10 @@ import torch
 from benchmarks.measuring import Vector, add_backbone, cosine, descriptor, files, parser, show
 from osrmac.config import Precision
 from osrmac.descriptor.describer import Describer, Description
-from osrmac.retrieval import protocols
-from osrmac.retrieval.benchmark import Benchmark
-from osrmac.retrieval.search import distances, ranking
-from osrmac.storage.files import read_files
+from osrmac.evaluation import protocols
+from osrmac.evaluation.benchmark import Benchmark
+from osrmac.retrieval.distances import distances, ranking
+from osrmac.storage.filesystem import read_files
 
 NEIGHBOURS = 10
 

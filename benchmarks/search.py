@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.measuring import Vector, interleaved, parser, ratio, rounded, show
 from osrmac.config import Distance
-from osrmac.retrieval.nearest import nearest
-from osrmac.retrieval.search import distances
+from osrmac.retrieval.distances import distances
+from osrmac.retrieval.topk import nearest
 
 METRICS: dict[Distance, int] = {"l1": faiss.METRIC_L1, "l2": faiss.METRIC_L2}
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import add_backbone, descriptor, interleaved, parser, photograph, rounded, show
-from osrmac.descriptor import memory
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.images import decode_at_least, to_scales
+from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.recipes import FeatureMaps
 
 SIDE = 2048
@@ -28,7 +28,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    memory.keep()
+    malloc.keep()
     image = photograph(0, *chosen.size)
     results = {}
     for precision in chosen.precision:

@@ -1,13 +1,28 @@
 """What all tests share."""
 
+import io
+import logging
 import os
+import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import ray
+import ray.data
 import s3fs
 from hypothesis import settings
+from PIL import Image
+
+from osrmac.commands.evaluate import evaluate
+from osrmac.commands.extract import extract
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
+from osrmac.distributed.cluster import connect
+from osrmac.storage import filesystem, schema, shards
+from osrmac.storage.run import Run
 
 # A busy machine is no reason to fail.
 settings.register_profile("untimed", deadline=None)
@@ -43,3 +58,154 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "s3://archive"
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
+
+
+PICTURES, COPIES = 20, 5
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """Ray on this machine, with two CPUs whatever the machine has."""
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    connect(ComputeConfig())
+    # Waiting for a node must end no job: every test would fail here, as processes take longer than this to start.
+    ray.data.DataContext.get_current().execution_no_progress_timeout_s = 0.01
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def small() -> DescriptorConfig:
+    """A configuration that describes an image in some milliseconds."""
+    return DescriptorConfig(
+        backbone="resnet18",
+        weights="random:0",
+        recipes=("single", "early", "osrmac", "osrmac_local"),
+        scales=(96, 64, 48),
+    )
+
+
+@pytest.fixture(scope="session")
+def one_actor() -> ComputeConfig:
+    """The cheapest way to start."""
+    return ComputeConfig(actors=1)
+
+
+@pytest.fixture(scope="session")
+def make_picture() -> Callable[[int], bytes]:
+    """Makes the PNG of a seed; its width depends on the seed too."""
+
+    def make(seed: int) -> bytes:
+        rng = np.random.default_rng(seed)
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        buffer = io.BytesIO()
+        coarse.resize((90 + 7 * seed, 120), Image.Resampling.BICUBIC).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[[int], bytes]) -> Path:
+    """Twenty pictures in two folders, copies of the first five, and three files that are none."""
+    folder = tmp_path_factory.mktemp("collection") / "photos"
+    for number in range(PICTURES):
+        file = folder / ("even" if number % 2 == 0 else "odd") / f"{number:02d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(make_picture(number))
+        if number < COPIES:
+            (folder / f"copy{number}.png").write_bytes(make_picture(number))
+    with Image.open(folder / "even" / "08.png") as image:
+        image.crop((0, 0, image.width // 2, image.height)).save(folder / "half08.png")
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "page.jpg").write_text("<html>not found</html>")
+    (folder / "cut.png").write_bytes(make_picture(99)[:200])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_actor: ComputeConfig
+) -> Run:
+    """The photos described, for tests that only read."""
+    run = Run(str(tmp_path_factory.mktemp("finished") / "run"))
+    done = extract(str(photos), run.url, small, one_actor)
+    assert (done.described, done.failed, done.new) == (26, 3, 29)
+    return run
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Run:
+    """A copy of the finished run, for tests that change it."""
+    shutil.copytree(finished.url, tmp_path / "run")
+    return Run(str(tmp_path / "run"))
+
+
+@pytest.fixture
+def other(run: Run, tmp_path: Path) -> Run:
+    """A run of another collection with the same settings: here the half of the shards under another name."""
+    copy = Run(str(tmp_path / "other"))
+    shutil.copytree(run.url, copy.url)
+    kept = {f"copy{number}.png" for number in range(COPIES)} | {f"even/{number:02d}.png" for number in range(0, 16, 2)}
+    described = 0
+    for shard in shards.paths(copy.descriptors):
+        (row,) = shards.read(shard, ["id", "status"]).to_pylist()
+        if row["id"] in kept:
+            described += row["status"] == schema.OK
+        else:
+            Path(shard).unlink()
+    record = copy.record() | {"images": "other photos", "counts": {schema.OK: described}}
+    filesystem.write_json(f"{copy.url}/run.json", record)
+    return copy
+
+
+def _oxford(folder: Path) -> str:
+    """One query: the left half of picture 08, which is also a picture of its own, with its whole as junk."""
+    folder.mkdir()
+    width = 90 + 7 * 8
+    (folder / "tower_1_query.txt").write_text(f"oxc1_08 0 0 {width // 2} 120\n")
+    (folder / "tower_1_good.txt").write_text("half08\n")
+    (folder / "tower_1_ok.txt").write_text("")
+    (folder / "tower_1_junk.txt").write_text("08\n")
+    return str(folder)
+
+
+@pytest.fixture
+def oxford(tmp_path: Path) -> str:
+    """Ground truth of one query."""
+    return _oxford(tmp_path / "gt")
+
+
+@pytest.fixture(scope="session")
+def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_actor: ComputeConfig) -> Run:
+    """The finished run with the box of that query described, but not scored."""
+    folder = tmp_path_factory.mktemp("asked")
+    run = Run(str(folder / "run"))
+    shutil.copytree(finished.url, run.url)
+    evaluate(run.url, EvaluationConfig("oxford5k", _oxford(folder / "gt")), one_actor)
+    shutil.rmtree(folder / "run" / "evaluation")
+    return run
+
+
+@pytest.fixture
+def with_crops(asked: Run, tmp_path: Path) -> Run:
+    """A copy of that one, for tests that change it."""
+    shutil.copytree(asked.url, tmp_path / "run")
+    return Run(str(tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def regional(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_actor: ComputeConfig
+) -> Run:
+    """The photos described by their regions, for tests that only read."""
+    run = Run(str(tmp_path_factory.mktemp("regional") / "run"))
+    extract(str(photos), run.url, replace(small, recipes=("rmac", "rmac_regions"), scales=(160,)), one_actor)
+    return run
+
+
+@pytest.fixture
+def with_regions(regional: Run, tmp_path: Path) -> Run:
+    """A copy of that one, for tests that change it."""
+    shutil.copytree(regional.url, tmp_path / "run")
+    return Run(str(tmp_path / "run"))

@@ -13,7 +13,7 @@ import ray
 import yaml
 
 from osrmac import cli
-from osrmac.pipeline.cluster import size_pool
+from osrmac.distributed.cluster import size_pool
 
 ROOT = Path(__file__).parents[1]
 FREE_OF_THE_JOB = {"fsspec", "numpy", "pillow"}  # what the named packages bring
@@ -96,8 +96,8 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
         given.extend(options)
         return None, None
 
-    monkeypatch.setattr("osrmac.pipeline.beginning.begin", lambda *_: None)
-    monkeypatch.setattr("osrmac.pipeline.run.run_all", run_all)
+    monkeypatch.setattr("osrmac.distributed.startup.begin", lambda *_: None)
+    monkeypatch.setattr("osrmac.commands.run.run_all", run_all)
     monkeypatch.setattr(cli, "_report", lambda *_, **__: None)
     command, *arguments = job["spec"]["entrypoint"].split()
     assert command == "osrmac"

@@ -18,7 +18,7 @@ import yaml
 from tyro.extras import SubcommandApp
 
 import osrmac
-from osrmac import cli
+from osrmac.cli import app as cli
 
 from . import documents
 from .documents import PAGES, ROOT, Block
@@ -26,7 +26,7 @@ from .documents import PAGES, ROOT, Block
 BLOCKS = [block for page in PAGES for block in documents.blocks(page)]
 SPANS = sorted({span for page in PAGES for span in documents.spans(page)})
 LANGUAGES = {"", "console", "csv", "json", "python", "sql", "yaml"}
-ENTRIES = ("osrmac.__main__", "osrmac.cli", "osrmac.terminal")
+ENTRIES = ("osrmac.__main__", "osrmac.cli", "osrmac.cli.app", "osrmac.cli.output")
 """What has no reference: the command has its help."""
 
 

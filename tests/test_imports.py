@@ -22,7 +22,7 @@ import io
 from PIL import Image
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.describer import Describer
-import osrmac.retrieval.protocols, osrmac.selection.pfa, osrmac.storage.run
+import osrmac.evaluation.protocols, osrmac.reduction.pfa, osrmac.storage.run
 buffer = io.BytesIO()
 Image.new("RGB", (80, 60), "teal").save(buffer, "PNG")
 describer = Describer.load(DescriptorConfig(backbone="resnet18", weights="random:0", scales=(64,)))

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from osrmac.ahead import ahead
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor import backbones
-from osrmac.descriptor.backbones import Backbone
 from osrmac.descriptor.batching import Batches, buckets, windows
-from osrmac.descriptor.compiling import Compiled
-from osrmac.descriptor.folding import folded
+from osrmac.descriptor.device import OnCPU, OnGPU, Placement, Prepared
 from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least
-from osrmac.descriptor.placement import OnCPU, OnGPU, Placement, Prepared
+from osrmac.descriptor.models import backbones
+from osrmac.descriptor.models.backbones import Backbone
+from osrmac.descriptor.optimize.compile import Compiled
+from osrmac.descriptor.optimize.fuse_bn import folded
+from osrmac.descriptor.optimize.winograd import with_winograd
 from osrmac.descriptor.recipes import FeatureMaps, get_recipes
-from osrmac.descriptor.winograd import with_winograd
 from osrmac.errors import reason
+from osrmac.prefetch import ahead
 from osrmac.stopwatch import Stopwatch
 
 __all__ = ["Describer", "Description", "Failure"]

@@ -1,1 +1,1 @@
-"""Web pages that need nothing from elsewhere, from plain data."""
+"""Self-contained HTML pages."""

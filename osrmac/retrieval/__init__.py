@@ -1,1 +1,1 @@
-"""Ranking and scoring: exact search, the measures and the protocols of the field."""
+"""Distances, nearest neighbours, ranks and query expansion. Numbers only."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.config import Distance
-from osrmac.retrieval import search
+from osrmac.retrieval.distances import distances, ranking
 
 __all__ = ["average", "expand"]
 
@@ -42,13 +42,13 @@ def expand(
 def _expanded(
     vectors: NDArray[np.float32], database: NDArray[np.float32], neighbours: int, alpha: float, distance: Distance
 ) -> NDArray[np.float32]:
-    nearest = search.ranking(search.distances(vectors, database, distance))[:, :neighbours]
+    nearest = ranking(distances(vectors, database, distance))[:, :neighbours]
     return average(vectors, database[nearest], alpha)
 
 
 def average(vectors: NDArray[np.float32], found: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
     """The weighted mean of each vector, (m, d), and its own neighbours, (m, k, d); see `expand`."""
-    cosines = 1 - np.stack([search.distances(v[None], f, "cosine")[0] for v, f in zip(vectors, found, strict=True)])
+    cosines = 1 - np.stack([distances(v[None], f, "cosine")[0] for v, f in zip(vectors, found, strict=True)])
     weights = cosines.clip(min=0) ** np.float32(alpha)
     total = vectors + np.einsum("mk,mkd->md", weights, found)
     return np.asarray(total / (1 + weights.sum(axis=1, keepdims=True)), dtype=np.float32)

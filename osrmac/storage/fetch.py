@@ -9,8 +9,8 @@ from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.exceptions import FSTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from osrmac.ahead import ahead
-from osrmac.storage import files
+from osrmac.prefetch import ahead
+from osrmac.storage import filesystem
 from osrmac.storage.retry import may_pass
 
 __all__ = ["Fetcher"]
@@ -48,7 +48,7 @@ class Fetcher:
             return error
 
     def _read(self, url: str) -> bytes:
-        fs, path = files.file_system(url, once=True)
+        fs, path = filesystem.file_system(url, once=True)
         if not isinstance(fs, AsyncFileSystem):
             content: bytes = fs.cat_file(path)
             return content

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from osrmac.errors import StorageError
-from osrmac.storage import files
+from osrmac.storage import filesystem
 
 __all__ = ["locked"]
 
@@ -34,16 +34,16 @@ def locked(run: str) -> Iterator[None]:
     Raises:
         StorageError: Another process holds it; the message says which.
     """
-    url = files.join(run, "lock.json")
+    url = filesystem.join(run, "lock.json")
     token = uuid.uuid4().hex
-    while not files.create(url, _holder(token)):
-        holder = files.read_json(url)
+    while not filesystem.create(url, _holder(token)):
+        holder = filesystem.read_json(url)
         if holder is not None and not _is_stale(holder):
             raise StorageError(
                 f"{run} is in use by process {holder['pid']} on {holder['host']}, seen at {holder['time']}: wait for "
                 f"it, or remove {url} if that process is gone"
             )
-        files.remove(url)
+        filesystem.remove(url)
     done = threading.Event()
     refresher = threading.Thread(target=_refresh, args=(url, token, done), daemon=True)
     refresher.start()
@@ -53,7 +53,7 @@ def locked(run: str) -> Iterator[None]:
         done.set()
         refresher.join()
         if _is_ours(url, token):
-            files.remove(url)
+            filesystem.remove(url)
 
 
 def _holder(token: str) -> bytes:
@@ -89,9 +89,9 @@ def _refresh(url: str, token: str, done: threading.Event) -> None:
         with suppress(StorageError):  # the storage may be back the next time
             if not _is_ours(url, token):
                 return
-            files.write_atomically(url, _holder(token))
+            filesystem.write_atomically(url, _holder(token))
 
 
 def _is_ours(url: str, token: str) -> bool:
-    holder = files.read_json(url)
+    holder = filesystem.read_json(url)
     return holder is not None and holder["token"] == token

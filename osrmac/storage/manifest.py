@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from osrmac.errors import StorageError
-from osrmac.storage import files, schema, shards
+from osrmac.storage import filesystem, schema, shards
 
 __all__ = ["Changes", "Unit", "duplicates", "is_current", "pending", "read", "read_all", "redo", "units", "update"]
 
@@ -84,13 +84,13 @@ def _units_of(part: str) -> Iterator[Unit]:
 
 def pending(planned: Iterable[Unit], folder: str) -> list[Unit]:
     """The units whose shard is not committed in a folder, or only under an earlier generation."""
-    there = {files.name(shard) for shard in shards.paths(folder)}
+    there = {filesystem.name(shard) for shard in shards.paths(folder)}
     return [unit for unit in planned if unit.shard not in there or not is_current(unit, folder)]
 
 
 def is_current(unit: Unit, folder: str) -> bool:
     """Whether a shard that is there has been written under the unit's generation."""
-    return not unit.generation or shards.generation(files.join(folder, unit.shard)) >= unit.generation
+    return not unit.generation or shards.generation(filesystem.join(folder, unit.shard)) >= unit.generation
 
 
 def read(unit: Unit) -> pa.Table:
@@ -197,7 +197,8 @@ def _append(folder: str, rows: pa.RecordBatchReader, collection: pa.Schema, rows
         own = {"shard": pa.array(names, pa.string()), "generation": pa.array(np.zeros(len(names), np.int32))}
         columns = {name: table[name] for name in collection.names}
         _write(
-            files.join(folder, f"part-{part:05d}.parquet"), pa.table(columns | own).cast(schema.manifest(collection))
+            filesystem.join(folder, f"part-{part:05d}.parquet"),
+            pa.table(columns | own).cast(schema.manifest(collection)),
         )
 
 
@@ -269,4 +270,4 @@ def _write(url: str, table: pa.Table) -> None:
     with pq.ParquetWriter(buffer, table.schema, compression="zstd", write_statistics=["shard", "generation"]) as writer:
         for start, stop in _groups(table):
             writer.write_table(table.slice(start, stop - start))
-    files.write_atomically(url, buffer.getvalue().to_pybytes())
+    filesystem.write_atomically(url, buffer.getvalue().to_pybytes())

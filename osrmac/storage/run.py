@@ -9,7 +9,7 @@ from typing import Any
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
 from osrmac.errors import StorageError
-from osrmac.storage import files
+from osrmac.storage import filesystem
 
 __all__ = ["Identity", "Run"]
 
@@ -61,54 +61,54 @@ class Run:
     url: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", files.absolute(self.url))
+        object.__setattr__(self, "url", filesystem.absolute(self.url))
 
     @property
     def manifest(self) -> str:
         """Folder of the plan."""
-        return files.join(self.url, "manifest")
+        return filesystem.join(self.url, "manifest")
 
     @property
     def descriptors(self) -> str:
         """Folder of the shards with one row for each planned image."""
-        return files.join(self.url, "descriptors")
+        return filesystem.join(self.url, "descriptors")
 
     def queries(self, benchmark: str) -> str:
         """Folder of the shards with the cropped queries of a benchmark."""
-        return files.join(self.url, "queries", benchmark)
+        return filesystem.join(self.url, "queries", benchmark)
 
     def queries_manifest(self, benchmark: str) -> str:
         """Folder of the plan of these queries."""
-        return files.join(self.queries(benchmark), "manifest")
+        return filesystem.join(self.queries(benchmark), "manifest")
 
     def selection(self, name: str) -> str:
         """File of a selection."""
-        return files.join(self.url, "selection", f"{name}.json")
+        return filesystem.join(self.url, "selection", f"{name}.json")
 
     def axes(self, name: str) -> str:
         """File of the axes of a projection."""
-        return files.join(self.url, "selection", f"{name}.parquet")
+        return filesystem.join(self.url, "selection", f"{name}.parquet")
 
     def reduced(self, name: str) -> str:
         """Folder of the shards shortened by a selection."""
-        return files.join(self.url, "reduced", name)
+        return filesystem.join(self.url, "reduced", name)
 
     def evaluation(self, name: str, suffix: str) -> str:
         """File of the scores under a benchmark."""
-        return files.join(self.url, "evaluation", name + suffix)
+        return filesystem.join(self.url, "evaluation", name + suffix)
 
     @property
     def report(self) -> str:
         """File of the page that shows the run."""
-        return files.join(self.url, "report.html")
+        return filesystem.join(self.url, "report.html")
 
     @property
     def _record(self) -> str:
-        return files.join(self.url, "run.json")
+        return filesystem.join(self.url, "run.json")
 
     def exists(self) -> bool:
         """Whether a run has begun here."""
-        return files.read_json(self._record) is not None
+        return filesystem.read_json(self._record) is not None
 
     def record(self) -> dict[str, Any]:
         """What is known of the run.
@@ -116,7 +116,7 @@ class Run:
         Raises:
             StorageError: There is no run here, or one of another version's format.
         """
-        record = files.read_json(self._record)
+        record = filesystem.read_json(self._record)
         if record is None:
             raise StorageError(f"no run at {self.url}: make one with osrmac extract IMAGES --run {self.url}")
         if record.get("format") != FORMAT_VERSION:
@@ -139,7 +139,7 @@ class Run:
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
         """
-        existing = files.read_json(self._record)
+        existing = filesystem.read_json(self._record)
         if existing is not None:
             self.require(identity, "use another --run")
         record = {
@@ -157,7 +157,7 @@ class Run:
             "counts": (existing or {}).get("counts", {}),
             "stages": (existing or {}).get("stages", {}),
         }
-        files.write_json(self._record, record)
+        filesystem.write_json(self._record, record)
 
     def require(self, identity: Identity, advice: str) -> None:
         """Make sure that the run's descriptors are what other ones are.
@@ -185,19 +185,21 @@ class Run:
         record = self.record()
         finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         record["stages"][stage] = {"finished": finished, "seconds": round(seconds, 3), **facts}
-        files.write_json(self._record, record)
+        filesystem.write_json(self._record, record)
 
     def set_counts(self, counts: dict[str, int]) -> None:
         """Note how many images were planned, described and failed."""
-        files.write_json(self._record, self.record() | {"counts": counts})
+        filesystem.write_json(self._record, self.record() | {"counts": counts})
 
     def write_selection(self, name: str, selection: dict[str, Any]) -> None:
         """Write a selection."""
-        files.write_json(self.selection(name), selection)
+        filesystem.write_json(self.selection(name), selection)
 
     def selections(self) -> list[dict[str, Any]]:
         """All selections, by name."""
-        found = [files.read_json(url) for url in files.list_folder(files.join(self.url, "selection"), ".json")]
+        found = [
+            filesystem.read_json(url) for url in filesystem.list_folder(filesystem.join(self.url, "selection"), ".json")
+        ]
         return [selection for selection in found if selection is not None]
 
     def evaluations(self) -> list[dict[str, Any]]:
@@ -213,6 +215,6 @@ class Run:
         return [found for found in self._evaluated().values() if "points" in found]
 
     def _evaluated(self) -> dict[str, dict[str, Any]]:
-        urls = files.list_folder(files.join(self.url, "evaluation"), ".json")
-        read = {files.name(url).removesuffix(".json"): files.read_json(url) for url in urls}
+        urls = filesystem.list_folder(filesystem.join(self.url, "evaluation"), ".json")
+        read = {filesystem.name(url).removesuffix(".json"): filesystem.read_json(url) for url in urls}
         return {name: found for name, found in read.items() if found is not None}

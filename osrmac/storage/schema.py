@@ -75,7 +75,7 @@ def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:
 
 
 def answers(measures: Iterable[str]) -> pa.Schema:
-    """One row for each query of each system and query mode: what `osrmac.retrieval.report.Answer` holds."""
+    """One row for each query of each system and query mode: what `osrmac.evaluation.results.Answer` holds."""
     shown = pa.struct([pa.field("id", pa.string()), pa.field("verdict", pa.string())])
     fields = [
         pa.field("system", pa.string(), nullable=False),

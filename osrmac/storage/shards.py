@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from osrmac.storage import files
+from osrmac.storage import filesystem
 from osrmac.storage.schema import OK
 
 __all__ = [
@@ -56,7 +56,7 @@ def write(folder: str, rows: pa.Table, name: str, generation: int = 0) -> None:
         generation: Of the plan it fulfils.
     """
     metadata = {**(rows.schema.metadata or {}), _GENERATION: str(generation)}
-    write_table(files.join(folder, name), rows.sort_by("id").replace_schema_metadata(metadata))
+    write_table(filesystem.join(folder, name), rows.sort_by("id").replace_schema_metadata(metadata))
 
 
 def generation(url: str) -> int:
@@ -70,7 +70,7 @@ def write_table(url: str, rows: pa.Table) -> None:
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     buffer = pa.BufferOutputStream()
     pq.write_table(rows, buffer, compression="zstd", use_dictionary=texts, use_byte_stream_split=floats)
-    files.write_atomically(url, buffer.getvalue().to_pybytes())
+    filesystem.write_atomically(url, buffer.getvalue().to_pybytes())
 
 
 def _floats(path: str, of: pa.DataType) -> Iterator[str]:
@@ -83,14 +83,14 @@ def _floats(path: str, of: pa.DataType) -> Iterator[str]:
 
 def paths(folder: str) -> list[str]:
     """Sorted URLs of the committed shards of a folder."""
-    return files.list_folder(folder, _SUFFIX)
+    return filesystem.list_folder(folder, _SUFFIX)
 
 
 @contextmanager
 def opened(url: str) -> Iterator[BinaryIO]:
     """A file to read from, wherever it lies."""
-    fs, path = files.file_system(url)
-    with files.accessing(url), fs.open(path, "rb") as file:
+    fs, path = filesystem.file_system(url)
+    with filesystem.accessing(url), fs.open(path, "rb") as file:
         yield file
 
 

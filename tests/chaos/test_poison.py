@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from osrmac.pipeline.failures import summary
+from osrmac.runs.failures import summary
 
 from .conftest import Command, committed, picture
 from .instrumented.sitecustomize import DEADLY, STUCK

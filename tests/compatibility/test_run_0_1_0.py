@@ -20,13 +20,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from osrmac.commands.evaluate import evaluate
+from osrmac.commands.extract import extract
+from osrmac.commands.fit import fit
+from osrmac.commands.report import report
+from osrmac.commands.search import search
+from osrmac.commands.verify import problems
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, SearchConfig, SelectionConfig
-from osrmac.pipeline.evaluate import evaluate
-from osrmac.pipeline.extract import extract
-from osrmac.pipeline.fit import fit
-from osrmac.pipeline.report import report
-from osrmac.pipeline.search import search
-from osrmac.pipeline.verify import problems
 from osrmac.storage.run import Run
 
 STORED = Path(__file__).parent / "run_0_1_0"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from osrmac.descriptor.backbones import load_weights
-from osrmac.descriptor.weights import Weights
+from osrmac.descriptor.models.backbones import load_weights
+from osrmac.descriptor.models.weights import Weights
 
 
 @pytest.fixture(autouse=True, scope="module")

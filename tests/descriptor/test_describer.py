@@ -17,14 +17,14 @@ from torch.nn import functional
 from torchvision.transforms.v2.functional import normalize, resize
 
 from osrmac.config import DescriptorConfig, Precision
-from osrmac.descriptor.backbones import build
-from osrmac.descriptor.compiling import Compiled
 from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.images import Box
+from osrmac.descriptor.models.backbones import build
+from osrmac.descriptor.models.weights import StateDict, Weights
+from osrmac.descriptor.optimize.compile import Compiled
+from osrmac.descriptor.optimize.winograd import Winograd
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps
 from osrmac.descriptor.regions import grid
-from osrmac.descriptor.weights import StateDict, Weights
-from osrmac.descriptor.winograd import Winograd
 from osrmac.errors import ConfigError
 from tests.zoo import LIMIT, zoo
 

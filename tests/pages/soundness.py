@@ -5,6 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from itertools import pairwise
 
+ODD = "<script>alert(1)</script> \"'& {{ 7 * 7 }}\n\u202egpj.\u05d0 .jpg"
+"""A name that is text and nothing else."""
+
 VOID = {"meta", "link", "img", "br", "hr"}
 
 
@@ -60,3 +63,20 @@ def sound(page: str) -> Sound:
     assert "url(" not in page.replace("url(data:", "")
     assert "@import" not in page
     return read
+
+
+class Parsed(HTMLParser):
+    """Tags with their attributes, and the texts between them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from osrmac.pages.collection import Failed, Sizes, collection, in_bytes
-from osrmac.pages.curves import drawn, precision_recall, sweeps
-from osrmac.pages.features import features
-from osrmac.pages.page import Beside, Cell, Facts, Strips, Table
-from osrmac.pages.queries import Answered, Extremes, queries
-from osrmac.pages.scores import best_of, scores
-from osrmac.pages.sheet import Picture
-from osrmac.pages.times import duration, rate, times
-from osrmac.retrieval.sweep import Point, Sweep
-from osrmac.selection.selection import Selection
+from osrmac.evaluation.sweep import Point, Sweep
+from osrmac.pages.components import Beside, Cell, Facts, Strips, Table
+from osrmac.pages.contact_sheet import Picture
+from osrmac.pages.sections.collection import Failed, collection, in_bytes
+from osrmac.pages.sections.curves import drawn, precision_recall, sweeps
+from osrmac.pages.sections.features import features
+from osrmac.pages.sections.queries import Answered, Extremes, queries
+from osrmac.pages.sections.scores import best_of, scores
+from osrmac.pages.sections.times import duration, rate, times
+from osrmac.reduction.base import Selection
+from osrmac.runs.image_stats import Sizes
 
 MODES = {"cropped": 0.0, "whole": 10.0}
 VALUES = {

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import s3fs
 
-from osrmac.pipeline.failures import summary
+from osrmac.runs.failures import summary
 from osrmac.storage.run import Run
 
 from .conftest import Command, committed, picture

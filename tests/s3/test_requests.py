@@ -7,9 +7,9 @@ import pytest
 import s3fs
 
 from osrmac.errors import StorageError
-from osrmac.storage import files, retry, shards
-from osrmac.storage.collection import listing
+from osrmac.storage import filesystem, retry, shards
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.listing import listing
 
 from .proxy import PASSING, Fault, Proxy, Rule
 
@@ -17,7 +17,7 @@ TABLE = pa.table({"id": [f"{number:03d}" for number in range(100)]})
 
 
 def _read(url: str, _fs: s3fs.S3FileSystem) -> None:
-    assert files.read_bytes(f"{url}/photos/a.png") == b"A" * 1000
+    assert filesystem.read_bytes(f"{url}/photos/a.png") == b"A" * 1000
 
 
 def _fetch(url: str, _fs: s3fs.S3FileSystem) -> None:
@@ -30,24 +30,24 @@ def _read_shard(url: str, _fs: s3fs.S3FileSystem) -> None:
 
 
 def _list(url: str, _fs: s3fs.S3FileSystem) -> None:
-    assert files.list_folder(f"{url}/run") == [f"{url}/run/part-0.parquet"]
+    assert filesystem.list_folder(f"{url}/run") == [f"{url}/run/part-0.parquet"]
     (found,) = listing(f"{url}/photos")
     assert found["id"].to_pylist() == ["a.png"]
 
 
 def _write(url: str, fs: s3fs.S3FileSystem) -> None:
-    files.write_atomically(f"{url}/run/new", b"new" * 500)
+    filesystem.write_atomically(f"{url}/run/new", b"new" * 500)
     assert fs.cat_file(f"{url}/run/new") == b"new" * 500
 
 
 def _create(url: str, fs: s3fs.S3FileSystem) -> None:
-    assert files.create(f"{url}/run/lock", b"mine")
-    assert not files.create(f"{url}/run/lock", b"theirs")
+    assert filesystem.create(f"{url}/run/lock", b"mine")
+    assert not filesystem.create(f"{url}/run/lock", b"theirs")
     assert fs.cat_file(f"{url}/run/lock") == b"mine"
 
 
 def _remove(url: str, fs: s3fs.S3FileSystem) -> None:
-    files.remove(f"{url}/photos/a.png")
+    filesystem.remove(f"{url}/photos/a.png")
     assert not fs.exists(f"{url}/photos/a.png")
 
 
@@ -86,11 +86,11 @@ def test_what_will_not_pass_is_asked_for_once(fault: Fault, bucket: str, proxy: 
 
 def test_a_bucket_that_is_closed_is_one_line(bucket: str, proxy: Proxy) -> None:
     proxy.rules = [Rule([Fault.FORBIDDEN])]
-    for act in (files.list_folder, files.read_bytes, files.remove, listing, shards.read):
+    for act in (filesystem.list_folder, filesystem.read_bytes, filesystem.remove, listing, shards.read):
         with pytest.raises(StorageError, match="PermissionError") as caught:
             act(f"s3://{bucket}/run")
         assert "\n" not in str(caught.value)
-    for write in (files.write_atomically, files.create):
+    for write in (filesystem.write_atomically, filesystem.create):
         with pytest.raises(StorageError, match="PermissionError"):
             write(f"s3://{bucket}/run", b"-")
 
@@ -99,5 +99,5 @@ def test_tries_end(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(retry, "_S3_TRIES", 3)
     proxy.rules = [Rule([Fault.ERROR])]
     with pytest.raises(StorageError, match="cannot access"):
-        files.read_bytes(f"s3://{bucket}/run/run.json")
+        filesystem.read_bytes(f"s3://{bucket}/run/run.json")
     assert len(proxy.record) == 3

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from osrmac.errors import StorageError
-from osrmac.storage import files, lock
+from osrmac.storage import filesystem, lock
 from osrmac.storage.lock import locked
 
 
@@ -87,7 +87,7 @@ def test_a_lock_is_refreshed_when_the_storage_is_back(tmp_path: Path, monkeypatc
 
     down = ["cannot write lock.json"]
     monkeypatch.setattr(lock, "_REFRESH", datetime.timedelta(milliseconds=1))
-    monkeypatch.setattr(files, "write_atomically", write)
+    monkeypatch.setattr(filesystem, "write_atomically", write)
     with locked(str(tmp_path)):
         assert refreshed.wait(60)
     assert not down

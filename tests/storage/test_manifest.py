@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osrmac.errors import StorageError
-from osrmac.storage import files, manifest, schema, shards
+from osrmac.storage import filesystem, manifest, schema, shards
 from osrmac.storage.manifest import Changes
 
 NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
@@ -141,7 +141,9 @@ def test_a_plan_of_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(manifest, "_BATCH", 4)
     listing = rows({f"{number:02d}": number for number in range(35)})
     manifest.update(str(tmp_path), [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
-    assert [files.name(part) for part in shards.paths(str(tmp_path))] == [f"part-0000{n}.parquet" for n in range(4)]
+    assert [filesystem.name(part) for part in shards.paths(str(tmp_path))] == [
+        f"part-0000{n}.parquet" for n in range(4)
+    ]
     assert [unit.rows for unit in manifest.units(str(tmp_path))] == [3] * 11 + [2]
     assert manifest.read_all(str(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
 

@@ -2,7 +2,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from osrmac.errors import StorageError
-from osrmac.storage import files
+from osrmac.storage import filesystem
 from osrmac.storage.retry import may_pass
 
 
@@ -37,9 +37,9 @@ def test_kinds_of_errors(error: Exception, expected: bool) -> None:
 
 
 def test_s3_tries_again_unless_the_caller_does() -> None:
-    steady, _ = files.file_system("s3://bucket/key")
-    once, _ = files.file_system("s3://bucket/key", once=True)
+    steady, _ = filesystem.file_system("s3://bucket/key")
+    once, _ = filesystem.file_system("s3://bucket/key", once=True)
     assert steady.retries > 1
     assert once.retries == 1
-    assert files.file_system("s3://bucket/other")[0] is steady
+    assert filesystem.file_system("s3://bucket/other")[0] is steady
     assert steady.retries > 1

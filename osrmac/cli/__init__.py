@@ -1,0 +1,5 @@
+"""The `osrmac` command line."""
+
+from osrmac.cli.app import main
+
+__all__ = ["main"]

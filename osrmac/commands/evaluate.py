@@ -1,0 +1,202 @@
+"""Score a run, or rankings that any system made, under the protocols of the field."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from osrmac.config import ComputeConfig, EvaluationConfig
+from osrmac.errors import BenchmarkError, StorageError
+from osrmac.evaluation import protocols, rankings
+from osrmac.evaluation.benchmark import Benchmark
+from osrmac.evaluation.results import Evaluation, Score
+from osrmac.runs.methods import System, systems
+from osrmac.runs.scoring import answer, scores
+from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage.run import Run
+
+__all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
+
+
+def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = ComputeConfig()) -> Evaluation:
+    """Score every recipe and every selection of a run, and write the scores into it.
+
+    Args:
+        run: A run with descriptors.
+        evaluation: Benchmark, ground truth, query modes and distance.
+        compute: How to spread the work of describing cropped queries.
+
+    Raises:
+        OsrmacError: No run, or a benchmark that does not fit the collection.
+    """
+    started = time.monotonic()
+    place = Run(run)
+    benchmark, crops, ids = prepare(place, evaluation, compute)
+    record = place.record()
+    compared = systems(place)
+    result = Evaluation(
+        benchmark.name,
+        benchmark.measures,
+        coverage(benchmark, ids),
+        {
+            "backbone": record["descriptor"]["backbone"],
+            "weights": record["weights"],
+            "distance": evaluation.distance,
+            **_averaging(evaluation),
+            **_fitted_on(compared),
+        },
+        tuple(scores(place, benchmark, crops, ids, compared, evaluation)),
+    )
+    _write(place, benchmark.name, result)
+    place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
+    return result
+
+
+def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None = None) -> Evaluation:
+    """Score rankings made elsewhere.
+
+    Args:
+        folder: See `osrmac.evaluation.rankings.parse`.
+        evaluation: Benchmark and ground truth; the distance plays no part.
+        run: Where to write the scores, or None.
+
+    Raises:
+        OsrmacError: No rankings, no ground truth, or a query without a ranking.
+    """
+    found = rankings.parse(filesystem.read_texts(folder))
+    listed = [name for ranked in found.values() for name in ranked]
+    benchmark = _benchmark(evaluation, listed)
+    label = PurePosixPath(folder).name
+    rated = []
+    for mode, queries in benchmark.modes.items():
+        missing = [query.name for query in queries if query.name not in found]
+        if missing and (not evaluation.subset or len(missing) == len(queries)):
+            raise BenchmarkError(
+                f"{len(missing)} of the {len(queries)} queries of {benchmark.name} have no ranking in {folder}, "
+                f"first {missing[0]!r}: add {missing[0]}.txt, or score what is there with --subset"
+            )
+        answers = [
+            answer(benchmark, query, _ranks(benchmark, found[query.name]), found[query.name])
+            for query in queries
+            if query.name in found
+        ]
+        rated.append(Score(label, label, mode, None, tuple(answers)))
+    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": folder}, tuple(rated))
+    if run is not None:
+        _write(Run(run), f"{benchmark.name}-{label}", result)
+    return result
+
+
+def prepare(run: Run, evaluation: EvaluationConfig, compute: ComputeConfig) -> tuple[Benchmark, str, dict[str, str]]:
+    """Fit a benchmark to what a run has described, and describe the queries that are a part of their image.
+
+    Returns:
+        The benchmark, the folder of the queries' shards, and the ids of the described images by their names.
+
+    Raises:
+        OsrmacError: No run, or a benchmark that does not fit the collection.
+    """
+    run.record()
+    described = _described(run)
+    benchmark = _benchmark(evaluation, described)
+    ids = dict(zip(benchmark.names_of(described), described, strict=True))
+    benchmark = benchmark.on(ids, subset=evaluation.subset)
+    return benchmark, _describe_crops(run, benchmark, ids, compute), ids
+
+
+def _benchmark(evaluation: EvaluationConfig, collection: Iterable[str]) -> Benchmark:
+    ground_truth = filesystem.read_files(evaluation.ground_truth) if evaluation.ground_truth else {}
+    loaded = protocols.load(evaluation.name, ground_truth, collection=collection, subset=evaluation.subset)
+    return loaded.in_modes(evaluation.queries)
+
+
+def _described(run: Run) -> list[str]:
+    """Sorted ids of the images that have descriptors."""
+    tables = [shards.read(shard, ["id", "status"]) for shard in shards.paths(run.descriptors)]
+    if not tables:
+        raise StorageError(f"{run.url} has no descriptors yet: make them with osrmac extract")
+    ids: list[str] = pa.concat_tables(tables).filter(pc.field("status") == schema.OK)["id"].sort().to_pylist()
+    return ids
+
+
+def coverage(benchmark: Benchmark, names: Iterable[str]) -> str:
+    """Which part of the benchmark's collection these images are, in words."""
+    images = len(frozenset(names) - benchmark.outside)
+    return f"{images} of {benchmark.size} images" if benchmark.size else f"{images} images"
+
+
+def _averaging(evaluation: EvaluationConfig) -> dict[str, str]:
+    options = {
+        "query expansion": evaluation.query_expansion,
+        "database augmentation": evaluation.database_augmentation,
+    }
+    return {name: f"{number} neighbours, alpha {evaluation.alpha:g}" for name, number in options.items() if number}
+
+
+def _fitted_on(compared: Iterable[System]) -> dict[str, str]:
+    """What the selections were fitted on; where that differs, which of them on what."""
+    names: dict[str, list[str]] = {}
+    for system in compared:
+        if system.shortening is not None and system.name == system.shortening.name:
+            names.setdefault(system.shortening.fitted_on, []).append(system.name)
+    if not names:
+        return {}
+    each = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]
+    return {"selections fitted on": next(iter(names)) if len(names) == 1 else ", ".join(each)}
+
+
+def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], compute: ComputeConfig) -> str:
+    """Describe the queries that are a part of their image; the folder of their shards, named by query."""
+    queries = {query.name: query for mode in benchmark.modes.values() for query in mode if query.box is not None}
+    folder = run.queries(benchmark.name)
+    if not queries:
+        return folder
+    known = manifest.read_all(run.manifest, schema.COLLECTION.names)
+    rows = known.take(pc.index_in(pa.array([ids[query.image] for query in queries.values()]), known["id"]))
+    boxes = pa.array([query.box for query in queries.values()], schema.QUERIES.field("box").type)
+    asked = rows.set_column(0, "id", pa.array(list(queries))).append_column("box", boxes).cast(schema.QUERIES)
+    planned = run.queries_manifest(benchmark.name)
+    # Where all of them are described already, neither Ray nor the weights are needed.
+    from osrmac.distributed.describe import describe
+    from osrmac.runs.identity import identify_again, rows_per_shard
+
+    identity, weights = identify_again(run)
+    manifest.update(planned, [asked], rows_per_shard(identity, compute))
+    describe(planned, folder, identity, weights, compute)
+    return folder
+
+
+def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
+    """Where each image stands in a ranking; the first place counts if it is listed twice."""
+    ranks: dict[str, int] = {}
+    for rank, image in enumerate(ranked):
+        ranks.setdefault(benchmark.naming(image), rank)
+    return ranks
+
+
+def _write(run: Run, name: str, evaluation: Evaluation) -> None:
+    """Scores as JSON, and every query's answer as Parquet."""
+    filesystem.write_json(run.evaluation(name, ".json"), evaluation.plain())
+    rows = [
+        {
+            "system": score.system,
+            "mode": score.mode,
+            "query": answer.query,
+            **answer.values,
+            "positives": answer.positives,
+            "first": answer.first,
+            "image": answer.image,
+            "box": answer.box,
+            "ranks": answer.ranks,
+            "nearest": [asdict(shown) for shown in answer.nearest],
+        }
+        for score in evaluation.scores
+        for answer in score.answers
+    ]
+    answers = pa.Table.from_pylist(rows, schema=schema.answers(evaluation.measures))
+    shards.write_table(run.evaluation(name, "-queries.parquet"), answers)

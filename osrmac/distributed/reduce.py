@@ -1,0 +1,41 @@
+"""Write the shortened descriptors of a run, shard by shard."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import ray
+
+from osrmac.config import ComputeConfig
+from osrmac.distributed.cluster import connect
+from osrmac.reduction.base import Shortening
+from osrmac.runs.reduced_reader import digest as reduction_digest
+from osrmac.runs.reduced_reader import is_current, shortened
+from osrmac.storage import filesystem, schema, shards
+from osrmac.storage.run import Run
+
+__all__ = ["shorten"]
+
+
+def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
+    """Bring the shortened shards in line with the descriptors; those that are up to date stay as they are."""
+    folder = run.reduced(selection.name)
+    digest = reduction_digest(selection)
+    written = set(shards.paths(folder))
+    due = [
+        (source, name)
+        for source in shards.paths(run.descriptors)
+        if (target := filesystem.join(folder, name := filesystem.name(source))) not in written
+        or not is_current(target, source, digest)
+    ]
+    if due:
+        connect(compute)
+        ray.get([_shorten_shard.remote(source, folder, name, selection, digest) for source, name in due])
+
+
+@ray.remote
+def _shorten_shard(source: str, folder: str, name: str, selection: Shortening, digest: str) -> None:
+    kept = shortened(source, selection.recipe, selection)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.values.ravel()), selection.dimension)
+    rows = schema.reduced(selection.dimension, selection.fingerprint, digest)
+    table = pa.table([pa.array(kept.ids, pa.string()), vectors], schema=rows)
+    shards.write(folder, table, name, shards.generation(source))

@@ -1,0 +1,1 @@
+"""Scores: metrics, rankings, and the protocols of the field. Numbers only."""

@@ -1,1 +1,0 @@
-"""The steps from images to scores: the only package that knows Ray."""

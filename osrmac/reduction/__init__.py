@@ -1,0 +1,1 @@
+"""Dimensionality reduction of descriptors, as scikit-learn estimators. Numbers only."""

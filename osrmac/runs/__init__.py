@@ -1,0 +1,1 @@
+"""Read and query a run, without Ray."""

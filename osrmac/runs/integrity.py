@@ -1,0 +1,76 @@
+"""Check a run: its plan, and each of its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from osrmac.errors import reason
+from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage.manifest import Unit
+from osrmac.storage.run import Identity, Run
+
+__all__ = ["check_plan", "check_shard"]
+
+_TOLERANCE = 1e-3
+
+
+def check_plan(run: Run, planned: list[Unit]) -> Iterator[str]:
+    """What is wrong with the plan of a run, in a line each."""
+    twice = manifest.duplicates(run.manifest)
+    if twice:
+        yield f"{len(twice)} ids are planned more than once, first {twice[0]}"
+    strays = {filesystem.name(shard) for shard in shards.paths(run.descriptors)} - {unit.shard for unit in planned}
+    for stray in sorted(strays):
+        yield f"{stray} is no shard of the plan"
+
+
+def check_shard(folder: str, identity: Identity, unit: Unit) -> list[str]:
+    """What is wrong with the shard of a unit, in a line each."""
+    url = filesystem.join(folder, unit.shard)
+    try:
+        with shards.opened(url) as file:
+            found = list(_of_the_shard(pq.ParquetFile(file), identity, manifest.read(unit)["id"]))
+    except Exception as error:  # a damaged file may provoke anything
+        found = [f"cannot be read: {reason(error)}"]
+    return [f"{unit.shard} {problem}" for problem in found]
+
+
+def _of_the_shard(shard: pq.ParquetFile, identity: Identity, planned: pa.ChunkedArray) -> Iterator[str]:
+    expected = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
+    metadata = shard.schema_arrow.metadata or {}
+    if metadata.get(b"osrmac.fingerprint") != identity.fingerprint.encode():
+        yield "has another fingerprint than the run"
+    if not shard.schema_arrow.equals(expected):
+        yield "has other columns than the run"
+        return
+    rows = shard.read()
+    if rows["id"].combine_chunks() != planned.combine_chunks().sort():
+        yield f"does not hold the {len(planned)} planned ids once each, but {rows.num_rows} rows"
+    ok = pc.equal(rows["status"], schema.OK)
+    described, failed = rows.filter(ok), rows.filter(pc.invert(ok))
+    if failed["error_stage"].null_count or failed["error"].null_count:
+        yield "has a failed row without stage and reason"
+    for recipe, lengths in identity.parts.items():
+        yield from _of_the_vectors(described, failed, recipe, lengths)
+
+
+def _of_the_vectors(described: pa.Table, failed: pa.Table, recipe: str, lengths: tuple[int, ...]) -> Iterator[str]:
+    if described[recipe].null_count or failed[recipe].null_count != failed.num_rows:
+        yield f"has {recipe} where an image failed, or lacks it where one was described"
+        return
+    values = shards.matrix(described[recipe].combine_chunks())
+    if not np.isfinite(values).all():
+        yield f"has values of {recipe} that are not finite"
+    elif not _are_unit(values, lengths):
+        yield f"has parts of {recipe} that are not of unit norm"
+
+
+def _are_unit(values: NDArray[np.float32], lengths: tuple[int, ...]) -> bool:
+    norms = [np.linalg.norm(part, axis=1) for part in np.split(values, np.cumsum(lengths)[:-1], axis=1)]
+    return all(((np.abs(norm - 1) < _TOLERANCE) | (norm == 0)).all() for norm in norms)

@@ -1,0 +1,178 @@
+"""Scores of systems: what each query finds, ranked by the distances of whole, shortened or averaged vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osrmac.config import EvaluationConfig
+from osrmac.errors import BenchmarkError
+from osrmac.evaluation.benchmark import Benchmark, Query, found_ranks
+from osrmac.evaluation.results import Answer, Score, Shown, Verdict
+from osrmac.reduction.base import Shortening
+from osrmac.retrieval import expansion
+from osrmac.retrieval.ranks import ranks
+from osrmac.retrieval.topk import nearest
+from osrmac.runs.methods import System
+from osrmac.runs.reduced_reader import read_shortened
+from osrmac.runs.scan import Comparison
+from osrmac.runs.shard_reader import Block, blocks, listed
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+from osrmac.storage.shards import Vectors
+
+__all__ = ["answer", "answers", "query_vectors", "scores"]
+
+Matrix = NDArray[np.float32]
+Distances = Iterable[tuple[str, Sequence[str], Matrix]]
+
+_SHOWN = 10
+
+_IN_MEMORY = 2_000_000_000
+"""Bytes of vectors up to which a collection is read once for all systems; a larger one is read shard by shard."""
+
+
+def scores(
+    run: Run,
+    benchmark: Benchmark,
+    crops: str,
+    ids: Mapping[str, str],
+    systems: Iterable[System],
+    evaluation: EvaluationConfig,
+) -> Iterator[Score]:
+    """Score systems in every query mode.
+
+    Args:
+        run: Holds the descriptors.
+        benchmark: Reduced to what the run has.
+        crops: Folder of the shards with the cropped queries, named by query.
+        ids: Of the described images, by the names that the benchmark has for them.
+        systems: What to score; those of one recipe should follow each other.
+        evaluation: Distance and averaging with neighbours; database augmentation has all vectors in memory.
+
+    Raises:
+        BenchmarkError: A query could not be described.
+    """
+    read = lru_cache(maxsize=4)(_read)
+    dimensions = run.identity().dimensions
+    for system in systems:
+        size = 4 * len(ids) * sum(_read_dimension(system, dimensions[recipe]) for recipe in system.recipes)
+        if size <= _IN_MEMORY or evaluation.database_augmentation:
+            whole = _augmented(_whole(read, run.descriptors, system), evaluation)
+            images = Comparison(partial(list, whole), evaluation.distance)
+        else:
+            images = Comparison(partial(blocks, run, system, listed(run)), evaluation.distance)
+        cropped = Comparison(partial(_whole, read, crops, system), evaluation.distance)
+        for mode, queries in benchmark.modes.items():
+            asked = query_vectors(queries, ids, images, cropped, crops)
+            if evaluation.query_expansion:
+                asked = images.expanded(asked, evaluation.query_expansion, evaluation.alpha)
+            found = answers(benchmark, queries, partial(images.distances, asked), ids)
+            yield Score(system.name, system.label, mode, asked[0].shape[1], tuple(found))
+
+
+def _read_dimension(system: System, dimension: int) -> int:
+    return dimension if system.on_reading is None else system.on_reading.dimension
+
+
+def _read(folder: str, recipe: str, by: Shortening | None) -> Vectors:
+    """All descriptors of one recipe, whole or shortened on reading."""
+    paths = shards.paths(folder)
+    return shards.read_vectors(paths, recipe) if by is None else read_shortened(paths, recipe, by)
+
+
+def _whole(read: Callable[[str, str, Shortening | None], Vectors], folder: str, system: System) -> list[Block]:
+    """All images of a folder in one block, as they are compared."""
+    found = [read(folder, recipe, system.on_reading) for recipe in system.recipes]
+    return [Block(folder, found[0].ids, tuple(system.shorten(vectors.values) for vectors in found))]
+
+
+def _augmented(whole: list[Block], evaluation: EvaluationConfig) -> list[Block]:
+    neighbours, alpha, distance = evaluation.database_augmentation, evaluation.alpha, evaluation.distance
+    if not neighbours:
+        return whole
+    (images,) = whole
+    averaged = tuple(expansion.expand(known, known, neighbours, alpha, distance) for known in images.vectors)
+    return [replace(images, vectors=averaged)]
+
+
+def query_vectors(
+    queries: Sequence[Query], ids: Mapping[str, str], images: Comparison, cropped: Comparison, crops: str
+) -> list[Matrix]:
+    """Descriptors of queries, (m, k) for each recipe: from their crops, or from the collection itself.
+
+    Args:
+        queries: Of one mode.
+        ids: Of the described images, by their names.
+        images: The collection.
+        cropped: The same for the cropped queries, named by query.
+        crops: Where the cropped queries are, for messages.
+
+    Raises:
+        BenchmarkError: A query could not be described.
+    """
+    boxed = any(query.box is not None for query in queries)
+    wanted = [query.name if boxed else ids[query.image] for query in queries]
+    found = (cropped if boxed else images).vectors(wanted)
+    missing = [name for name in wanted if not found or name not in found[0]]
+    if missing:
+        raise BenchmarkError(f"query {missing[0]!r} could not be described: see the error of its row in {crops}")
+    return [np.stack([of_recipe[name] for name in wanted]) for of_recipe in found]
+
+
+def answers(
+    benchmark: Benchmark, queries: Sequence[Query], distances: Callable[[], Distances], ids: Mapping[str, str]
+) -> Iterator[Answer]:
+    """How each query fares.
+
+    Args:
+        benchmark: The protocol.
+        queries: Of one mode, m.
+        distances: Gives, from the first block on whenever it is called, for each block of the collection its name, the
+            ids of its n images, and the queries' distances to them, (m, n).
+        ids: Of the described images, by their names.
+    """
+    wanted = [{ids[name]: name for name in query.positives | query.junk if name in ids} for query in queries]
+    known: list[dict[str, float]] = [{} for _ in queries]
+    shown = _SHOWN + max(len(query.junk) for query in queries)
+    first = nearest(_noting(distances(), wanted, known), len(queries), shown)
+    for query, names, near, of_query in zip(queries, wanted, first, ranks(distances(), known), strict=True):
+        ranked = {names[image]: rank for image, rank in of_query.items()}
+        yield replace(answer(benchmark, query, ranked, [each.id for each in near]), image=ids[query.image])
+
+
+def _noting(
+    distances: Distances, wanted: Sequence[Mapping[str, str]], known: Sequence[dict[str, float]]
+) -> Iterator[tuple[str, Sequence[str], Matrix]]:
+    """The same blocks; the distances to the images that are wanted are noted on the way."""
+    for name, images, apart in distances:
+        rows = {image: row for row, image in enumerate(images)}
+        for of_query, noted, row in zip(wanted, known, apart, strict=True):
+            noted |= {image: float(row[rows[image]]) for image in of_query.keys() & rows.keys()}
+        yield name, images, apart
+
+
+def answer(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[str]) -> Answer:
+    """How a query fares, given the 0-based ranks by name of what is relevant to it, and the ids ranked first."""
+    shown = [Shown(image, _verdict(query, benchmark.naming(image))) for image in nearest]
+    # That the image asked with is found is no news where the protocol takes it out.
+    others = [each for each in shown if each.verdict != "junk" or benchmark.naming(each.id) != query.image]
+    return Answer(
+        query.name,
+        benchmark.score(query, ranks),
+        len(query.positives),
+        tuple([each.id for each in shown if each.verdict != "junk"][:_SHOWN]),
+        box=query.box,
+        ranks=tuple(found_ranks(query, ranks)),
+        nearest=tuple(others[:_SHOWN]),
+    )
+
+
+def _verdict(query: Query, name: str) -> Verdict:
+    if name in query.junk:
+        return "junk"
+    return "relevant" if name in query.positives else "wrong"

@@ -1,0 +1,242 @@
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from osrmac.commands.evaluate import evaluate, evaluate_rankings
+from osrmac.commands.fit import fit
+from osrmac.commands.paper import tables
+from osrmac.commands.run import run_all
+from osrmac.config import ComputeConfig, DescriptorConfig, Distance, EvaluationConfig, SelectionConfig
+from osrmac.errors import BenchmarkError, ConfigError, StorageError
+from osrmac.evaluation.results import Evaluation
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+SELECTION = SelectionConfig(features=(32,), retained_variance=0.8)
+
+
+def name(number: int) -> str:
+    return f"{'even' if number % 2 == 0 else 'odd'}/{number:02d}.png"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> str:
+    """Ground truth: each of the first five pictures and its copy."""
+    lines = [f"{name(number)},{number}\ncopy{number}.png,{number}\n" for number in range(5)]
+    (tmp_path / "groups.csv").write_text("id,group\n" + "".join(lines))
+    return str(tmp_path / "groups.csv")
+
+
+@pytest.fixture
+def revisited(tmp_path: Path) -> str:
+    """The left half of picture 08 is easy to find by its box, the copy of picture 00 is hard."""
+    truth = {
+        "imlist": ["half08", "01", "copy0"],
+        "qimlist": ["08", "00"],
+        "gnd": [
+            {"bbx": [0, 0, (90 + 7 * 8) // 2, 120], "easy": np.array([0]), "hard": [], "junk": [1]},
+            {"bbx": [0, 0, 90, 120], "easy": [], "hard": np.array([2]), "junk": []},
+        ],
+    }
+    (tmp_path / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(truth))
+    return str(tmp_path / "gnd_roxford5k.pkl")
+
+
+def values(found: Evaluation) -> dict[tuple[str, str], float]:
+    return {(score.system, score.mode): score.value(found.measures[0]) for score in found.scores}
+
+
+def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: str) -> None:
+    fit(run.url, SELECTION)
+    found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    of_both = ("osrmac", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32")
+    systems = ("single", "early", "osrmac_local", *of_both, *(f"{system}+cam" for system in of_both))
+    assert values(found) == {(system, "all"): 100.0 for system in systems}
+    assert found.coverage == "26 images"
+
+    stored = json.loads(Path(run.evaluation("groups", ".json")).read_text())
+    assert (stored["measures"], stored["distance"], stored["backbone"]) == (["mAP"], "l1", "resnet18")
+    assert stored["selections fitted on"] == str(photos)
+    assert stored["scores"][0] == {
+        "system": "single",
+        "label": "single",
+        "mode": "all",
+        "dimension": 512,
+        "queries": 10,
+        "values": {"mAP": 100.0},
+    }
+    answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
+    assert len(answers) == len(systems) * 10
+    first = next(answer for answer in answers if answer["query"] == "copy1.png")
+    assert first["mAP"] == 100.0
+    assert first["first"][0] == "odd/01.png"
+    assert len(first["first"]) == 10
+    assert "copy1.png" not in first["first"]
+
+
+def test_selections_fitted_on_several_collections_are_listed(run: Run, other: Run, photos: Path, pairs: str) -> None:
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    assert "selections fitted on" not in evaluate(run.url, truth).conditions
+    fit(run.url, replace(SELECTION, controls=False))
+    fit(run.url, SelectionConfig(recipe="early", features=(8,), controls=False, fitted_on=other.url))
+    found = evaluate(run.url, truth)
+    assert found.conditions["selections fitted on"] == f"other photos (early-pfa-8), {photos} (osrmac-pfa-32)"
+
+
+@pytest.mark.parametrize("distance", ["l2", "cosine"])
+def test_other_distances_find_copies_too(run: Run, pairs: str, distance: Distance) -> None:
+    found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs, distance=distance))
+    assert values(found)["osrmac", "all"] == 100.0
+    assert found.conditions["distance"] == distance
+
+
+def test_the_smaller_of_global_and_local_distance_counts(run: Run, pairs: str) -> None:
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
+    found = next(row["first"] for row in answers if (row["system"], row["query"]) == ("osrmac+cam", "copy1.png"))
+    sides = [shards.read_vectors(shards.paths(run.descriptors), recipe) for recipe in ("osrmac", "osrmac_local")]
+    ids = sides[0].ids
+    row = ids.index("copy1.png")
+    smaller = np.minimum(*(np.abs(side.values - side.values[row]).sum(axis=1) for side in sides))
+    expected = [ids[other] for other in np.lexsort((ids, smaller)) if other != row]
+    assert found == expected[:10]
+
+
+def test_averaging_with_neighbours_changes_rankings_and_is_named(run: Run, pairs: str) -> None:
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=3, database_augmentation=2)
+    plain = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    averaged = evaluate(run.url, truth)
+    assert averaged.conditions["query expansion"] == "3 neighbours, alpha 3"
+    assert averaged.conditions["database augmentation"] == "2 neighbours, alpha 3"
+    assert [a.answers for a in averaged.scores] != [p.answers for p in plain.scores]
+
+
+def test_the_papers_tables_are_made_of_the_scores(with_crops: Run, oxford: str) -> None:
+    with pytest.raises(StorageError, match="no scores of"):
+        tables(with_crops.url)
+    fit(with_crops.url, SELECTION)
+    evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
+    (table,) = tables(with_crops.url)
+    assert [row.system for row in table.rows] == ["single", "early", "osrmac", "osrmac-pfa-32", "osrmac-pfa-32+cam"]
+    assert table.rows[1].measured["cropped"] == 100.0
+    assert table.conditions["coverage"] == "26 of 5062 images"
+    assert Path(with_crops.evaluation("tables", ".md")).read_text() == table.markdown()
+    stored = json.loads(Path(with_crops.evaluation("tables", ".json")).read_text())
+    assert stored["tables"][0]["rows"][1]["paper"] == 67.77
+
+
+def test_cropped_queries_ask_with_their_box_and_are_described_once(asked: Run, oxford: str) -> None:
+    (shard,) = shards.paths(asked.queries("oxford5k"))
+    before = Path(shard).stat().st_mtime_ns
+    found = evaluate(asked.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
+    assert Path(shard).stat().st_mtime_ns == before
+    assert values(found)["osrmac", "cropped"] == 100.0
+    assert {score.mode for score in found.scores} == {"cropped", "whole"}
+    assert found.coverage == "26 of 5062 images"
+
+    crops = shards.read_vectors([shard], "osrmac")
+    whole = shards.read_vectors(shards.paths(asked.descriptors), "osrmac")
+    assert crops.ids == ["tower_1"]
+    half = whole.values[whole.ids.index("half08.png")]
+    np.testing.assert_allclose(crops.values[0], half, atol=1e-5)
+
+
+def test_revisited_queries_are_cropped_and_taken_out_of_the_collection(
+    run: Run, revisited: str, one_actor: ComputeConfig
+) -> None:
+    found = evaluate(run.url, EvaluationConfig(benchmark="roxford5k", ground_truth=revisited), one_actor)
+    assert found.measures == ("mAP", "mP@1", "mP@5", "mP@10")
+    assert found.coverage == "24 of 4993 images"
+    easy, medium, hard = (score for score in found.scores if score.system == "osrmac")
+    # Each query's own half or copy comes first, once the query images are out of the way.
+    assert {(score.mode, len(score.answers), score.value("mAP")) for score in (easy, hard)} == {
+        ("easy", 1, 100.0),
+        ("hard", 1, 100.0),
+    }
+    assert (medium.mode, len(medium.answers), medium.value("mP@1")) == ("medium", 2, 100.0)
+    assert shards.read_vectors(shards.paths(run.queries("roxford5k")), "osrmac").ids == ["00", "08"]
+
+    stored = json.loads(Path(run.evaluation("roxford5k", ".json")).read_text())
+    assert stored["measures"] == list(found.measures)
+    assert stored["scores"][0]["values"] == {"mAP": 100.0, "mP@1": 100.0, "mP@5": 100.0, "mP@10": 100.0}
+    answers = pq.read_table(run.evaluation("roxford5k", "-queries.parquet")).to_pylist()
+    assert {answer["mP@10"] for answer in answers} == {100.0}
+    assert not {"even/00.png", "even/08.png"} & {image for answer in answers for image in answer["first"]}
+
+
+def test_a_missing_image_is_named_unless_a_subset_is_asked_for(run: Run, pairs: str) -> None:
+    with Path(pairs).open("a") as file:
+        file.write("cut.png,3\nvanished.png,7\neven/08.png,7\n")
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    with pytest.raises(BenchmarkError, match=r"2 of the 13 images .* first 'cut\.png'"):
+        evaluate(run.url, truth)
+    found = evaluate(run.url, replace(truth, subset=True))
+    assert {len(score.answers) for score in found.scores} == {10}
+    assert values(found)["osrmac", "all"] == 100.0
+
+
+def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_path: Path) -> None:
+    here = run.url
+    for url, options, kind, message in (
+        (here, {}, ConfigError, "--benchmark"),
+        (here, {"benchmark": "imagenet"}, BenchmarkError, "unknown benchmark 'imagenet'"),
+        (here, {"benchmark": "oxford5k"}, BenchmarkError, "--ground-truth"),
+        (here, {"benchmark": "rparis6k", "ground_truth": pairs}, BenchmarkError, "nor a pickle"),
+        (here, {"benchmark": "groups", "ground_truth": "no.csv"}, StorageError, r"no\.csv does not exist"),
+        (here, {"benchmark": "groups", "ground_truth": pairs, "queries": ("cropped",)}, BenchmarkError, "mode"),
+        (here, {"benchmark": "holidays"}, BenchmarkError, "1491"),
+        (str(tmp_path), {"benchmark": "ukbench"}, StorageError, "no run"),
+    ):
+        with pytest.raises(kind, match=message) as caught:
+            evaluate(url, EvaluationConfig(**options))
+        assert "\n" not in str(caught.value)
+
+
+def test_every_step_runs_from_images_to_scores_and_two_threads_change_rounding_only(
+    finished: Run, photos: Path, pairs: str, tmp_path: Path, small: DescriptorConfig
+) -> None:
+    threads = ComputeConfig(actors=1, threads=2)
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    run = Run(str(tmp_path / "run"))
+    extracted, found = run_all(str(photos), run.url, small, threads, selection=SELECTION, evaluation=truth)
+    assert extracted.new == 29
+    assert found is not None
+    assert values(found)["osrmac-pfa-32", "all"] == 100.0
+    assert set(run.record()["stages"]) == {"extract", "fit", "evaluate"}
+    by_two, by_one = (shards.read_vectors(shards.paths(of.descriptors), "osrmac") for of in (run, finished))
+    assert by_two.ids == by_one.ids
+    np.testing.assert_allclose(by_two.values, by_one.values, atol=1e-5)
+
+
+def test_a_query_without_a_ranking_is_named(tmp_path: Path, oxford: str) -> None:
+    (tmp_path / "theirs").mkdir()
+    for file in ("AP.txt", "tower_2_top.txt"):
+        (tmp_path / "theirs" / file).write_text("half08\n")
+    with pytest.raises(BenchmarkError, match=r"first 'tower_1': add tower_1\.txt"):
+        evaluate_rankings(str(tmp_path / "theirs"), EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
+
+
+def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: str) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "tower_1_top.txt").write_text("08\nother\nhalf08\n")
+    truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
+    found = evaluate_rankings(str(folder), truth, run=str(tmp_path / "run"))
+    # Junk aside, the one positive is second: the mean of precisions 0/1 and 1/2.
+    assert values(found) == {("theirs", "cropped"): 25.0, ("theirs", "whole"): 25.0}
+    assert (tmp_path / "run" / "evaluation" / "oxford5k-theirs.json").exists()
+
+
+def test_a_collection_larger_than_the_memory_is_scored_alike(
+    run: Run, pairs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(run.url, SELECTION)
+    asked = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=2)
+    found = evaluate(run.url, asked)
+    monkeypatch.setattr("osrmac.runs.scoring._IN_MEMORY", 0)
+    assert evaluate(run.url, asked) == found

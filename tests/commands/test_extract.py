@@ -1,0 +1,150 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from osrmac.commands.extract import extract
+from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.descriptor.describer import Describer, Description
+from osrmac.distributed.describe import STAGES, describe
+from osrmac.errors import ConfigError, StorageError
+from osrmac.runs.identity import identify
+from osrmac.storage import manifest, schema, shards
+from osrmac.storage.run import Run
+from tests.committed import rows
+
+
+def vectors(run: Run) -> NDArray[np.float32]:
+    return shards.read_vectors(shards.paths(run.descriptors), "osrmac").values
+
+
+def test_every_planned_image_has_one_row(finished: Run) -> None:
+    found = rows(finished.descriptors)
+    assert set(found) == set(manifest.read_all(finished.manifest, ["id"])["id"].to_pylist())
+    failures = {name: (row["error_stage"], row["osrmac"]) for name, row in found.items() if row["status"] == "failed"}
+    assert failures == dict.fromkeys(("empty.jpg", "page.jpg", "cut.png"), ("decode", None))
+    assert found["empty.jpg"]["error"] == "the file is empty"
+    assert (found["odd/03.png"]["width"], found["odd/03.png"]["height"]) == (111, 120)
+    assert finished.record()["counts"] == {"planned": 29, "ok": 26, "failed": 3}
+
+
+def test_the_record_tells_the_nodes_that_there_were(finished: Run) -> None:
+    (only,) = finished.record()["stages"]["extract"]["nodes"]
+    assert only.pop("seconds") >= 0
+    assert only == {"nodes": 1, "cpus": 2.0, "gpus": 0.0, "accelerators": []}
+
+
+def test_the_record_tells_what_the_time_went_into(finished: Run) -> None:
+    stage = finished.record()["stages"]["extract"]
+    command, describing = stage["profile"]["command"], stage["profile"]["describing"]
+    assert set(command) == {"weights", "plan", "describe", "summary"}
+    assert sum(command.values()) == pytest.approx(stage["seconds"], abs=1e-3)
+    assert tuple(describing) == STAGES
+    assert all(seconds > 0 for seconds in describing.values())
+    processes = stage["profile"]["processes"]
+    assert 1 <= processes <= 2  # one may be done before the other has started
+    assert sum(describing.values()) < processes * command["describe"]
+
+
+def test_rows_hold_what_the_describer_computes(finished: Run, photos: Path, small: DescriptorConfig) -> None:
+    describer = Describer.load(small)
+    found = rows(finished.descriptors)
+    for name in ("even/00.png", "odd/19.png"):
+        (expected,) = describer([(photos / name).read_bytes()])
+        assert isinstance(expected, Description)
+        for recipe, vector in expected.vectors.items():
+            np.testing.assert_allclose(np.array(found[name][recipe]), vector, atol=1e-5)
+
+
+def test_the_shards_have_the_schema_of_the_run(finished: Run) -> None:
+    fingerprint = finished.identity().fingerprint
+    expected = schema.descriptors({"single": 512, "early": 512, "osrmac": 768, "osrmac_local": 768}, fingerprint)
+    for shard in shards.paths(finished.descriptors):
+        assert shards.read(shard).schema.equals(expected)
+        assert shards.read_metadata(shard) == {"osrmac.fingerprint": fingerprint, "osrmac.generation": "0"}
+
+
+def test_two_actors_compute_the_same_bits_as_one(
+    finished: Run, photos: Path, tmp_path: Path, small: DescriptorConfig
+) -> None:
+    run = Run(str(tmp_path / "run"))
+    extract(str(photos), run.url, small, ComputeConfig(actors=2))
+    np.testing.assert_array_equal(vectors(run), vectors(finished))
+
+
+def test_a_finished_run_is_not_touched_again(run: Run, photos: Path, small: DescriptorConfig) -> None:
+    before = {shard: Path(shard).stat().st_mtime_ns for shard in shards.paths(run.descriptors)}
+    again = extract(str(photos), run.url, small)
+    assert (again.described, again.failed, again.new) == (26, 3, 0)
+    assert before == {shard: Path(shard).stat().st_mtime_ns for shard in shards.paths(run.descriptors)}
+
+
+def test_only_what_is_missing_is_computed(
+    run: Run,
+    photos: Path,
+    small: DescriptorConfig,
+    one_actor: ComputeConfig,
+) -> None:
+    complete = rows(run.descriptors)
+    for shard in shards.paths(run.descriptors)[:2]:
+        Path(shard).unlink()
+    assert extract(str(photos), run.url, small, one_actor).new == 2
+    assert rows(run.descriptors) == complete
+
+
+def test_parts_and_vanished_images_among_the_requests(
+    photos: Path, tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig
+) -> None:
+    identity, weights = identify(small)
+    file, box = photos / "even" / "00.png", (10.0, 20.0, 70.0, 80.0)
+    requests = pa.Table.from_pylist(
+        [
+            {"id": "whole", "uri": str(file)},
+            {"id": "part", "uri": str(file), "box": box},
+            {"id": "outside", "uri": str(file), "box": (500, 500, 600, 600)},
+            {"id": "gone", "uri": str(photos / "gone.png")},
+        ],
+        schema=schema.QUERIES,
+    )
+    manifest.update(str(tmp_path / "manifest"), [requests], lambda images: images)
+    assert describe(str(tmp_path / "manifest"), str(tmp_path), identity, weights, one_actor).rows == 4
+    found = rows(str(tmp_path))
+    whole, part = Describer.load(small)([file.read_bytes()] * 2, [None, box])
+    assert isinstance(whole, Description)
+    assert isinstance(part, Description)
+    np.testing.assert_allclose(np.array(found["whole"]["osrmac"]), whole.vectors["osrmac"], atol=1e-5)
+    np.testing.assert_allclose(np.array(found["part"]["osrmac"]), part.vectors["osrmac"], atol=1e-5)
+    assert (found["outside"]["status"], found["outside"]["error_stage"]) == ("failed", "crop")
+    assert (found["gone"]["status"], found["gone"]["error_stage"]) == ("failed", "fetch")
+    assert found["gone"]["error"].startswith("FileNotFoundError")
+
+
+def test_other_settings_in_the_same_run_are_refused(run: Run, photos: Path, small: DescriptorConfig) -> None:
+    with pytest.raises(StorageError, match="scales"):
+        extract(str(photos), run.url, replace(small, scales=(96,)))
+
+
+def test_nothing_is_written_when_the_settings_cannot_work(
+    photos: Path, tmp_path: Path, small: DescriptorConfig
+) -> None:
+    with pytest.raises(ConfigError, match="unknown recipe"):
+        extract(str(photos), str(tmp_path / "run"), replace(small, recipes=("best",)))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "compute", [ComputeConfig(actors=3), ComputeConfig(actors=2, threads=2), ComputeConfig(threads=4)]
+)
+def test_actors_that_would_starve_the_readers_are_refused(
+    photos: Path, tmp_path: Path, small: DescriptorConfig, compute: ComputeConfig
+) -> None:
+    with pytest.raises(ConfigError, match="do not fit into 2 CPUs"):
+        extract(str(photos), str(tmp_path / "run"), small, compute)
+
+
+def test_a_gpu_that_is_not_there_is_refused(photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:
+    with pytest.raises(ConfigError, match="no GPU"):
+        extract(str(photos), str(tmp_path / "run"), small, ComputeConfig(device="cuda"))

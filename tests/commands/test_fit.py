@@ -1,0 +1,151 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from osrmac.commands.fit import fit
+from osrmac.config import SelectionConfig
+from osrmac.errors import ConfigError, StorageError
+from osrmac.reduction.base import Selection
+from osrmac.reduction.pfa import PrincipalFeatureAnalysis
+from osrmac.reduction.whitening import PCAWhitening
+from osrmac.runs.reductions import shortenings
+from osrmac.storage import filesystem, shards
+from osrmac.storage.run import Run
+
+CONFIG = SelectionConfig(features=(32,), retained_variance=0.8)
+
+
+def fit_selections(run: Run, config: SelectionConfig) -> list[Selection]:
+    found = fit(run.url, config)
+    assert all(isinstance(each, Selection) for each in found)
+    return [each for each in found if isinstance(each, Selection)]
+
+
+def whole(run: Run, recipe: str = "osrmac") -> shards.Vectors:
+    return shards.read_vectors(shards.paths(run.descriptors), recipe)
+
+
+def test_an_exact_fit_selects_what_all_descriptors_together_select(run: Run) -> None:
+    (pfa, random, variance) = fit_selections(run, CONFIG)
+    together = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(run).values)
+    np.testing.assert_array_equal(pfa.indices, together.indices_)
+    assert (pfa.name, pfa.components, pfa.samples) == ("osrmac-pfa-32", together.n_components_, 26)
+    assert pfa.explained_variance is not None
+    assert pfa.explained_variance >= 0.8
+    assert (random.name, variance.name) == ("osrmac-random-32", "osrmac-variance-32")
+    by_variance = np.argsort(whole(run).values.astype(np.float64).var(axis=0))[-32:]
+    assert set(variance.indices) == set(by_variance)
+
+
+def test_a_fit_on_samples_is_reproducible_and_says_how_many(run: Run) -> None:
+    config = replace(CONFIG, samples=8, seed=3)
+    (first, *_) = fit_selections(run, config)
+    drawn = np.sort(np.random.default_rng(3).choice(26, 8, replace=False))
+    expected = PrincipalFeatureAnalysis(32, retained_variance=0.8, random_state=3).fit(whole(run).values[drawn])
+    np.testing.assert_array_equal(first.indices, expected.indices_)
+    assert first.samples == 8
+
+
+def test_the_selection_says_what_it_was_fitted_on(run: Run, photos: Path) -> None:
+    (pfa, *_) = fit_selections(run, CONFIG)
+    assert (pfa.fitted_on, pfa.fingerprint) == (str(photos), run.identity().fingerprint)
+    assert pfa in shortenings(run)
+
+
+def test_shortened_shards_hold_the_selected_features(run: Run) -> None:
+    (pfa, *_) = fit_selections(run, CONFIG)
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
+    assert table["id"].to_pylist() == whole(run).ids
+    assert table.schema.field("vector").type == pa.list_(pa.float32(), 32)
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+
+
+def modified(run: Run) -> dict[str, int]:
+    files = [*Path(run.url, "selection").iterdir(), *Path(run.reduced("osrmac-pfa-32")).iterdir()]
+    return {str(file): file.stat().st_mtime_ns for file in files}
+
+
+def test_a_second_fit_does_nothing(run: Run) -> None:
+    first = fit_selections(run, CONFIG)
+    before = modified(run)
+    assert fit(run.url, CONFIG) == first
+    assert modified(run) == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"retained_variance": 0.7}, {"absolute": True}, {"samples": 10}])
+def test_other_options_fit_again_and_shorten_again(run: Run, change: dict[str, float]) -> None:
+    fit(run.url, CONFIG)
+    before = modified(run)
+    (pfa, *_) = fit_selections(run, replace(CONFIG, **change))  # type: ignore[arg-type]
+    assert all(modified(run)[file] > time for file, time in before.items())
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+
+
+def test_by_default_a_quarter_of_osrmac_stays(run: Run) -> None:
+    (pfa, *_) = fit_selections(run, SelectionConfig(retained_variance=0.8))
+    assert (pfa.recipe, len(pfa.indices)) == ("osrmac", 768 // 4)
+
+
+def test_several_sizes_and_another_recipe_without_controls(run: Run) -> None:
+    config = SelectionConfig(recipe="early", features=(8, 16), retained_variance=0.8, controls=False)
+    assert [found.name for found in fit(run.url, config)] == ["early-pfa-8", "early-pfa-16"]
+
+
+def test_whitening_is_fitted_written_and_read_back(run: Run) -> None:
+    config = replace(CONFIG, whitening=(4,), controls=False)
+    names = [found.name for found in fit(run.url, config)]
+    assert names == ["osrmac-pfa-32", "osrmac-whitening-4"]
+    expected = PCAWhitening(4).fit(whole(run).values).transform(whole(run).values)
+    (whitening,) = [found for found in shortenings(run) if found.method == "whitening"]
+    np.testing.assert_allclose(whitening.apply(whole(run).values), expected, atol=1e-5)
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(whitening.name))).sort_by("id")
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), expected, atol=1e-5)
+    before = modified(run)
+    fit(run.url, config)
+    assert modified(run) == before
+
+
+def test_a_selection_fitted_on_another_run_is_applied_to_this_one(run: Run, other: Run) -> None:
+    fit(run.url, CONFIG)
+    (pfa, *_) = fit_selections(run, replace(CONFIG, fitted_on=other.url))
+    theirs = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values)
+    np.testing.assert_array_equal(pfa.indices, theirs.indices_)
+    assert (pfa.samples, pfa.fitted_on) == (len(whole(other).ids), other.record()["images"])
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+    assert not shards.paths(other.reduced(pfa.name))
+
+
+def test_samples_are_drawn_from_the_other_run(run: Run, other: Run) -> None:
+    (pfa, *_) = fit_selections(run, replace(CONFIG, samples=8, fitted_on=other.url))
+    drawn = np.sort(np.random.default_rng(0).choice(len(whole(other).ids), 8, replace=False))
+    expected = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values[drawn])
+    np.testing.assert_array_equal(pfa.indices, expected.indices_)
+
+
+def test_a_run_with_other_settings_is_not_fitted_on(run: Run, other: Run) -> None:
+    record = other.record()
+    record["identity"]["scales"] = [100]
+    filesystem.write_json(f"{other.url}/run.json", record | {"fingerprint": "f00d"})
+    with pytest.raises(StorageError, match=r"scales is \[100\] there and \[96, 64, 48\] here; fit on") as caught:
+        fit(run.url, replace(CONFIG, fitted_on=other.url))
+    assert "backbone" not in str(caught.value)
+    with pytest.raises(StorageError, match="no run at"):
+        fit(run.url, replace(CONFIG, fitted_on=f"{run.url}/nowhere"))
+
+
+def test_what_cannot_be_fitted_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    for config, message in (
+        (SelectionConfig(features=(1000,)), "only 768 features"),
+        (SelectionConfig(recipe="late"), "no recipe 'late'"),
+        (replace(CONFIG, whitening=(100,)), "cannot whiten 100 axes: 26 samples of 768 features vary along 20"),
+    ):
+        with pytest.raises(ConfigError, match=message) as caught:
+            fit(run.url, config)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(StorageError, match="no run at"):
+        fit(str(tmp_path / "nowhere"))

@@ -1,0 +1,105 @@
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from osrmac.commands.evaluate import evaluate
+from osrmac.commands.fit_weights import weigh
+from osrmac.config import EvaluationConfig, WeighConfig
+from osrmac.errors import ConfigError, StorageError
+from osrmac.evaluation.metrics import average_precision
+from osrmac.runs.reductions import shortenings
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+GROUPS = (("half08.png", "even/08.png"), ("even/00.png", "even/02.png", "odd/05.png"), ("odd/07.png", "odd/09.png"))
+"""Most of them have nothing in common, so that the weights decide."""
+
+GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> EvaluationConfig:
+    lines = [f"{image},{number}\n" for number, group in enumerate(GROUPS) for image in group]
+    (tmp_path / "groups.csv").write_text("id,group\n" + "".join(lines))
+    return EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv"))
+
+
+def slow_map(ids: list[str], vectors: NDArray[np.float32]) -> float:
+    """Mean average precision of `GROUPS`, by Manhattan distance, in percent."""
+    found = []
+    for group in GROUPS:
+        for query in group:
+            apart = np.abs(vectors - vectors[ids.index(query)]).sum(axis=1)
+            ranked = [image for _, image in sorted(zip(apart, ids, strict=True)) if image != query]
+            found.append(average_precision([ranked.index(image) for image in group if image != query], len(group) - 1))
+    return 100 * float(np.mean(found))
+
+
+def by_weights(run: Run) -> dict[tuple[float, ...], float]:
+    """The score of every pair of weights, from the scaled descriptors themselves."""
+    whole = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
+    pairs = [pair for pair in product(GRID, repeat=2) if any(pair)]
+    return {pair: slow_map(whole.ids, whole.values * np.repeat(pair, (512, 256))) for pair in pairs}
+
+
+def test_given_weights_are_one_more_system(run: Run, truth: EvaluationConfig) -> None:
+    found = weigh(run.url, options=WeighConfig(recipe="osrmac", layer_weights=(1, 0.5)))
+    assert (found.name, found.weights, found.parts, found.samples) == ("osrmac-weights", (1, 0.5), (512, 256), 0)
+    assert shortenings(run) == [found]
+    whole = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
+    rows = [row for shard in shards.paths(run.reduced(found.name)) for row in shards.read(shard).to_pylist()]
+    reduced = {row["id"]: row["vector"] for row in rows}
+    scaled = whole.values * np.repeat([1, 0.5], (512, 256)).astype(np.float32)
+    np.testing.assert_array_equal(np.array([reduced[image] for image in whole.ids], np.float32), scaled)
+
+    evaluation = evaluate(run.url, truth)
+    score = next(score for score in evaluation.scores if score.system == "osrmac-weights")
+    assert (score.label, score.dimension) == ("osrmac + layer weights", 768)
+    assert score.value("mAP") == pytest.approx(slow_map(whole.ids, scaled))
+    assert evaluation.conditions["selections fitted on"] == "nothing: given by hand"
+
+
+def test_weights_are_fitted_until_no_single_change_is_better(run: Run, photos: Path, truth: EvaluationConfig) -> None:
+    found = weigh(run.url, truth, WeighConfig(recipe="osrmac", grid=GRID))
+    scores = by_weights(run)
+    first, second = found.weights
+    changed = [(weight, second) for weight in GRID] + [(first, weight) for weight in GRID]
+    best = max(scores[pair] for pair in changed if any(pair))
+    assert scores[first, second] == pytest.approx(best)
+    assert best > scores[1, 1]
+    assert (found.samples, found.fitted_on) == (26, f"groups in {photos} (26 images, all queries, l1)")
+    assert weigh(run.url, truth, WeighConfig(recipe="osrmac", grid=GRID)) == found
+    measured = {score.system: score.value("mAP") for score in evaluate(run.url, truth).scores}
+    assert measured["osrmac-weights"] == pytest.approx(best)
+
+
+def test_weights_fitted_on_another_run_are_applied_to_this_one(run: Run, other: Run, truth: EvaluationConfig) -> None:
+    options = WeighConfig(recipe="osrmac", grid=GRID, fitted_on=other.url)
+    ids = shards.read_vectors(shards.paths(other.descriptors), "osrmac").ids
+    lines = [f"{image},{number // 2}\n" for number, image in enumerate(ids)]
+    Path(str(truth.ground_truth)).write_text("id,group\n" + "".join(lines[: len(lines) // 2 * 2]))
+    found = weigh(run.url, truth, options)
+    assert found.fitted_on.startswith(f"groups in other photos ({len(ids)} images,")
+    assert found.weights == weigh(other.url, truth, WeighConfig(recipe="osrmac", grid=GRID)).weights
+    assert len(shards.paths(run.reduced(found.name))) == len(shards.paths(run.descriptors))
+
+
+def test_what_cannot_be_weighed_is_refused_in_one_line(run: Run, tmp_path: Path, truth: EvaluationConfig) -> None:
+    nothing = EvaluationConfig()
+    expanded = EvaluationConfig(benchmark="groups", ground_truth=truth.ground_truth, query_expansion=2)
+    for evaluation, options, message in (
+        (nothing, WeighConfig(layer_weights=(1, 1)), "the run has osrmac, osrmac_local"),
+        (nothing, WeighConfig(recipe="early", layer_weights=(1,)), "name a recipe of several layers"),
+        (nothing, WeighConfig(recipe="osrmac", layer_weights=(1, 1, 1)), "osrmac has 2 layers"),
+        (truth, WeighConfig(recipe="osrmac", layer_weights=(1, 1)), "leave nothing to fit"),
+        (nothing, WeighConfig(recipe="osrmac"), "give --layer-weights, or a --benchmark"),
+        (expanded, WeighConfig(recipe="osrmac"), "without --query-expansion"),
+    ):
+        with pytest.raises(ConfigError, match=message) as caught:
+            weigh(run.url, evaluation, options)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(StorageError, match="no run at"):
+        weigh(str(tmp_path / "nowhere"), truth)

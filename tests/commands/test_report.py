@@ -1,0 +1,202 @@
+"""The report of a run, as much as the run holds of it."""
+
+import base64
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from osrmac.cli import main
+from osrmac.commands.evaluate import evaluate, evaluate_rankings
+from osrmac.commands.fit import fit
+from osrmac.commands.report import report
+from osrmac.commands.sweep import sweep
+from osrmac.config import EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.errors import StorageError
+from osrmac.runs.failures import DEADLY
+from osrmac.storage import filesystem, shards
+from osrmac.storage.run import Run
+from tests.pages.soundness import Sound, sound
+
+SELECTION = SelectionConfig(features=(32,), retained_variance=0.8)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> str:
+    lines = [f"copy{n}.png,{n}\n{'odd' if n % 2 else 'even'}/{n:02d}.png,{n}\n" for n in range(5)]
+    (tmp_path / "pairs.csv").write_text("id,group\n" + "".join(lines))
+    return str(tmp_path / "pairs.csv")
+
+
+def read(run: Run) -> Sound:
+    return sound(filesystem.read_bytes(run.report).decode())
+
+
+def titles(page: Sound) -> list[str]:
+    start = page.texts.index("Report")
+    navigation = page.texts[start:]
+    return [text for text in navigation if text in _SECTIONS][: len(set(navigation) & _SECTIONS)]
+
+
+_SECTIONS = {
+    "Collection",
+    "Scores",
+    "Number of features",
+    "Precision and recall",
+    "Best and worst queries",
+    "Selected features",
+    "Times",
+}
+
+
+def test_a_run_that_is_only_described_has_a_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["report", run.url])
+    assert json.loads(capsys.readouterr().out) == {"report": f"{run.url}/report.html"}
+    page = read(run)
+    assert titles(page) == ["Collection", "Times"]
+    assert {"29", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
+    # Of the three, only the picture that is cut off can be seen in part.
+    assert [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"] == ["cut.png"]
+    before = filesystem.read_bytes(run.report)
+    report(run.url)
+    assert filesystem.read_bytes(run.report) == before
+
+
+def test_everything_that_a_run_holds_is_shown(with_crops: Run, pairs: str, oxford: str) -> None:
+    fit(with_crops.url, SELECTION)
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    evaluate(with_crops.url, truth)
+    evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
+    sweep(with_crops.url, truth, SweepConfig(sizes=(8, 32), seeds=2))
+    report(with_crops.url)
+    page = read(with_crops)
+    assert set(titles(page)) == _SECTIONS
+    assert any("Best: groups" in text for text in page.texts)
+    assert any("Best: oxford5k" in text for text in page.texts)
+    assert "AP 100.00 · 1 image to find" in page.texts
+    classes = [of_tag.get("class") for tag, of_tag in page.tags if tag == "li"]
+    assert {"query", "relevant", "wrong", "alarm"} <= set(classes)
+    assert "72.27" in page.texts  # the paper's
+    assert "in common with other seeds" in page.texts
+    found = filesystem.read_json(with_crops.selection("osrmac-pfa-32"))
+    assert found is not None
+    assert 0 < found["stability"] <= 1
+    assert sum(found["variances"]) == pytest.approx(1)
+
+
+def test_an_answer_says_what_was_found_and_what_the_ground_truth_makes_of_it(with_crops: Run, oxford: str) -> None:
+    (Path(oxford) / "tower_1_junk.txt").write_text("".join(f"{number:02d}\n" for number in range(20)))
+    evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
+    rows = shards.read(with_crops.evaluation("oxford5k", "-queries.parquet")).to_pylist()
+    whole = next(row for row in rows if (row["system"], row["mode"]) == ("single", "whole"))
+    cropped = next(row for row in rows if (row["system"], row["mode"]) == ("single", "cropped"))
+    assert whole["image"] == cropped["image"] == "even/08.png"
+    assert whole["box"] is None
+    assert cropped["box"] == [0, 0, 73, 120]
+    verdicts = {found["id"]: found["verdict"] for found in cropped["nearest"]}
+    assert verdicts["half08.png"] == "relevant"
+    assert len(verdicts) == 10
+    junk = {name for name, verdict in verdicts.items() if verdict == "junk"}
+    assert junk
+    assert not junk & set(cropped["first"])
+    assert cropped["ranks"] == [cropped["first"].index("half08.png")]
+    assert "even/08.png" not in verdicts  # it is what was asked with, and junk
+
+
+def test_older_runs_lack_what_is_left_out(run: Run, pairs: str) -> None:
+    fit(run.url, SELECTION)
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    older = run.evaluation("groups", "-queries.parquet")
+    shards.write_table(older, shards.read(older).drop_columns(["image", "box", "ranks", "nearest"]))
+    selection = filesystem.read_json(run.selection("osrmac-pfa-32"))
+    assert selection is not None
+    filesystem.write_json(
+        run.selection("osrmac-pfa-32"),
+        {key: value for key, value in selection.items() if key not in {"variances", "stability"}},
+    )
+    report(run.url)
+    assert titles(read(run)) == ["Collection", "Scores", "Selected features", "Times"]
+
+
+def test_rankings_of_others_are_scored_and_drawn_but_not_shown(run: Run, oxford: str, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "tower_1.txt").write_text("08\nother\nhalf08\n")
+    evaluate_rankings(str(folder), EvaluationConfig(benchmark="oxford5k", ground_truth=oxford), run=run.url)
+    report(run.url)
+    assert titles(read(run)) == ["Collection", "Scores", "Precision and recall", "Times"]
+
+
+def test_what_has_ended_a_process_is_not_decoded_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = next(path for path in shards.paths(run.descriptors) if "cut.png" in shards.read(path)["id"].to_pylist())
+    rows = shards.read(shard)
+    reason = [f"{DEADLY} 3 times" if name == "cut.png" else None for name in rows["id"].to_pylist()]
+    place = rows.schema.get_field_index("error")
+    shards.write_table(shard, rows.set_column(place, rows.schema.field(place), [reason]))
+    report(run.url)
+    page = read(run)
+    assert any(DEADLY in text for text in page.texts)
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str, tmp_path: Path) -> None:
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    gone = photos / "copy1.png"
+    gone.rename(tmp_path / "aside.png")
+    try:
+        report(run.url)
+    finally:
+        (tmp_path / "aside.png").rename(gone)
+    assert any("cannot be shown" in text for text in read(run).texts)
+
+
+def test_a_run_that_was_killed_at_its_start_has_a_report(run: Run, tmp_path: Path) -> None:
+    begun = Run(str(tmp_path / "begun"))
+    filesystem.write_json(f"{begun.url}/run.json", run.record() | {"counts": {}, "stages": {}})
+    report(begun.url)
+    assert titles(read(begun)) == []
+
+
+def test_answers_of_images_that_the_run_has_lost_are_named(run: Run, pairs: str) -> None:
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    for shard in shards.paths(run.descriptors)[:20]:
+        Path(shard).unlink()
+    report(run.url)
+    assert any("cannot be shown" in text for text in read(run).texts)
+
+
+def test_there_must_be_a_run(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no run at"):
+        report(str(tmp_path))
+
+
+def test_thumbnails_are_few_however_many_benchmarks(run: Run, pairs: str) -> None:
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    scores = filesystem.read_json(run.evaluation("groups", ".json"))
+    assert scores is not None
+    for number in range(9):
+        filesystem.write_json(run.evaluation(f"groups-{number}", ".json"), scores)
+        answers = shards.read(run.evaluation("groups", "-queries.parquet"))
+        shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), answers)
+    report(run.url)
+    assert len([tag for tag, _ in read(run).tags if tag == "img"]) <= 150
+
+
+def test_the_seed_matters_to_a_selection_and_is_said(run: Run) -> None:
+    (found,) = (each for each in fit(run.url, replace(SELECTION, seed=3, controls=False)))
+    values = filesystem.read_json(run.selection(found.name))
+    assert values is not None
+    assert values["seed"] == 3
+    assert 0 < values["stability"] <= 1
+
+
+def test_a_thumbnail_is_small(run: Run, pairs: str) -> None:
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    report(run.url)
+    sources = [of_tag["src"] or "" for tag, of_tag in read(run).tags if tag == "img"]
+    for source in sources:
+        with Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))) as image:
+            assert max(image.size) <= 240

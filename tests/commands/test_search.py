@@ -1,0 +1,164 @@
+"""Search against scipy's distances of everything at once, and against the scores' own query expansion."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from osrmac.commands.fit import fit
+from osrmac.commands.search import search
+from osrmac.config import Distance, SearchConfig, SelectionConfig
+from osrmac.errors import ConfigError, OsrmacError, StorageError
+from osrmac.retrieval import expansion
+from osrmac.runs.query_results import Found
+from osrmac.storage import filesystem, shards
+from osrmac.storage.run import Run
+
+FIT = SelectionConfig(features=(32,), retained_variance=0.8)
+QUERIES = ["even/08.png", "copy1.png", "odd/11.png"]
+
+
+@pytest.fixture
+def fitted(run: Run) -> Run:
+    fit(run.url, FIT)
+    return run
+
+
+def vectors(run: Run, recipe: str) -> tuple[list[str], NDArray[np.float32]]:
+    found = shards.read_vectors(shards.paths(run.descriptors), recipe)
+    return found.ids, found.values
+
+
+def names(found: Found) -> list[str]:
+    return [match.id for match in found.matches]
+
+
+@pytest.mark.parametrize(("distance", "metric"), [("l1", "cityblock"), ("l2", "euclidean"), ("cosine", "cosine")])
+def test_ids_of_the_run_find_what_is_nearest(finished: Run, distance: Distance, metric: str) -> None:
+    ids, values = vectors(finished, "single")
+    found = search(finished.url, QUERIES, SearchConfig(system="single", distance=distance))
+    for query, answer in zip(QUERIES, found, strict=True):
+        distances = cdist(values[[ids.index(query)]].astype(float), values.astype(float), metric)[0]
+        assert (answer.query, answer.system, answer.distance) == (query, "single", distance)
+        assert [match.rank for match in answer.matches] == list(range(1, 11))
+        expected = [distances[ids.index(name)] for name in names(answer)]
+        np.testing.assert_allclose([match.distance for match in answer.matches], expected, atol=1e-5)
+        np.testing.assert_allclose(expected, sorted(distances)[:10], atol=1e-6)
+    # A copy is as near as the picture itself, and its id comes first.
+    assert names(found[1])[:2] == ["copy1.png", "odd/01.png"]
+
+
+def test_the_selection_and_the_local_descriptor_count_where_the_run_has_them(fitted: Run) -> None:
+    ids, whole = vectors(fitted, "osrmac")
+    _, local = vectors(fitted, "osrmac_local")
+    kept = filesystem.read_json(fitted.selection("osrmac-pfa-32"))["indices"]  # type: ignore[index]
+    everywhere = [cdist(of[:, kept], of[:, kept], "cityblock") for of in (whole, local)]
+    row = int(np.argmax((everywhere[1] < everywhere[0]).sum(axis=1)))
+    both = [distances[row] for distances in everywhere]
+    (found,) = search(fitted.url, [ids[row]], SearchConfig(top=26))
+    assert found.system == "osrmac-pfa-32+cam"
+    np.testing.assert_allclose([match.distance for match in found.matches], sorted(np.minimum(*both)), atol=1e-5)
+    (alone,) = search(fitted.url, [ids[row]], SearchConfig(top=26, system="osrmac-pfa-32"))
+    np.testing.assert_allclose([match.distance for match in alone.matches], sorted(both[0]), atol=1e-5)
+    assert found.matches != alone.matches
+
+
+def test_shortened_shards_are_read_only_while_they_are_up_to_date(fitted: Run) -> None:
+    system = SearchConfig(system="osrmac-pfa-32", top=26)
+    expected = search(fitted.url, QUERIES, system)
+    shard = next(path for path in shards.paths(fitted.reduced("osrmac-pfa-32")) if shards.read(path).num_rows)
+    table = shards.read(shard)
+    nothing = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(32 * table.num_rows, np.float32)), 32)
+    zeros = table.set_column(1, table.schema.field(1), nothing)
+    shards.write_table(shard, zeros)
+    assert search(fitted.url, QUERIES, system) != expected
+    stale = zeros.replace_schema_metadata({**table.schema.metadata, b"osrmac.selection": b"another"})
+    shards.write_table(shard, stale)
+    assert search(fitted.url, QUERIES, system) == expected
+    Path(shard).unlink()
+    assert search(fitted.url, QUERIES, system) == expected
+
+
+def test_a_file_is_described_as_the_run_was(finished: Run, photos: Path, tmp_path: Path) -> None:
+    shutil.copy(photos / "even" / "08.png", tmp_path / "mine.png")
+    by_id, by_file, by_url = search(
+        finished.url, ["even/08.png", str(tmp_path / "mine.png"), f"file://{tmp_path}/mine%2Epng"]
+    )
+    assert names(by_file) == names(by_id) == names(by_url)
+    assert by_file.matches[0].distance == pytest.approx(0, abs=1e-4)
+    assert by_file.uri == str(tmp_path / "mine.png")
+
+
+def test_a_box_asks_with_a_part_of_the_image(finished: Run) -> None:
+    (found,) = search(finished.url, ["even/08.png"], SearchConfig(box=(0, 0, (90 + 7 * 8) // 2, 120)))
+    assert names(found)[0] == "half08.png"
+    assert found.matches[0].distance == pytest.approx(0, abs=1e-4)
+
+
+def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
+    ids, values = vectors(finished, "early")
+    rows = [ids.index(query) for query in QUERIES]
+    expanded = expansion.expand(values[rows], values, 3, 2.0, "l1")
+    expected = cdist(expanded, values, "cityblock")
+    found = search(finished.url, QUERIES, SearchConfig(system="early", query_expansion=3, alpha=2.0))
+    for answer, distances in zip(found, expected, strict=True):
+        np.testing.assert_allclose([m.distance for m in answer.matches], sorted(distances)[:10], rtol=1e-5)
+    assert found != search(finished.url, QUERIES, SearchConfig(system="early"))
+
+
+def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> None:
+    fit(with_regions.url, SelectionConfig(recipe="rmac_regions", whitening=(8,)))
+    asked = ["copy1.png", str(photos / "copy1.png")]
+    by_id, by_file = search(with_regions.url, asked, SearchConfig(system="rmac_regions-whitening-8"))
+    assert names(by_id)[:2] == names(by_file)[:2] == ["copy1.png", "odd/01.png"]
+    assert by_file.matches[0].distance == pytest.approx(0, abs=1e-4)
+
+
+def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osrmac.runs.methods.systems", lambda _run: [])
+    with pytest.raises(ConfigError, match="nothing but regions"):
+        search(finished.url, QUERIES)
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "message"),
+    [
+        ([], SearchConfig(), "nothing to look for"),
+        (["gone.png"], SearchConfig(), "gone.png is no image of the run, and cannot be read: FileNotFoundError"),
+        (["empty.jpg"], SearchConfig(), "empty.jpg has no descriptor, it failed at decode: the file is empty"),
+        (["even/08.png"], SearchConfig(box=(500, 500, 600, 600)), "cannot be described, it failed at crop"),
+        (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "ask with one at a time"),
+        (QUERIES, SearchConfig(system="best"), "no system best .* choose from single, early, osrmac, "),
+    ],
+)
+def test_what_cannot_be_asked(finished: Run, queries: list[str], options: SearchConfig, message: str) -> None:
+    with pytest.raises(OsrmacError, match=message) as caught:
+        search(finished.url, queries, options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_that_is_not_there_is_not_taken(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="--device cuda, but torch finds no GPU on this machine"):
+        search(finished.url, QUERIES, SearchConfig(device="cuda"))
+    assert search(finished.url, QUERIES, SearchConfig(device="auto"))
+
+
+def test_a_run_without_images_and_other_weights_are_refused(
+    finished: Run, run: Run, photos: Path, tmp_path: Path
+) -> None:
+    for shard in shards.paths(run.descriptors):
+        Path(shard).unlink()
+    with pytest.raises(StorageError, match="no descriptors yet"):
+        search(run.url, QUERIES)
+    record = run.record()
+    filesystem.write_json(f"{run.url}/run.json", record | {"identity": record["identity"] | {"weights": "others"}})
+    shutil.copytree(finished.descriptors, run.descriptors, dirs_exist_ok=True)
+    assert names(search(run.url, ["copy1.png"])[0])[0] == "copy1.png"
+    with pytest.raises(StorageError, match="have changed since"):
+        search(run.url, [str(photos / "copy1.png")])

@@ -1,0 +1,84 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from osrmac.commands.evaluate import evaluate
+from osrmac.commands.fit import fit
+from osrmac.commands.sweep import sweep
+from osrmac.config import EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.errors import ConfigError
+from osrmac.storage.run import Run
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> EvaluationConfig:
+    lines = [f"half08.png,{n}\neven/{n:02d}.png,{n}\n" for n in (8,)] + ["copy1.png,1\nodd/01.png,1\n"]
+    (tmp_path / "groups.csv").write_text("id,group\n" + "".join(lines))
+    return EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv"))
+
+
+def test_a_sweep_scores_what_fit_and_evaluate_score(run: Run, truth: EvaluationConfig) -> None:
+    found = sweep(run.url, truth, SweepConfig(sizes=(8, 16), seeds=2))
+    expected: dict[tuple[str, int], float] = {}
+    for seed in (1, 0):
+        fit(run.url, SelectionConfig(features=(8, 16), whitening=(8, 16), seed=seed))
+        expected |= {(score.system, seed): score.value("mAP") for score in evaluate(run.url, truth).scores}
+    points = {(point.method, point.features, point.seed): point.value for point in found.points}
+    assert points.pop(("whole descriptor", 768, 0)) == expected["osrmac", 0]
+    assert set(points) == {
+        *((method, size, 0) for method in ("pfa", "variance", "whitening") for size in (8, 16)),
+        *(("random", size, seed) for size in (8, 16) for seed in (0, 1)),
+    }
+    for (method, size, seed), value in points.items():
+        assert value == expected[f"osrmac-{method}-{size}", seed]
+
+
+def test_data_and_figure_lie_in_the_run(run: Run, truth: EvaluationConfig) -> None:
+    sweep(run.url, truth, SweepConfig(recipe="single", sizes=(8, 512, 4096), seeds=1))
+    stored = json.loads(Path(run.evaluation("groups-sweep", ".json")).read_text())
+    assert stored["recipe"] == "single"
+    assert {point["features"] for point in stored["points"]} == {8, 512}
+    with Image.open(run.evaluation("groups-sweep", ".png")) as drawn:
+        assert drawn.format == "PNG"
+
+
+def test_the_axes_are_computed_once_for_all_sizes(
+    run: Run, truth: EvaluationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[int, ...]] = []
+    eigh = np.linalg.eigh
+
+    def counted(matrix: NDArray[np.float64]) -> Any:
+        calls.append(matrix.shape)
+        return eigh(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", counted)
+    sweep(run.url, truth, SweepConfig(recipe="single", sizes=(8, 16, 32), seeds=1))
+    assert calls == [(512, 512)]
+
+
+def test_whitening_stops_where_the_descriptors_stop_varying(run: Run, truth: EvaluationConfig) -> None:
+    found = sweep(run.url, truth, SweepConfig(recipe="single", sizes=(16, 64), seeds=1))
+    sizes = {method: {p.features for p in found.points if p.method == method} for method in ("pfa", "whitening")}
+    assert sizes == {"pfa": {16, 64}, "whitening": {16}}
+
+
+def test_a_missing_matplotlib_is_found_before_the_work(
+    tmp_path: Path, truth: EvaluationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match="needs matplotlib"):
+        sweep(str(tmp_path / "no run"), truth)
+
+
+def test_sizes_that_leave_nothing_out_are_refused(run: Run, truth: EvaluationConfig) -> None:
+    with pytest.raises(ConfigError, match="osrmac has 768 features"):
+        sweep(run.url, truth, SweepConfig(sizes=(768, 1000)))
+    with pytest.raises(ConfigError, match="no recipe 'late'"):
+        sweep(run.url, truth, SweepConfig(recipe="late"))

@@ -1,0 +1,50 @@
+"""Compiled networks, against the same networks as they are."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from osrmac.descriptor.optimize.compile import Compiled
+from osrmac.errors import ConfigError
+
+
+class Trunk(nn.Module):
+    """A network in small that counts how often it runs uncompiled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.runs = 0
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        if not torch.compiler.is_compiling():
+            self.runs += 1
+        return {"conv": self.conv(pixels).relu()}
+
+
+@torch.inference_mode()
+def test_usual_shapes_run_compiled_and_give_the_same() -> None:
+    trunk = Trunk().eval()
+    compiled = Compiled(trunk, (32,))
+
+    for shape, runs in [((24, 32), 0), ((32, 24), 0), ((21, 32), 0), ((24, 32), 0), ((25, 32), 1), ((32, 32), 2)]:
+        pixels = torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(0))
+        maps = compiled(pixels)["conv"]
+        assert trunk.runs == runs
+        torch.testing.assert_close(maps, trunk.conv(pixels).relu(), rtol=0, atol=1e-5)
+
+
+def test_parameters_are_those_of_the_trunk() -> None:
+    trunk = Trunk().eval()
+
+    assert [*Compiled(trunk, (32,)).parameters()] == [*trunk.parameters()]
+
+
+def test_a_machine_that_cannot_compile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no compiler\nof any kind")
+
+    monkeypatch.setattr("torch.compile", lambda *_, **__: fail)
+
+    with pytest.raises(ConfigError, match=r"^--compile needs a C\+\+ compiler, such as g\+\+, .*: no compiler$"):
+        Compiled(Trunk(), (32,))

@@ -1,0 +1,154 @@
+"""Folded networks, with statistics that matter, against the same networks as they are."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Tracer, symbolic_trace
+
+from osrmac.descriptor.models.backbones import Backbone, build, load_weights
+from osrmac.descriptor.optimize.fuse_bn import folded
+
+
+def stirred(network: nn.Module) -> nn.Module:
+    """The network, with batch normalisations that do something."""
+    generator = torch.Generator().manual_seed(0)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            values = [layer.running_mean, layer.running_var, layer.weight, layer.bias]
+            for value in values:
+                if value is not None:
+                    value.detach().uniform_(0.5, 1.5, generator=generator)
+    return network.eval()
+
+
+def built(name: str, *taps: str) -> Backbone:
+    backbone = build(name, taps, load_weights(name, "random:0").state)
+    stirred(backbone)
+    return backbone
+
+
+def left(network: nn.Module) -> int:
+    return sum(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "taps", "remaining"),
+    [
+        ("resnet18", (), 0),
+        ("resnet50_caffe", ("layer3", "layer2"), 0),
+        ("resnet18", ("layer4", "layer3.1.bn2"), 0),  # an output that is read must not be added to
+        ("efficientnet_lite0", (), 0),
+        ("efficientnet_lite0", ("bn2", "conv_head"), 1),  # an output that is read must not be normalised
+        ("resnet18", ("layer4.1.bn2", "layer3.0.conv1"), 1),
+        ("timm:regnety_002", (), 0),
+        ("timm:densenet121", (), 62),  # normalises sums and concatenations
+        ("timm:resnetv2_50", (), 16),  # normalises before it convolves
+    ],
+)
+@torch.inference_mode()
+def test_a_folded_network_gives_the_same_maps(name: str, taps: tuple[str, ...], remaining: int) -> None:
+    backbone = built(name, *taps)
+    pixels = torch.rand(1, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    expected = [maps.clone() for maps in backbone(pixels)]
+
+    backbone.trunk = folded(backbone.trunk)
+
+    assert left(backbone.trunk) == remaining
+    for maps, wanted in zip(backbone(pixels), expected, strict=True):
+        torch.testing.assert_close(maps / wanted.abs().max(), wanted / wanted.abs().max(), rtol=0, atol=5e-5)
+
+
+def test_the_network_itself_stays_as_it_is() -> None:
+    trunk = built("resnet18").trunk
+    state = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
+
+    folded(trunk)
+
+    assert left(trunk) == 20
+    for name, tensor in trunk.state_dict().items():
+        torch.testing.assert_close(tensor, state[name], rtol=0, atol=0)
+
+
+class Standardised(nn.Conv2d):
+    """A convolution that computes its own weight, as those of networks without batch normalisation do."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        maps: Tensor = self._conv_forward(pixels, self.weight / self.weight.norm(), self.bias)
+        return maps
+
+
+class Shared(nn.Module):
+    """One convolution, normalised in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.one, self.other = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        maps: Tensor = self.one(self.conv(pixels)) + self.other(self.conv(pixels.flip(-1)))
+        return maps
+
+
+class Layers(Tracer):
+    """Sees layers as a whole, whoever defines them."""
+
+    def is_leaf_module(self, layer: nn.Module, _name: str) -> bool:
+        return not isinstance(layer, nn.Sequential | Shared)
+
+
+def traced(network: nn.Module) -> GraphModule:
+    return GraphModule(network, Layers().trace(network)).eval()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(Standardised(3, 4, 3), nn.BatchNorm2d(4)),
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)),
+        nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)),
+        Shared(),
+    ],
+    ids=["standardised", "of the batch", "before", "shared"],
+)
+@torch.inference_mode()
+def test_what_cannot_be_folded_is_left(network: nn.Module) -> None:
+    pixels = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected = stirred(network)(pixels)
+
+    torch.testing.assert_close(folded(traced(network))(pixels), expected, rtol=0, atol=0)
+
+
+def test_a_network_that_is_not_traced_is_returned() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+    assert folded(network) is network
+
+
+class Shortcut(nn.Module):
+    """What is normalised, of the maps or of their mean, and what it was made of."""
+
+    def __init__(self, *, of_mean: bool) -> None:
+        super().__init__()
+        self.conv, self.norm, self.of_mean = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), of_mean
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        maps = pixels.mean((2, 3), keepdim=True) if self.of_mean else pixels
+        added: Tensor = pixels + self.norm(self.conv(maps))
+        return added
+
+
+@pytest.mark.parametrize("of_mean", [False, True])
+@torch.inference_mode()
+def test_a_sum_takes_the_place_of_a_map_of_its_size(*, of_mean: bool) -> None:
+    network = stirred(Shortcut(of_mean=of_mean))
+    pixels = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected, before = network(pixels), pixels.clone()
+    result = folded(symbolic_trace(network).eval())
+    places: list[int] = []
+    result.get_submodule("norm").register_forward_hook(lambda _layer, _given, maps: places.append(maps.data_ptr()))
+
+    found = result(pixels)
+
+    torch.testing.assert_close(found, expected)
+    assert torch.equal(pixels, before)
+    assert (found.data_ptr() in places) != of_mean

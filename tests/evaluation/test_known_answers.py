@@ -1,0 +1,60 @@
+"""Rankings whose scores VGG's and INRIA's own programs have computed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from osrmac.evaluation import protocols, rankings
+from osrmac.evaluation.benchmark import Benchmark
+
+pytestmark = pytest.mark.measured
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.txt"))}
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {name: content.decode() for name, content in contents(folder).items()}
+
+
+def first_places(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
+    places = [(benchmark.naming(image), place) for place, image in enumerate(ranked)]
+    return dict(reversed(places))
+
+
+@pytest.mark.parametrize(
+    ("system", "mean"), [("resnet18_full", 0.356621), ("sift_top50", 0.215088), ("orb_top100", 0.133174)]
+)
+def test_oxford_scores_are_those_of_vgg(measuring_data: Path, system: str, mean: float) -> None:
+    folder = measuring_data / "known-answers" / "oxford"
+    files = texts(folder / f"ranks_{system}")
+    answers = [line.split() for line in files.pop("AP.txt").splitlines() if not line.startswith("MAP")]
+    expected = {query: float(ap) for query, ap in answers}
+    found = rankings.parse(files)
+    oxford = protocols.load("oxford5k", contents(folder / "gt"), collection=(), subset=False)
+
+    scores = {
+        query.name: oxford.score(query, first_places(oxford, found[query.name]))["mAP"] / 100
+        for query in oxford.modes["cropped"]
+    }
+
+    assert len(scores) == 55
+    assert scores == pytest.approx(expected, rel=0, abs=1e-5)
+    assert fmean(scores.values()) == pytest.approx(mean, rel=0, abs=1e-6)
+
+
+def test_the_holidays_score_is_that_of_inria(measuring_data: Path) -> None:
+    folder = measuring_data / "known-answers" / "holidays"
+    listed = {"holidays_images.dat": (folder / "holidays_images.dat").read_bytes()}
+    found = rankings.parse(texts(folder))
+    holidays = protocols.load("holidays", listed, collection=(), subset=False)
+
+    scores = [
+        holidays.score(query, first_places(holidays, found[query.name]))["mAP"] for query in holidays.modes["first"]
+    ]
+
+    assert len(scores) == 500
+    assert round(fmean(scores) / 100, 5) == 0.68923

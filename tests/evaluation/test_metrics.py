@@ -1,0 +1,135 @@
+"""The measures against hand-computed cases and against the programs that define them, line by line."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from osrmac.evaluation.metrics import average_precision, n_s_score, precision_at, without_junk
+
+
+def compute_ap(positives: set[int], junk: set[int], ranked: list[int]) -> float:
+    """VGG's compute_ap.cpp."""
+    old_recall, old_precision, ap = 0.0, 1.0, 0.0
+    intersect_size, j = 0, 0
+    for image in ranked:
+        if image in junk:
+            continue
+        if image in positives:
+            intersect_size += 1
+        recall = intersect_size / len(positives)
+        precision = intersect_size / (j + 1.0)
+        ap += (recall - old_recall) * ((old_precision + precision) / 2.0)
+        old_recall, old_precision = recall, precision
+        j += 1
+    return ap
+
+
+def holidays_map(query: int, relevant: set[int], ranked: list[int]) -> float:
+    """The AP of one query in INRIA's holidays_map.py."""
+    tp_ranks = []
+    rank_shift = 0
+    for rank, image in enumerate(ranked):
+        if image == query:
+            rank_shift = -1
+        elif image in relevant:
+            tp_ranks.append(rank + rank_shift)
+    ap = 0.0
+    recall_step = 1.0 / len(relevant)
+    for ntp, rank in enumerate(tp_ranks):
+        precision_0 = 1.0 if rank == 0 else ntp / float(rank)
+        precision_1 = (ntp + 1) / float(rank + 1)
+        ap += (precision_1 + precision_0) * recall_step / 2.0
+    return ap
+
+
+def measured(positives: set[int], junk: set[int], ranked: list[int]) -> float:
+    ranks = {image: rank for rank, image in enumerate(ranked)}
+    found = without_junk((ranks[image] for image in positives & set(ranked)), (ranks[i] for i in junk & set(ranked)))
+    return average_precision(found, len(positives))
+
+
+@st.composite
+def judged_rankings(draw: st.DrawFn) -> tuple[set[int], set[int], list[int]]:
+    """Positives, junk, and a ranking that may lack some of either."""
+    kinds = ["positive", *draw(st.lists(st.sampled_from(["positive", "junk", "neither"]), max_size=30))]
+    ranked = draw(st.permutations(range(len(kinds))))[: draw(st.integers(0, len(kinds)))]
+    positives, junk = ({image for image, kind in enumerate(kinds) if kind == asked} for asked in ("positive", "junk"))
+    return positives, junk, list(ranked)
+
+
+@given(judged_rankings())
+def test_average_precision_is_that_of_vgg(judged: tuple[set[int], set[int], list[int]]) -> None:
+    assert measured(*judged) == pytest.approx(compute_ap(*judged), abs=1e-12)
+
+
+@given(st.sets(st.integers(1, 30), min_size=1), st.permutations(range(31)), st.integers(0, 31))
+def test_average_precision_is_that_of_inria(relevant: set[int], images: list[int], retrieved: int) -> None:
+    """The query is image 0; its own place in the ranking counts for nothing."""
+    ranked = images[:retrieved]
+
+    assert measured(relevant, {0}, ranked) == pytest.approx(holidays_map(0, relevant, ranked), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "positives", "expected"),
+    [
+        ([0, 1, 2], 3, 1),
+        ([], 3, 0),
+        ([1], 1, (0 + 1 / 2) / 2),
+        ([0], 2, 1 / 2),
+        ([0, 2], 2, (1 + (1 / 2 + 2 / 3) / 2) / 2),
+        ([2, 0], 2, (1 + (1 / 2 + 2 / 3) / 2) / 2),
+        ([1, 3, 8], 4, ((0 + 1 / 2) / 2 + (1 / 3 + 2 / 4) / 2 + (2 / 8 + 3 / 9) / 2) / 4),
+    ],
+)
+def test_average_precision_by_hand(ranks: list[int], positives: int, expected: float) -> None:
+    assert average_precision(ranks, positives) == pytest.approx(expected, abs=1e-15)
+
+
+def test_average_precision_is_not_that_of_scikit_learn() -> None:
+    """One relevant image, second of two: precision 1/2 there, but 0 just before."""
+    assert average_precision_score(np.array([0, 1]), np.array([2.0, 1.0])) == 1 / 2
+    assert average_precision([1], positives=1) == 1 / 4
+
+
+@pytest.mark.parametrize(
+    ("ranks", "k", "expected"),
+    [
+        ([0, 1, 2], 1, 1),
+        ([0, 1, 2], 5, 1),
+        ([1], 1, 0),
+        ([1], 5, 1 / 2),
+        ([5, 0], 5, 1 / 5),
+        ([4, 0], 5, 2 / 5),
+        ([2, 0, 30], 10, 2 / 10),
+        ([10], 10, 0),
+        ([], 10, 0),
+    ],
+)
+def test_precision_among_the_first_by_hand(ranks: list[int], k: int, expected: float) -> None:
+    assert precision_at(ranks, k) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "junk", "remaining"),
+    [
+        ([], [], []),
+        ([], [0, 1], []),
+        ([2, 0], [], [0, 2]),
+        ([1], [0], [0]),
+        ([0, 3, 5], [1, 4], [0, 2, 3]),
+        ([5, 2], [7, 1, 0, 4], [0, 2]),
+        ([0, 1], [2, 3], [0, 1]),
+    ],
+)
+def test_junk_moves_up_what_comes_after_it(ranks: list[int], junk: list[int], remaining: list[int]) -> None:
+    assert without_junk(ranks, junk) == remaining
+
+
+@pytest.mark.parametrize(
+    ("ranks", "score"), [([], 0), ([0, 1, 2, 3], 4), ([3, 0], 2), ([0, 4, 5, 6], 1), ([4, 5, 6, 7], 0)]
+)
+def test_the_first_four_places_count(ranks: list[int], score: float) -> None:
+    assert n_s_score(ranks) == score

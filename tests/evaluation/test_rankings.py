@@ -1,0 +1,39 @@
+"""Rankings of other systems, as they come."""
+
+import pytest
+
+from osrmac.errors import BenchmarkError
+from osrmac.evaluation.rankings import parse
+
+
+def test_a_file_a_query_lists_an_image_a_line() -> None:
+    files = {"all_souls_1.txt": "b\na\n\nc\n", "all_souls_2_top.txt": "c\r\n  a  \r\n"}
+
+    assert parse(files) == {"all_souls_1": ["b", "a", "c"], "all_souls_2": ["c", "a"]}
+
+
+def test_one_query_alone_may_be_a_file_too() -> None:
+    assert parse({"all_souls_1_top.txt": "b\na\n"}) == {"all_souls_1": ["b", "a"]}
+
+
+def test_names_may_contain_spaces() -> None:
+    assert parse({"1.txt": "my cat.jpg\nmy dog.jpg\n", "2.txt": ""}) == {"1": ["my cat.jpg", "my dog.jpg"], "2": []}
+
+
+def test_inria_lists_a_query_a_line_with_ranks() -> None:
+    text = "100000.jpg  0 100000.jpg 1 100501.jpg\n\n100100.jpg 2 a.jpg 10 c.jpg 0 b.jpg\n"
+
+    assert parse({"ranks.txt": text}) == {
+        "100000": ["100000.jpg", "100501.jpg"],
+        "100100": ["b.jpg", "a.jpg", "c.jpg"],
+    }
+
+
+@pytest.mark.parametrize(
+    "line", ["100100.jpg 0", "100100.jpg 0 a.jpg 1", "100100.jpg first a.jpg", "100100.jpg -1 a.jpg"]
+)
+def test_a_malformed_line_is_named(line: str) -> None:
+    with pytest.raises(BenchmarkError) as caught:
+        parse({"ranks.txt": f"100000.jpg 0 100000.jpg\n\n{line}\n"})
+
+    assert str(caught.value) == "ranks.txt, line 3: expected a query image, then pairs of rank and image"

@@ -1,0 +1,113 @@
+"""What docs/formats.md says of the files of a run is what they are."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from osrmac.commands.evaluate import evaluate
+from osrmac.commands.fit import fit
+from osrmac.commands.fit_weights import weigh
+from osrmac.config import FORMAT_VERSION, EvaluationConfig, SelectionConfig, WeighConfig
+from osrmac.reduction.base import Projection, Selection, Weighting
+from osrmac.storage import schema, shards
+from osrmac.storage.run import Run
+from tests import documents
+
+PAGE = documents.ROOT / "docs" / "formats.md"
+SAID = documents.tables(PAGE)
+RECIPES = ("single", "early", "osrmac", "osrmac_local")
+
+Column = tuple[str, str, str]
+"""Name, type and whether it may be null."""
+
+
+def said(heading: str) -> list[Column]:
+    return [(name.strip("`"), of, null) for name, of, null, _ in SAID[heading]]
+
+
+def keys(heading: str) -> list[str]:
+    return [row[0].strip("`") for row in SAID[heading]]
+
+
+def found(table: pa.Schema, size: str = "d") -> list[Column]:
+    return [(field.name, spelled(field.type, size), "yes" if field.nullable else "no") for field in table]
+
+
+def spelled(of: pa.DataType, size: str) -> str:
+    """A type as the page writes it, whatever the length of a vector is."""
+    if pa.types.is_fixed_size_list(of):
+        return f"fixed_size_list<{spelled(of.value_type, size)}>[{4 if of.list_size == 4 else size}]"
+    if pa.types.is_list(of):
+        return f"list<{spelled(of.value_type, size)}>"
+    return {"float": "float32", "double": "float64"}.get(str(of), str(of))
+
+
+@pytest.fixture
+def scored(run: Run, oxford: str) -> Run:
+    """A run with everything in it."""
+    fit(run.url, SelectionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
+    weigh(run.url, options=WeighConfig(recipe="osrmac", layer_weights=(1.0, 0.5)))
+    evaluate(run.url, EvaluationConfig("oxford5k", oxford, ("whole",), subset=True))
+    return run
+
+
+def first(folder: str) -> pa.Schema:
+    return shards.read(shards.paths(folder)[0]).schema
+
+
+def test_the_tables_of_a_run_have_the_columns_that_are_listed(scored: Run) -> None:
+    assert found(first(scored.manifest)) == said("manifest")
+    *fixed, (_, of, null) = said("descriptors")
+    assert found(first(scored.descriptors)) == [*fixed, *((name, of, null) for name in RECIPES)]
+    assert found(first(scored.reduced("osrmac-pfa-32"))) == said("reduced")
+    measured = [("mAP" if name == "MEASURE" else name, of, null) for name, of, null in said("evaluation")]
+    assert found(shards.read(scored.evaluation("oxford5k", "-queries.parquet")).schema) == measured
+    assert found(shards.read(scored.axes("osrmac-whitening-8")).schema, "features_in") == said("selection")
+
+
+def test_queries_have_one_column_more_than_images() -> None:
+    assert found(schema.manifest(schema.QUERIES))[:5] == said("manifest")[:5]
+    (box,) = said("queries")
+    assert box in found(schema.QUERIES)
+    assert set(schema.QUERIES.names) - set(schema.COLLECTION.names) == {"box"}
+
+
+def test_the_metadata_are_those_that_are_named(scored: Run) -> None:
+    text = PAGE.read_text()
+    for folder in (scored.descriptors, scored.reduced("osrmac-pfa-32")):
+        assert all(f"`{key}`" in text for key in shards.read_metadata(shards.paths(folder)[0]))
+
+
+def test_run_json_has_the_keys_that_are_listed(scored: Run) -> None:
+    assert list(scored.record()) == keys("run.json")
+    assert f"this is format {FORMAT_VERSION}." in PAGE.read_text()
+
+
+def test_selections_have_the_keys_that_are_listed(scored: Run) -> None:
+    rows = [[cell.strip("`") for cell in row] for row in _selection_keys()]
+    for name in ("osrmac-pfa-32", "osrmac-random-32", "osrmac-whitening-8", "osrmac-weights"):
+        written = json.loads(Path(scored.selection(name)).read_text())
+        method = written["method"]
+        assert set(written) == {key for key, of, _ in rows if of == "all" or method in of.replace("`", "").split(", ")}
+
+
+def _selection_keys() -> list[list[str]]:
+    """The first of the two tables of that section."""
+    section = PAGE.read_text().split("\n## selection\n")[1].split("\n## ")[0]
+    lines = [line for line in section.split("| column |")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_list_of_selection_keys_is_that_of_the_classes() -> None:
+    known = {field.name for of in (Selection, Projection, Weighting) for field in fields(of)} - {"axes", "offsets"}
+    assert {row[0].strip("`") for row in _selection_keys()} == known
+
+
+@pytest.mark.parametrize("change", [lambda s: s.append(pa.field("more", pa.int8())), lambda s: s.remove(1)])
+def test_a_change_of_the_schema_is_seen(change: Callable[[pa.Schema], pa.Schema]) -> None:
+    assert found(schema.COLLECTION) == said("manifest")[:5]
+    assert found(change(schema.COLLECTION)) != said("manifest")[:5]

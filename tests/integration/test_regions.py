@@ -1,0 +1,100 @@
+"""R-MAC with PCA-whitening of each region, from the regions that extraction wrote."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from osrmac.commands.evaluate import evaluate
+from osrmac.commands.fit import fit
+from osrmac.commands.sweep import sweep
+from osrmac.config import ComputeConfig, EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.errors import ConfigError
+from osrmac.storage import shards
+from osrmac.storage.run import Run
+
+CONFIG = SelectionConfig(recipe="rmac_regions", whitening=(4,))
+
+
+def regions(run: Run) -> dict[str, NDArray[np.float32]]:
+    """The regions of each described image, read row by row."""
+    rows = [row for shard in shards.paths(run.descriptors) for row in shards.read(shard).to_pylist()]
+    return {row["id"]: np.array(row["rmac_regions"], np.float32) for row in rows if row["status"] == "ok"}
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def by_formula(fitted: PCA, regions: NDArray[np.float32]) -> NDArray[np.floating]:
+    return unit(np.sum([unit(fitted.transform(region[None])[0]) for region in regions.astype(np.float64)], axis=0))
+
+
+def assert_same_but_for_signs(found: NDArray[np.float32], expected: NDArray[np.floating]) -> None:
+    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-4)
+
+
+def test_extraction_writes_the_regions_that_rmac_sums(regional: Run) -> None:
+    whole = shards.read_vectors(shards.paths(regional.descriptors), "rmac")
+    found = regions(regional)
+    assert sorted(found) == whole.ids
+    assert len({len(of_image) for of_image in found.values()}) > 1
+    for image, vector in zip(whole.ids, whole.values, strict=True):
+        np.testing.assert_allclose(unit(found[image].sum(axis=0)), vector, atol=1e-5)
+    failed = [row for shard in shards.paths(regional.descriptors) for row in shards.read(shard).to_pylist()]
+    assert [row["rmac_regions"] for row in failed if row["status"] == "failed"] == [None] * 3
+
+
+def test_whitening_is_fitted_on_all_regions_and_gives_one_vector_an_image(with_regions: Run) -> None:
+    (whitening,) = fit(with_regions.url, CONFIG)
+    assert (whitening.name, whitening.samples, whitening.dimension) == ("rmac_regions-whitening-4", 26, 4)
+    reduced = [
+        row for shard in shards.paths(with_regions.reduced(whitening.name)) for row in shards.read(shard).to_pylist()
+    ]
+    found = {row["id"]: row["vector"] for row in reduced}
+    images = regions(with_regions)
+    reference = PCA(4, whiten=True, svd_solver="full").fit(
+        np.concatenate([images[image] for image in sorted(images)]).astype(np.float64)
+    )
+    assert_same_but_for_signs(
+        np.array([found[image] for image in sorted(images)], np.float32),
+        np.stack([by_formula(reference, images[image]) for image in sorted(images)]),
+    )
+
+
+def test_samples_are_images_with_all_their_regions(with_regions: Run) -> None:
+    (whitening,) = fit(with_regions.url, replace(CONFIG, samples=8, seed=3))
+    images = regions(with_regions)
+    drawn = np.sort(np.random.default_rng(3).choice(26, 8, replace=False))
+    training = np.concatenate([images[sorted(images)[row]] for row in drawn]).astype(np.float64)
+    assert whitening.samples == 8
+    found = whitening.apply(training.astype(np.float32))
+    assert_same_but_for_signs(found, unit(PCA(4, whiten=True, svd_solver="full").fit_transform(training)))
+
+
+def test_it_is_one_more_system_for_whole_and_cropped_queries(
+    with_regions: Run, oxford: str, photos: Path, one_actor: ComputeConfig
+) -> None:
+    truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
+    assert {score.system for score in evaluate(with_regions.url, truth, one_actor).scores} == {"rmac"}
+    fit(with_regions.url, CONFIG)
+    found = evaluate(with_regions.url, truth, one_actor)
+    per_region = [score for score in found.scores if score.system == "rmac_regions-whitening-4"]
+    assert {(score.label, score.dimension) for score in per_region} == {("rmac + whitening per region", 4)}
+    # The crop is the picture half08, which is asked for: its regions are the same.
+    assert {score.mode: score.value("mAP") for score in per_region}["cropped"] == 100.0
+    assert {score.mode for score in per_region} == {"cropped", "whole"}
+    assert found.conditions["selections fitted on"] == str(photos)
+
+
+def test_what_needs_one_vector_an_image_is_refused_or_left_aside(with_regions: Run, oxford: str) -> None:
+    assert {found.recipe for found in fit(with_regions.url, SelectionConfig(features=(8,), controls=False))} == {"rmac"}
+    for config in (replace(CONFIG, features=(8,)), SelectionConfig(recipe="rmac_regions")):
+        with pytest.raises(ConfigError, match="a vector for each region: give --whitening, and no --features"):
+            fit(with_regions.url, config)
+    truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",))
+    with pytest.raises(ConfigError, match="a sweep shortens whole descriptors"):
+        sweep(with_regions.url, truth, SweepConfig(recipe="rmac_regions"))

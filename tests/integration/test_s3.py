@@ -1,0 +1,64 @@
+"""The pipeline on a bucket, through a real HTTP server that speaks S3."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import s3fs
+
+from osrmac.errors import StorageError
+from osrmac.storage import filesystem, shards
+from osrmac.storage.fetch import Fetcher
+from osrmac.storage.listing import listing
+from osrmac.storage.lock import locked
+from osrmac.storage.run import Run
+
+
+def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:
+    s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
+    (plan,) = listing(f"{bucket}/photos")
+    assert plan.num_rows == 29
+    row = next(row for row in plan.to_pylist() if row["id"] == "odd/03.png")
+    assert row["uri"] == "s3://archive/photos/odd/03.png"
+    assert row["size"] == (photos / "odd" / "03.png").stat().st_size
+    assert len(row["etag"]) == 32
+    uris = [row["uri"], f"{bucket}/photos/gone.jpg", f"{bucket}/photos/even/00.png"]
+    there, gone, other = Fetcher()(uris)
+    assert there == (photos / "odd" / "03.png").read_bytes()
+    assert isinstance(gone, FileNotFoundError)
+    assert other == (photos / "even" / "00.png").read_bytes()
+
+
+def test_a_bucket_is_locked_too(bucket: str) -> None:
+    with locked(f"{bucket}/run"), pytest.raises(StorageError, match="in use by process"), locked(f"{bucket}/run"):
+        pass
+    with locked(f"{bucket}/run"):
+        pass
+
+
+@pytest.mark.s3server
+def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:
+    s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
+    options = (
+        "--backbone resnet18 --weights random:0 --recipes single early osrmac osrmac_local --scales 96 64 48 --actors 1"
+    )
+    fit = "--features 32 --retained-variance 0.8"
+    command = f"run {bucket}/photos --run {bucket}/run {options} {fit}".split()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "osrmac", *command], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    run = Run(f"{bucket}/run")
+    assert run.record()["counts"] == {"planned": 29, "ok": 26, "failed": 3}
+    on_s3 = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
+    on_disk = shards.read_vectors(shards.paths(finished.descriptors), "osrmac")
+    assert on_s3.ids == on_disk.ids
+    np.testing.assert_allclose(on_s3.values, on_disk.values, atol=1e-5)
+    assert len(shards.paths(run.reduced("osrmac-pfa-32"))) == len(shards.paths(run.descriptors))
+    page = filesystem.read_bytes(run.report).decode()
+    assert "s3://archive/photos" in page
+    assert page.count("data:image/jpeg") == 1  # of the picture that is cut off

@@ -1,0 +1,183 @@
+import os
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import s3fs
+
+from osrmac.errors import StorageError
+from osrmac.storage import filesystem, schema
+from osrmac.storage.fetch import Fetcher
+from osrmac.storage.listing import listing
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for name in ("b.jpg", "a.PNG", "trip/2024/c.jpeg", "trip/notes.txt", "trip/.thumb.db"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def plan(images: str) -> pa.Table:
+    return pa.concat_tables(listing(images)).sort_by("id")
+
+
+def ids(manifest: pa.Table) -> list[str]:
+    found: list[str] = manifest["id"].to_pylist()
+    return found
+
+
+def test_a_folder_is_listed_with_everything_below_it(photos: Path) -> None:
+    manifest = plan(str(photos))
+    assert manifest.schema.equals(schema.COLLECTION)
+    assert ids(manifest) == ["a.PNG", "b.jpg", "trip/2024/c.jpeg"]
+    row = manifest.to_pylist()[1]
+    assert row["uri"] == str(photos / "b.jpg")
+    assert row["size"] == len(b"b.jpg")
+    assert row["mtime"].timestamp() == pytest.approx((photos / "b.jpg").stat().st_mtime, abs=1e-5)
+    assert row["etag"] is None
+
+
+def test_a_trailing_slash_changes_no_id(photos: Path) -> None:
+    assert ids(plan(f"{photos}/")) == ids(plan(str(photos)))
+
+
+def test_a_glob_names_images_from_its_first_fixed_folder(photos: Path) -> None:
+    assert ids(plan(f"{photos}/trip/**/*.jpeg")) == ["2024/c.jpeg"]
+    assert ids(plan(f"{photos}/*.jpg")) == ["b.jpg"]
+
+
+def test_another_file_system_gives_full_urls() -> None:
+    filesystem.write_atomically("memory://bucket/shop/x.jpg", b"x")
+    assert plan("memory://bucket/shop").to_pylist()[0] | {"mtime": None} == {
+        "id": "x.jpg",
+        "uri": "memory:///bucket/shop/x.jpg",
+        "size": 1,
+        "etag": None,
+        "mtime": None,
+    }
+
+
+def test_a_text_list_names_images_by_their_uris(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{photos}/b.jpg\n\n{photos}/gone.jpg\n")
+    manifest = plan(str(tmp_path / "list.txt"))
+    assert ids(manifest) == [f"{photos}/b.jpg", f"{photos}/gone.jpg"]
+    assert manifest["size"].to_pylist() == [5, None]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_may_bring_ids_and_versions(photos: Path, tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"uri": [f"{photos}/b.jpg", "s3://bucket/y.jpg"], "id": ["two", "one"], "etag": ["v2", "v1"]})
+    if suffix == "csv":
+        pyarrow.csv.write_csv(table, tmp_path / "list.csv")
+    else:
+        pq.write_table(table, tmp_path / "list.parquet")
+    manifest = plan(str(tmp_path / f"list.{suffix}"))
+    assert manifest.select(["id", "uri", "etag"]).to_pylist() == [
+        {"id": "one", "uri": "s3://bucket/y.jpg", "etag": "v1"},
+        {"id": "two", "uri": f"{photos}/b.jpg", "etag": "v2"},
+    ]
+
+
+def test_numeric_ids_become_text(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(f"id,uri\n7,{photos}/b.jpg\n")
+    assert ids(plan(str(tmp_path / "list.csv"))) == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("url\na.jpg\n", "no column 'uri'"),
+        ("uri\n", "no images"),
+        ("", "cannot read the list"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "list.csv").write_text(content)
+    with pytest.raises(StorageError, match=message) as caught:
+        plan(str(tmp_path / "list.csv"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_images_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("-")
+    with pytest.raises(StorageError, match="no images in"):
+        plan(str(tmp_path))
+    with pytest.raises(StorageError, match="no folder"):
+        plan(str(tmp_path / "nowhere"))
+
+
+ODD_NAMES = [
+    b"plain.jpg",
+    b"caf\xe9.jpg",  # Latin-1
+    b"caf\\xe9.jpg",  # what the one above is spelled like
+    b"caf\\\xe9.jpg",
+    b"caf\\\\xe9.jpg",
+    b"caf%E9.jpg",
+    b"back\\slash.jpg",
+    b"\xff\xfe/\xe9 %#?.jpg",
+    b"file:/a.jpg",
+    b"a::b.jpg",
+    "שלום.jpg".encode(),
+    "\u202egpj.jpg".encode(),
+    b"line\nbreak.jpg",
+    b"<script>alert(1)<.jpg",
+    b"\"'`&.jpg",
+    b"*?[x] #%20.jpg",
+    b" ~ .jpg",
+]
+
+
+def test_names_of_any_bytes_have_an_id_each_and_are_found_where_the_uri_says(tmp_path: Path) -> None:
+    for name in ODD_NAMES:
+        file = tmp_path / "odd [x] *" / os.fsdecode(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name)
+    planned = plan(str(tmp_path / "odd [x] *")).to_pylist()
+    assert len({row["id"] for row in planned}) == len(ODD_NAMES)
+    assert {filesystem.read_bytes(row["uri"]) for row in planned} == set(ODD_NAMES)
+    assert list(Fetcher()(row["uri"] for row in planned)) == [filesystem.read_bytes(row["uri"]) for row in planned]
+    content = {row["id"]: filesystem.read_bytes(row["uri"]) for row in planned}
+    unicode = [name.decode() for name in ODD_NAMES if b"\xe9" not in name and b"\\x" not in name]
+    assert all(content[name] == name.encode() for name in unicode)
+    assert content["caf\\xe9.jpg"] == b"caf\xe9.jpg"
+
+
+def test_the_uri_of_a_file_in_a_list_is_a_url(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9 1.jpg")).write_bytes(b"four")
+    (tmp_path / "list.txt").write_text(f"file://{tmp_path}/caf%E9%201.jpg\n")
+    (row,) = plan(str(tmp_path / "list.txt")).to_pylist()
+    assert row["size"] == 4
+    assert filesystem.read_bytes(row["uri"]) == b"four"
+
+
+def test_a_long_list_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osrmac.storage.listing._BATCH", 1000)
+    pq.write_table(pa.table({"uri": [f"s3://bucket/{number}" for number in range(2500)]}), tmp_path / "list.parquet")
+    batches = list(listing(str(tmp_path / "list.parquet")))
+    assert [batch.num_rows for batch in batches] == [1000, 1000, 500]
+    assert batches[2]["id"].to_pylist()[-1] == "s3://bucket/2499"
+
+
+def test_globs_of_a_bucket_are_those_of_a_folder(bucket: str, photos: Path) -> None:
+    s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
+    for pattern in ("*.jpg", "**/*.jpeg", "tr?p/2024/*", "*/*/[c-d].*", "**"):
+        there, here = plan(f"{bucket}/photos/{pattern}"), plan(f"{photos}/{pattern}")
+        assert ids(there) == ids(here) != []
+    with pytest.raises(StorageError, match="no folder s3://archive/nowhere"):
+        plan(f"{bucket}/nowhere")
+
+
+def test_a_folder_that_goes_while_it_is_listed_is_told_in_one_line(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("osrmac.storage.listing._BATCH", 1)
+    batches = listing(str(photos))
+    shutil.rmtree(photos / "trip")
+    with pytest.raises(StorageError, match=r"has changed while it was listed, .*trip"):
+        list(batches)
