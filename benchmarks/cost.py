@@ -31,7 +31,7 @@ def gflop_an_image(config: DescriptorConfig) -> float:
     network = backbones.build(config.backbone, (), weights.state).to("meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
-        for scale in config.scales:
+        for scale in config.image_sizes:
             network(torch.zeros(1, 3, round(scale * 3 / 4), scale, device="meta"))
     return counter.get_total_flops() / 1e9
 

@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measure(describer: Describer, encoded: bytes, rounds: int) -> dict[str, float]:
-    scales = sorted(describer.config.scales, reverse=True)
+    scales = sorted(describer.config.image_sizes, reverse=True)
     whole = decode(encoded, max_pixels=LIMIT)
     reduced, _ = decode_at_least(scales[0], encoded, max_pixels=LIMIT)
     times = interleaved(

@@ -99,7 +99,7 @@ def _describe(image: bytes) -> Seconds:
 
 def describer(precision: Literal["fp32", "bf16"], *, compiled: bool) -> Callable[[bytes], object]:
     malloc.keep()
-    config = DescriptorConfig(weights="random:0", scales=SCALES, precision=precision)
+    config = DescriptorConfig(weights="random:0", image_sizes=SCALES, precision=precision)
     loaded = Describer.load(config, compiled=compiled)
     return lambda image: loaded([image])
 
@@ -111,12 +111,12 @@ def main() -> None:
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
     images = [photograph(number, *chosen.size) for number in range(chosen.images + 1)]
-    systems: dict[str, Callable[[], Callable[[bytes], object]]] = {"obvious script": obvious_script}
+    methods: dict[str, Callable[[], Callable[[bytes], object]]] = {"obvious script": obvious_script}
     for precision in PRECISIONS:
-        systems[precision] = partial(describer, precision, compiled=False)
+        methods[precision] = partial(describer, precision, compiled=False)
         if chosen.compile:
-            systems[f"{precision} compiled"] = partial(describer, precision, compiled=True)
-    times = medians({name: Apart(make, chosen.threads, images) for name, make in systems.items()}, chosen.images)
+            methods[f"{precision} compiled"] = partial(describer, precision, compiled=True)
+    times = medians({name: Apart(make, chosen.threads, images) for name, make in methods.items()}, chosen.images)
     show(
         {
             "threads": chosen.threads,

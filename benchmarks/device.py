@@ -113,7 +113,7 @@ def main() -> None:
     with busy(device) as share:
         spent = seconds(lambda: check(describer.stream(encoded)), device)
     stages = describer.stopwatch.take()
-    whole = sum(flops(describer, Image.open(io.BytesIO(encoded[0])), scale) for scale in describer.config.scales)
+    whole = sum(flops(describer, Image.open(io.BytesIO(encoded[0])), scale) for scale in describer.config.image_sizes)
     product = matrix_product(device, chosen.precision)
     show(
         {

@@ -27,7 +27,7 @@ FEATURES = (48, 96, 192, 384)
 DIMENSION, SAMPLES, DATABASE, QUERIES = 768, 4000, 20_000, 16
 IMAGES = (250, 500, 1000, 2000)
 ACTORS = (1, 2)
-SMALL = "--backbone resnet18 --weights random:0 --scales 64 --recipes single --device cpu --shard-rows 10"
+SMALL = "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single --device cpu --shard-rows 10"
 
 
 def main() -> None:
@@ -49,8 +49,8 @@ def main() -> None:
 
 def by_size(chosen: argparse.Namespace) -> dict[int, float]:
     describer = Describer.load(descriptor(chosen))
-    systems = {side: partial(describer, [photograph(0, side, 3 * side // 4)]) for side in SIDES}
-    return medians(systems, chosen.rounds)
+    methods = {side: partial(describer, [photograph(0, side, 3 * side // 4)]) for side in SIDES}
+    return medians(methods, chosen.rounds)
 
 
 def by_features(make: Callable[[int], Callable[[], object]], rounds: int) -> dict[int, float]:
@@ -68,9 +68,9 @@ def comparing(features: int) -> Callable[[], object]:
     return partial(distances, queries, database, "l1")
 
 
-def medians(systems: Mapping[int, Callable[[], object]], rounds: int) -> dict[int, float]:
-    times = interleaved({str(size): system for size, system in systems.items()}, rounds)
-    return {size: round(times[str(size)]["seconds"], 4) for size in systems}
+def medians(methods: Mapping[int, Callable[[], object]], rounds: int) -> dict[int, float]:
+    times = interleaved({str(size): method for size, method in methods.items()}, rounds)
+    return {size: round(times[str(size)]["seconds"], 4) for size in methods}
 
 
 def by_images() -> dict[int, float]:
@@ -78,10 +78,12 @@ def by_images() -> dict[int, float]:
 
 
 def by_actors() -> dict[int, float]:
-    return {actors: round(IMAGES[-1] * actors / sum(describing(IMAGES[-1], actors).values()), 1) for actors in ACTORS}
+    return {
+        workers: round(IMAGES[-1] * workers / sum(describing(IMAGES[-1], workers).values()), 1) for workers in ACTORS
+    }
 
 
-def describing(images: int, actors: int) -> dict[str, float]:
+def describing(images: int, workers: int) -> dict[str, float]:
     """Seconds of all processes of an extraction by stage, but for starting."""
     with tempfile.TemporaryDirectory() as temporary:
         photos, run = Path(temporary, "photos"), str(Path(temporary, "run"))
@@ -90,7 +92,7 @@ def describing(images: int, actors: int) -> dict[str, float]:
         for number in range(images):
             (photos / f"{number:05d}.jpg").write_bytes(content)
         command = [sys.executable, "-m", "osrmac", "extract", str(photos), "--run", run, *SMALL.split()]
-        subprocess.run([*command, "--actors", str(actors)], check=True, capture_output=True)
+        subprocess.run([*command, "--workers", str(workers)], check=True, capture_output=True)
         seconds: dict[str, float] = Run(run).record()["stages"]["extract"]["profile"]["describing"]
     return {stage: spent for stage, spent in seconds.items() if stage != "start"}
 

@@ -199,9 +199,9 @@ def main() -> None:
         for name, make in SYSTEMS.items():
             folder = Path(scratch, name.replace(" ", "-"))
             folder.mkdir()
-            system = make(collection, folder)
-            _, building, most = alone(system.build)
-            answers[name], asking, asked_with = alone(system.ask, queries)
+            method = make(collection, folder)
+            _, building, most = alone(method.build)
+            answers[name], asking, asked_with = alone(method.ask, queries)
             result[name] = {
                 "seconds to build": round(building, 1),
                 "MB to build": most,

@@ -31,11 +31,11 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 def add_backbone(options: argparse.ArgumentParser, backbone: str, weights: str) -> None:
     options.add_argument("--backbone", default=backbone)
     options.add_argument("--weights", default=weights)
-    options.add_argument("--taps", nargs="*", default=())
+    options.add_argument("--layers", nargs="*", default=())
 
 
 def descriptor(options: argparse.Namespace, **others: Any) -> DescriptorConfig:
-    return DescriptorConfig(options.backbone, options.weights, tuple(options.taps), **others)
+    return DescriptorConfig(options.backbone, options.weights, tuple(options.layers), **others)
 
 
 def photograph(seed: int, width: int = 1024, height: int = 768) -> bytes:
@@ -57,12 +57,12 @@ def files(folder: str, most: int | None = None) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in spread}
 
 
-def interleaved(systems: Mapping[str, Callable[[], object]], rounds: int) -> Times:
+def interleaved(methods: Mapping[str, Callable[[], object]], rounds: int) -> Times:
     """Median seconds of each system, all of them run in turn: by the clock, and of the processor.
 
     On a busy machine the clock also measures the neighbours. The first round, which pays for allocations, is left out.
     """
-    return medians({name: partial(seconds, run) for name, run in systems.items()}, rounds)
+    return medians({name: partial(seconds, run) for name, run in methods.items()}, rounds)
 
 
 def medians(timers: Mapping[str, Callable[[], Seconds]], rounds: int) -> Times:
@@ -87,9 +87,9 @@ def seconds(run: Callable[[], object]) -> Seconds:
     return time.perf_counter() - started[0], time.process_time() - started[1]
 
 
-def ratio(times: Times, baseline: str, system: str) -> dict[str, float]:
+def ratio(times: Times, baseline: str, method: str) -> dict[str, float]:
     """How many times as fast as the baseline a system is."""
-    return {measure: round(times[baseline][measure] / times[system][measure], 2) for measure in times[system]}
+    return {measure: round(times[baseline][measure] / times[method][measure], 2) for measure in times[method]}
 
 
 def rounded(times: Times) -> Times:

@@ -22,11 +22,11 @@ def main() -> None:
     options = parser(__doc__)
     add_backbone(options, "resnet18", "random:0")
     options.add_argument("--images", type=int, default=2000)
-    options.add_argument("--scales", type=int, nargs="+", default=(160, 128, 96))
+    options.add_argument("--image-sizes", type=int, nargs="+", default=(160, 128, 96))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
     malloc.keep()
-    describer = Describer.load(descriptor(chosen, scales=tuple(chosen.scales)))
+    describer = Describer.load(descriptor(chosen, image_sizes=tuple(chosen.image_sizes)))
     held: dict[int, float] = {}
     first = min(100, chosen.images)
     marks = {first, *np.linspace(0, chosen.images, MARKS + 1, dtype=int)[1:].tolist()}

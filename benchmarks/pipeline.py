@@ -30,19 +30,19 @@ def describer_rate(config: DescriptorConfig, images: list[bytes]) -> float:
     return sum(1 for _ in results) / (time.perf_counter() - started)
 
 
-def pipeline_times(folder: Path, config: DescriptorConfig, actors: int) -> tuple[float, float]:
+def pipeline_times(folder: Path, config: DescriptorConfig, workers: int) -> tuple[float, float]:
     """Seconds to the first shard, and images a second from then on."""
     run = Run(str(folder / "run"))
     settings = ["--backbone", config.backbone, "--weights", config.weights, "--precision", config.precision]
     started = time.time()
     command = [sys.executable, "-m", "osrmac", "extract", str(folder / "photos"), "--run", run.url]
     subprocess.run(
-        [*command, *settings, "--actors", str(actors)],
+        [*command, *settings, "--workers", str(workers)],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    rows = {unit.shard: unit.rows for unit in manifest.units(run.manifest)}
+    rows = {unit.shard: unit.rows for unit in manifest.shard_plans(run.manifest)}
     done = sorted((Path(shard).stat().st_mtime, rows[Path(shard).name]) for shard in shards.paths(run.descriptors))
     (first, of_the_first), (last, _) = done[0], done[-1]
     return first - started, (sum(rows.values()) - of_the_first) / (last - first)

@@ -43,11 +43,11 @@ def plan(folder: Path) -> dict[str, int]:
         listing(str(folder / "list.parquet")),
         lambda images: shards.rows_per_shard(images, ROW_BYTES),
     )
-    return {"new": changes.new, "changed": changes.changed, "gone": changes.gone}
+    return {"new": changes.new, "changed": changes.changed, "gone": changes.removed}
 
 
 def resume(folder: Path) -> dict[str, int]:
-    units = manifest.units(str(folder / "manifest"))
+    units = manifest.shard_plans(str(folder / "manifest"))
     left = manifest.pending(units, str(folder / "descriptors"))
     return {"shards": len(units), "left": len(left)}
 
@@ -74,7 +74,7 @@ def main() -> None:
         write_list(folder / "list.parquet", options.images)
         result = {"images": options.images, "first plan": in_a_process(plan, folder)}
         (folder / "descriptors").mkdir()
-        for unit in manifest.units(str(folder / "manifest"))[::2]:
+        for unit in manifest.shard_plans(str(folder / "manifest"))[::2]:
             (folder / "descriptors" / unit.shard).touch()
         result["the same list again"] = in_a_process(plan, folder)
         result["what is left"] = in_a_process(resume, folder)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from ray.cluster_utils import Cluster
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = "--backbone resnet18 --weights random:0 --scales 64 --recipes single --device cpu --shard-rows 5"
+OPTIONS = "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single --device cpu --shard-rows 5"
 
 
 def simulate(nodes: int, images: int, folder: Path) -> dict[str, float]:
@@ -34,7 +34,7 @@ def simulate(nodes: int, images: int, folder: Path) -> dict[str, float]:
     try:
         for _ in range(nodes):
             cluster.add_node(num_cpus=1)
-        command = ["extract", str(photos), "--run", str(folder / "run"), "--actors", str(nodes), *OPTIONS.split()]
+        command = ["extract", str(photos), "--run", str(folder / "run"), "--workers", str(nodes), *OPTIONS.split()]
         environment = {**os.environ, "RAY_ADDRESS": cluster.address}
         driver = subprocess.Popen([sys.executable, "-m", "osrmac", *command], env=environment, cwd=ROOT)
         _, status, usage = os.wait4(driver.pid, 0)

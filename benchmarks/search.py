@@ -36,11 +36,11 @@ def main() -> None:
     for distance, metric in METRICS.items():
         index = faiss.IndexFlat(chosen.dimensions, metric)
         index.add(database)
-        systems: dict[str, Callable[[], object]] = {
+        methods: dict[str, Callable[[], object]] = {
             BASELINE: partial(index.search, queries, chosen.top),
             "osrmac": partial(search, queries, database, chosen.top, distance),
         }
-        times = interleaved(systems, chosen.rounds)
+        times = interleaved(methods, chosen.rounds)
         expected = index.search(queries, chosen.top)[1]
         agreeing = np.mean(search(queries, database, chosen.top, distance) == expected)
         result[distance] = {**rounded(times), "ratio": ratio(times, BASELINE, "osrmac"), "agreeing": float(agreeing)}

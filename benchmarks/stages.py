@@ -39,7 +39,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def measure(describer: Describer, encoded: bytes, precision: Literal["fp32", "bf16"], rounds: int) -> dict[str, object]:
-    scales = sorted(describer.config.scales, reverse=True)
+    scales = sorted(describer.config.image_sizes, reverse=True)
     picture, _ = decode_at_least(scales[0], encoded, max_pixels=describer.config.max_pixels)
     pixels = [scaled[None].contiguous(memory_format=torch.channels_last) for scaled in to_scales(picture, scales)]
     maps = describer.feature_maps(picture)

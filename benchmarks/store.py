@@ -18,7 +18,7 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = "--backbone resnet18 --weights random:0 --scales 64 --recipes single"
+OPTIONS = "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single"
 _REQUEST = re.compile(r"(?P<method>GET|HEAD|PUT|POST|DELETE) /bucket(?P<path>[^? ]*)(?P<query>\S*) HTTP")
 
 
@@ -67,7 +67,7 @@ def main() -> None:
         store.pipe_file(f"bucket/photos/{number:05d}.png", f"picture {number}".encode())
     counting.taken()
     images, run = "s3://bucket/photos", ["--run", "s3://bucket/run"]
-    extract = ["extract", images, *run, *OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--actors", "1"]
+    extract = ["extract", images, *run, *OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--workers", "1"]
     found = {}
     for name, command in {"extract": extract, "extract again": extract, "fit": ["fit", *run]}.items():
         osrmac(*command)

@@ -12,7 +12,13 @@ from typing import Any, Literal, Self
 from osrmac.errors import ConfigError
 
 FORMAT_VERSION = 1
-"""Version of what a run leaves behind; part of every fingerprint."""
+"""Version of the files of a run, recorded in run.json. A reader refuses a version that it does not know."""
+
+_FINGERPRINTED_FORMAT = 1
+"""Part of every fingerprint since version 0.1.0, and constant: a new file format changes no descriptor."""
+
+_STORED_NAMES = {"layers": "taps", "image_sizes": "scales"}
+"""Options that run.json and the fingerprint store under the name that they had in version 0.1.0."""
 
 Distance = Literal["l1", "l2", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -29,14 +35,14 @@ class DescriptorConfig:
     weights: str = "auto"
     """auto (ImageNet), a path or URL of a checkpoint, or random:SEED."""
 
-    taps: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
     """Layers to read, the last one first; none: the backbone's own last two stages."""
 
     recipes: tuple[str, ...] = ("osrmac",)
     """Descriptors to write, all from one pass: single, late, early, early_prev, osrmac, osrmac_local,
     mac, late_mac, rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac."""
 
-    scales: tuple[int, ...] = (1050, 800, 550)
+    image_sizes: tuple[int, ...] = (1050, 800, 550)
     """Longest sides of the image in pixels; `single` uses the middle one."""
 
     precision: Precision = "fp32"
@@ -54,16 +60,21 @@ class DescriptorConfig:
             raise ConfigError("no recipe given: name at least one, for example --recipes osrmac")
         if len(set(self.recipes)) < len(self.recipes):
             raise ConfigError(f"a recipe is named twice in --recipes {' '.join(self.recipes)}")
-        if not self.scales or min(self.scales) < 1 or len(set(self.scales)) < len(self.scales):
-            raise ConfigError(f"scales must be distinct positive pixel counts, not {self.scales}")
+        if not self.image_sizes or min(self.image_sizes) < 1 or len(set(self.image_sizes)) < len(self.image_sizes):
+            raise ConfigError(f"scales must be distinct positive pixel counts, not {self.image_sizes}")
         if self.max_pixels < 1:
             raise ConfigError(f"--max-pixels must be positive, not {self.max_pixels}")
 
+    def to_json(self) -> dict[str, Any]:
+        """The options under their stored names, as `run.json` has them."""
+        return {_STORED_NAMES.get(key, key): value for key, value in asdict(self).items()}
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The configuration whose `asdict` was stored as JSON, which knows no tuples."""
+        """The configuration that `to_json` stored; JSON has lists where the options are tuples."""
+        names = {stored: name for name, stored in _STORED_NAMES.items()}
         options: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+            names.get(key, key): tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
         return cls(**options)
 
@@ -75,10 +86,10 @@ class ComputeConfig:
     device: Device = "auto"
     """Where descriptors are computed; auto takes the GPUs when the cluster has any."""
 
-    actors: int | None = None
+    workers: int | None = None
     """Describing processes; none: as many as the CPUs or GPUs carry."""
 
-    max_actors: int | None = None
+    max_workers: int | None = None
     """On a cluster that adds nodes by itself: grow to so many processes, from `actors` or 1, and wait for the first.
     With GPUs to come, say --device cuda, too."""
 
@@ -93,7 +104,7 @@ class ComputeConfig:
     """On CPUs, compile the network for photographs of 4:3 and 3:2. Needs a C++ compiler.
     It is faster once some seconds have been spent on each of their shapes in every process."""
 
-    fetches: int = 16
+    concurrent_reads: int = 16
     """Files that each describing process reads at once, ahead of their use."""
 
     shard_rows: int | None = None
@@ -107,16 +118,16 @@ class ComputeConfig:
     """Show Ray's own log lines."""
 
     def __post_init__(self) -> None:
-        if self.actors is not None and self.actors < 1:
-            raise ConfigError(f"--actors must be at least 1, not {self.actors}")
-        if self.max_actors is not None and self.max_actors < (self.actors or 1):
-            raise ConfigError(f"--max-actors must not be less than --actors or 1, not {self.max_actors}")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"--workers must be at least 1, not {self.workers}")
+        if self.max_workers is not None and self.max_workers < (self.workers or 1):
+            raise ConfigError(f"--max-workers must not be less than --workers or 1, not {self.max_workers}")
         if not 0 < self.gpu_share <= 1:
             raise ConfigError(f"--gpu-share must be above 0 and at most 1, not {self.gpu_share}")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"--threads must be at least 1, not {self.threads}")
-        if self.fetches < 1:
-            raise ConfigError(f"--fetches must be at least 1, not {self.fetches}")
+        if self.concurrent_reads < 1:
+            raise ConfigError(f"--concurrent-reads must be at least 1, not {self.concurrent_reads}")
         if self.shard_rows is not None and self.shard_rows < 1:
             raise ConfigError(f"--shard-rows must be at least 1, not {self.shard_rows}")
 
@@ -131,7 +142,7 @@ class FailureConfig:
     max_failure_rate: float = 0.5
     """Stop when a larger share of the images fails, judged after the first hundred."""
 
-    tries: int = 5
+    attempts: int = 5
     """How often a file is read before its error counts, where trying again can help."""
 
     fetch_timeout: float = 60.0
@@ -143,14 +154,14 @@ class FailureConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.max_failure_rate <= 1:
             raise ConfigError(f"--max-failure-rate must lie between 0 and 1, not {self.max_failure_rate}")
-        if self.tries < 1:
-            raise ConfigError(f"--tries must be at least 1, not {self.tries}")
+        if self.attempts < 1:
+            raise ConfigError(f"--attempts must be at least 1, not {self.attempts}")
         if min(self.fetch_timeout, self.image_timeout) <= 0:
             raise ConfigError("--fetch-timeout and --image-timeout must be positive")
 
 
 @dataclass(frozen=True)
-class SelectionConfig:
+class ReductionConfig:
     """How descriptors are shortened by Principal Feature Analysis."""
 
     recipe: str | None = None
@@ -171,13 +182,13 @@ class SelectionConfig:
     seed: int = 0
     """Seed of the clustering, of the sample and of the random control."""
 
-    controls: bool = True
+    baselines: bool = True
     """Also keep a random choice and the top-variance choice of the same size."""
 
     whitening: tuple[int, ...] = ()
     """Also fit PCA-whitening to these numbers of axes; with rmac_regions, each region is whitened."""
 
-    fitted_on: str | None = None
+    fit_on: str | None = None
     """Another run, made with the same settings, whose descriptors are fitted on; none: the run's own."""
 
     def __post_init__(self) -> None:
@@ -248,7 +259,7 @@ class SearchConfig:
     box: tuple[float, float, float, float] | None = None
     """Left, top, right and bottom, in pixels, of the part of the image to ask with; none: all of it."""
 
-    system: str | None = None
+    method: str | None = None
     """What to compare, named as in an evaluation; none: the descriptor as PFA has shortened it, if it has."""
 
     distance: Distance = "l1"
@@ -279,7 +290,7 @@ class DuplicatesConfig:
     threshold: float | None = None
     """Distance up to which two images are grouped; none: what the distances of a sample suggest."""
 
-    system: str | None = None
+    method: str | None = None
     """What to compare, named as in an evaluation; none: the descriptor as PFA has shortened it, if it has."""
 
     distance: Distance = "l1"
@@ -300,12 +311,12 @@ class ExportConfig:
     to: Literal["lance", "faiss", "npy"]
     """A LanceDB table, a flat FAISS index, or NumPy's own format."""
 
-    system: str | None = None
+    method: str | None = None
     """Which vectors, named as in an evaluation; none: the descriptor as PFA has shortened it, if it has."""
 
 
 @dataclass(frozen=True)
-class WeighConfig:
+class LayerWeightsConfig:
     """How much each layer counts in a descriptor that is made of several (Li et al. 2017)."""
 
     recipe: str | None = None
@@ -317,7 +328,7 @@ class WeighConfig:
     grid: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     """What is tried for each weight; all of them start at 1, and only their ratios matter."""
 
-    fitted_on: str | None = None
+    fit_on: str | None = None
     """Another run, made with the same settings, that the benchmark is asked of; none: the run itself."""
 
     def __post_init__(self) -> None:
@@ -361,18 +372,18 @@ class DemoConfig:
         )
     )
     compute: ComputeConfig = ComputeConfig()
-    selection: SelectionConfig = SelectionConfig()
+    selection: ReductionConfig = ReductionConfig()
 
 
-def canonical(descriptor: DescriptorConfig, *, taps: tuple[str, ...], weights: str) -> dict[str, Any]:
+def canonical(descriptor: DescriptorConfig, *, layers: tuple[str, ...], weights: str) -> dict[str, Any]:
     """What the descriptors of a run depend on, as plain JSON values.
 
     Args:
         descriptor: The configuration.
-        taps: The layers really tapped, the last one first.
+        layers: The layers really tapped, the last one first.
         weights: Digest of the weights really loaded.
     """
-    values = asdict(descriptor) | {"taps": taps, "weights": weights, "format": FORMAT_VERSION}
+    values = descriptor.to_json() | {"taps": layers, "weights": weights, "format": _FINGERPRINTED_FORMAT}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(values.items())}
 
 

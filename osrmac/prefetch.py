@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["prefetch"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T], *, threads: int, most: int) -> Generator[R, None, None]:
+def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, most: int) -> Generator[R, None, None]:
     """Results in the order of the items, of which up to `most` are worked on while the caller is busy with others.
 
     Args:

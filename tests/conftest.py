@@ -81,14 +81,14 @@ def small() -> DescriptorConfig:
         backbone="resnet18",
         weights="random:0",
         recipes=("single", "early", "osrmac", "osrmac_local"),
-        scales=(96, 64, 48),
+        image_sizes=(96, 64, 48),
     )
 
 
 @pytest.fixture(scope="session")
-def one_actor() -> ComputeConfig:
+def one_worker() -> ComputeConfig:
     """The cheapest way to start."""
-    return ComputeConfig(actors=1)
+    return ComputeConfig(workers=1)
 
 
 @pytest.fixture(scope="session")
@@ -125,11 +125,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[[int
 
 @pytest.fixture(scope="session")
 def finished(
-    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_actor: ComputeConfig
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> Run:
     """The photos described, for tests that only read."""
     run = Run(str(tmp_path_factory.mktemp("finished") / "run"))
-    done = extract(str(photos), run.url, small, one_actor)
+    done = extract(str(photos), run.url, small, one_worker)
     assert (done.described, done.failed, done.new) == (26, 3, 29)
     return run
 
@@ -177,12 +177,12 @@ def oxford(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_actor: ComputeConfig) -> Run:
+def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_worker: ComputeConfig) -> Run:
     """The finished run with the box of that query described, but not scored."""
     folder = tmp_path_factory.mktemp("asked")
     run = Run(str(folder / "run"))
     shutil.copytree(finished.url, run.url)
-    evaluate(run.url, EvaluationConfig("oxford5k", _oxford(folder / "gt")), one_actor)
+    evaluate(run.url, EvaluationConfig("oxford5k", _oxford(folder / "gt")), one_worker)
     shutil.rmtree(folder / "run" / "evaluation")
     return run
 
@@ -196,11 +196,11 @@ def with_crops(asked: Run, tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def regional(
-    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_actor: ComputeConfig
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> Run:
     """The photos described by their regions, for tests that only read."""
     run = Run(str(tmp_path_factory.mktemp("regional") / "run"))
-    extract(str(photos), run.url, replace(small, recipes=("rmac", "rmac_regions"), scales=(160,)), one_actor)
+    extract(str(photos), run.url, replace(small, recipes=("rmac", "rmac_regions"), image_sizes=(160,)), one_worker)
     return run
 
 

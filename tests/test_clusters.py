@@ -12,7 +12,7 @@ import pytest
 import ray
 import yaml
 
-from osrmac import cli
+from osrmac.cli import app as cli
 from osrmac.distributed.cluster import size_pool
 
 ROOT = Path(__file__).parents[1]
@@ -103,8 +103,8 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
     assert command == "osrmac"
     cli.main(arguments)
     groups = {group["groupName"]: group for group in job["spec"]["rayClusterSpec"]["workerGroupSpecs"]}
-    assert (given[3].device, given[3].max_actors) == ("cuda", groups["gpu-spot"]["maxReplicas"])
+    assert (given[3].device, given[3].max_workers) == ("cuda", groups["gpu-spot"]["maxReplicas"])
     (container,) = groups["gpu-spot"]["template"]["spec"]["containers"]
     node = {"CPU": float(container["resources"]["limits"]["cpu"]), "GPU": 1.0}
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node}])
-    assert size_pool(replace(given[3], max_actors=None)).threads == 8  # else it is refused
+    assert size_pool(replace(given[3], max_workers=None)).threads == 8  # else it is refused

@@ -25,7 +25,7 @@ from osrmac.descriptor.describer import Describer
 import osrmac.evaluation.protocols, osrmac.reduction.pfa, osrmac.storage.run
 buffer = io.BytesIO()
 Image.new("RGB", (80, 60), "teal").save(buffer, "PNG")
-describer = Describer.load(DescriptorConfig(backbone="resnet18", weights="random:0", scales=(64,)))
+describer = Describer.load(DescriptorConfig(backbone="resnet18", weights="random:0", image_sizes=(64,)))
 print(describer([buffer.getvalue()])[0].vectors["osrmac"].shape)
 """
     assert run(code) == "(768,)"

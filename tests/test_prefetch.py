@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.prefetch import ahead
+from osrmac.prefetch import prefetch
 
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 4), st.integers(0, 5))
@@ -15,7 +15,7 @@ def test_results_come_in_the_order_of_the_items(delays: list[int], threads: int,
         time.sleep(item[1] / 1000)
         return item[0]
 
-    assert list(ahead(slowly, enumerate(delays), threads=threads, most=most)) == list(range(len(delays)))
+    assert list(prefetch(slowly, enumerate(delays), threads=threads, most=most)) == list(range(len(delays)))
 
 
 def test_items_are_taken_as_needed_by_the_caller_itself() -> None:
@@ -26,7 +26,7 @@ def test_items_are_taken_as_needed_by_the_caller_itself() -> None:
             taken.append(threading.current_thread())
             yield number
 
-    results = ahead(lambda item: item, items(), threads=2, most=3)
+    results = prefetch(lambda item: item, items(), threads=2, most=3)
 
     assert not taken
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
@@ -36,13 +36,13 @@ def test_items_are_taken_as_needed_by_the_caller_itself() -> None:
 
 def test_nothing_is_ahead_of_a_caller_who_waits_for_each() -> None:
     done: list[int] = []
-    seen = [len(done) for _ in ahead(done.append, range(3), threads=2, most=0)]
+    seen = [len(done) for _ in prefetch(done.append, range(3), threads=2, most=0)]
     assert seen == [1, 2, 3]
 
 
 def test_the_next_item_is_worked_on_while_the_caller_is_busy() -> None:
     started = [threading.Event(), threading.Event()]
-    results = ahead(lambda item: started[item].set(), range(2), threads=1, most=1)
+    results = prefetch(lambda item: started[item].set(), range(2), threads=1, most=1)
 
     next(results)
 
@@ -50,7 +50,7 @@ def test_the_next_item_is_worked_on_while_the_caller_is_busy() -> None:
 
 
 def test_an_error_is_raised_where_its_result_would_have_been() -> None:
-    results = ahead(lambda item: 1 // item, [1, 1, 0, 1], threads=2, most=2)
+    results = prefetch(lambda item: 1 // item, [1, 1, 0, 1], threads=2, most=2)
 
     assert [next(results), next(results)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
@@ -59,7 +59,7 @@ def test_an_error_is_raised_where_its_result_would_have_been() -> None:
 
 def test_no_thread_is_left_behind() -> None:
     before = threading.active_count()
-    results = ahead(lambda item: item, range(10), threads=3, most=3)
+    results = prefetch(lambda item: item, range(10), threads=3, most=3)
     next(results)
 
     results.close()

@@ -23,17 +23,17 @@ from osrmac.config import (
     EvaluationConfig,
     ExportConfig,
     FailureConfig,
+    LayerWeightsConfig,
+    ReductionConfig,
     SearchConfig,
-    SelectionConfig,
     SweepConfig,
-    WeighConfig,
 )
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 
 if TYPE_CHECKING:
     from osrmac.commands.extract import Extracted
     from osrmac.evaluation.results import Evaluation
-    from osrmac.reduction.base import Shortening
+    from osrmac.reduction.base import Reduction
 
 __all__ = ["main"]
 
@@ -81,7 +81,7 @@ def extract(
 @app.command
 def fit(
     run: str,
-    selection: SelectionConfig = SelectionConfig(),
+    selection: ReductionConfig = ReductionConfig(),
     compute: ComputeConfig = ComputeConfig(),
     json: bool = False,
 ) -> None:
@@ -132,7 +132,7 @@ def evaluate(
     else:
         raise ConfigError("nothing to score: give --run, or --rankings")
     if terminal.as_json(json):
-        terminal.write_json([scores.plain()])
+        terminal.write_json([scores.to_json()])
     else:
         _show(scores)
 
@@ -144,7 +144,7 @@ def run_all(
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
     failures: FailureConfig = FailureConfig(),
-    selection: SelectionConfig = SelectionConfig(),
+    selection: ReductionConfig = ReductionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
     json: bool = False,
 ) -> None:
@@ -223,11 +223,15 @@ def search(
 
         _write_sheet(html, search_sheet(run, found))
     if terminal.as_json(json):
-        terminal.write_json({"query": each.query, **asdict(match)} for each in found for match in each.matches)
+        terminal.write_json(
+            {"query": each.query, "rank": match.rank, "id": match.id, "uri": match.uri, "distance": match.distance}
+            for each in found.queries
+            for match in each.matches
+        )
         return
-    for each in found:
+    for each in found.queries:
         rows = [(match.rank, match.distance, match.id) for match in each.matches]
-        terminal.show(terminal.table(each.query, ("", each.distance, "id"), rows, f"compared by {each.system}"))
+        terminal.show(terminal.table(each.query, ("", found.distance, "id"), rows, f"compared by {found.method}"))
 
 
 @app.command
@@ -251,7 +255,7 @@ def duplicates(
         _write_sheet(html, duplicates_sheet(run, found))
     rows = [(number, image) for number, group in enumerate(found.groups, 1) for image in group]
     said = (
-        f"{len(rows)} images in {len(found.groups)} groups, compared by {found.system}: {found.distance} up to "
+        f"{len(rows)} images in {len(found.groups)} groups, compared by {found.method}: {found.distance} up to "
         f"{found.threshold:.4g}, {found.reason}"
     )
     if terminal.as_json(json):
@@ -283,7 +287,7 @@ def info(run: RunArgument, json: bool = False) -> None:
 def weigh(
     run: str,
     evaluation: EvaluationConfig = EvaluationConfig(),
-    weights: WeighConfig = WeighConfig(),
+    weights: LayerWeightsConfig = LayerWeightsConfig(),
     compute: ComputeConfig = ComputeConfig(),
     json: bool = False,
 ) -> None:
@@ -413,7 +417,7 @@ def export(
     if terminal.as_json(json):
         terminal.write_json([found])
         return
-    terminal.say(f"{found.images} vectors of {found.dimension} numbers, {found.system}, in {output}")
+    terminal.say(f"{found.images} vectors of {found.dimension} numbers, {found.method}, in {output}")
 
 
 @app.command
@@ -437,20 +441,20 @@ def explain(
 
 def _report(found: Extracted, run: str, scores: Evaluation | None = None, *, json: bool) -> None:
     """Say what a run has come to hold; where that is written as JSON, it is said aside."""
-    from osrmac.storage.filesystem import spelled
+    from osrmac.storage.filesystem import to_unicode
 
     aside = terminal.as_json(json)
     changes = found.changes
-    if changes.changed or changes.gone:
-        line = f"{changes.changed} images have changed, {changes.gone} are gone; the rows of those stay"
+    if changes.changed or changes.removed:
+        line = f"{changes.changed} images have changed, {changes.removed} are gone; the rows of those stay"
         terminal.say(line, aside=aside)
     said = f"{found.described} images described, {found.failed} failed, {found.new} of them now: {run}"
     terminal.say(said, aside=aside)
     for kind in found.failures[:_FAILURES_SHOWN]:
         terminal.say(f"  {kind}", aside=aside)
     if aside:
-        scored = {} if scores is None else {"evaluation": scores.plain()}
-        terminal.write_json([{"run": spelled(run), "failed": found.failed, **asdict(found), **scored}])
+        scored = {} if scores is None else {"evaluation": scores.to_json()}
+        terminal.write_json([{"run": to_unicode(run), "failed": found.failed, **asdict(found), **scored}])
     elif scores is not None:
         _show(scores)
 
@@ -467,7 +471,7 @@ def _show(scores: Evaluation) -> None:
     terminal.show(table(scores))
 
 
-def _plain(fitted: Shortening) -> dict[str, Any]:
+def _plain(fitted: Reduction) -> dict[str, Any]:
     """What a selection is, without its indices or axes, which are in the run."""
     return {
         "name": fitted.name,

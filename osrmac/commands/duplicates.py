@@ -8,7 +8,7 @@ import numpy as np
 
 from osrmac.config import DuplicatesConfig
 from osrmac.retrieval.near_duplicates import Groups
-from osrmac.runs.methods import choose
+from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
 from osrmac.runs.shard_reader import listed
@@ -35,7 +35,7 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
     within = listed(place)
     starts = (0, *accumulate(len(shards.described_ids(shard)) for shard in within))
     collection = Collection(
-        place, choose(place, options.system), within, starts, options.distance, torch_device(options.device)
+        place, choose_method(place, options.method), within, starts, options.distance, torch_device(options.device)
     )
     if options.threshold is None:
         threshold, reason = collection.suggested()
@@ -47,4 +47,4 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
         for side in pairs.T:
             np.minimum.at(nearest, side, distances)
     found = collection.named(groups.members(), nearest)
-    return Duplicates(collection.system.name, options.distance, threshold, reason, tuple(found))
+    return Duplicates(collection.method.name, options.distance, threshold, reason, tuple(found))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from osrmac.config import ComputeConfig, EvaluationConfig
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols, rankings
-from osrmac.evaluation.benchmark import Benchmark
+from osrmac.evaluation.benchmark import Benchmark, Query
 from osrmac.evaluation.results import Evaluation, Score
-from osrmac.runs.methods import System, systems
-from osrmac.runs.scoring import answer, scores
+from osrmac.runs.methods import Method, list_methods
+from osrmac.runs.scoring import SHOWN, judged, scores
 from osrmac.storage import filesystem, manifest, schema, shards
 from osrmac.storage.run import Run
+from osrmac.types import Match, QueryResult
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
 
@@ -38,7 +39,7 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     place = Run(run)
     benchmark, crops, ids = prepare(place, evaluation, compute)
     record = place.record()
-    compared = systems(place)
+    compared = list_methods(place)
     result = Evaluation(
         benchmark.name,
         benchmark.measures,
@@ -80,12 +81,8 @@ def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None
                 f"{len(missing)} of the {len(queries)} queries of {benchmark.name} have no ranking in {folder}, "
                 f"first {missing[0]!r}: add {missing[0]}.txt, or score what is there with --subset"
             )
-        answers = [
-            answer(benchmark, query, _ranks(benchmark, found[query.name]), found[query.name])
-            for query in queries
-            if query.name in found
-        ]
-        rated.append(Score(label, label, mode, None, tuple(answers)))
+        results = [_judged(benchmark, query, found[query.name]) for query in queries if query.name in found]
+        rated.append(Score.of(label, label, mode, None, results))
     result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": folder}, tuple(rated))
     if run is not None:
         _write(Run(run), f"{benchmark.name}-{label}", result)
@@ -138,12 +135,12 @@ def _averaging(evaluation: EvaluationConfig) -> dict[str, str]:
     return {name: f"{number} neighbours, alpha {evaluation.alpha:g}" for name, number in options.items() if number}
 
 
-def _fitted_on(compared: Iterable[System]) -> dict[str, str]:
+def _fitted_on(compared: Iterable[Method]) -> dict[str, str]:
     """What the selections were fitted on; where that differs, which of them on what."""
     names: dict[str, list[str]] = {}
-    for system in compared:
-        if system.shortening is not None and system.name == system.shortening.name:
-            names.setdefault(system.shortening.fitted_on, []).append(system.name)
+    for method in compared:
+        if method.reduction is not None and method.name == method.reduction.name:
+            names.setdefault(method.reduction.fitted_on, []).append(method.name)
     if not names:
         return {}
     each = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]
@@ -171,6 +168,13 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     return folder
 
 
+def _judged(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryResult:
+    shown = ranked[: SHOWN + len(query.junk)]
+    return judged(
+        benchmark, query, _ranks(benchmark, ranked), [Match(image, rank) for rank, image in enumerate(shown, 1)]
+    )
+
+
 def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
     """Where each image stands in a ranking; the first place counts if it is listed twice."""
     ranks: dict[str, int] = {}
@@ -180,23 +184,25 @@ def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
 
 
 def _write(run: Run, name: str, evaluation: Evaluation) -> None:
-    """Scores as JSON, and every query's answer as Parquet."""
-    filesystem.write_json(run.evaluation(name, ".json"), evaluation.plain())
+    """Write the scores as JSON, and the result of every query as Parquet."""
+    filesystem.write_json(run.evaluation(name, ".json"), evaluation.to_json())
     rows = [
-        {
-            "system": score.system,
-            "mode": score.mode,
-            "query": answer.query,
-            **answer.values,
-            "positives": answer.positives,
-            "first": answer.first,
-            "image": answer.image,
-            "box": answer.box,
-            "ranks": answer.ranks,
-            "nearest": [asdict(shown) for shown in answer.nearest],
-        }
+        {"system": score.method, "mode": score.mode, **_row(result)}
         for score in evaluation.scores
-        for answer in score.answers
+        for result in score.results
     ]
-    answers = pa.Table.from_pylist(rows, schema=schema.answers(evaluation.measures))
-    shards.write_table(run.evaluation(name, "-queries.parquet"), answers)
+    table = pa.Table.from_pylist(rows, schema=schema.query_results(evaluation.measures))
+    shards.write_table(run.evaluation(name, "-queries.parquet"), table)
+
+
+def _row(result: QueryResult) -> dict[str, Any]:
+    return {
+        "query": result.query,
+        **result.values,
+        "positives": result.positives,
+        "first": [match.id for match in result.matches if match.verdict != "junk"][:SHOWN],
+        "image": result.image,
+        "box": result.box,
+        "ranks": result.ranks,
+        "nearest": [{"id": match.id, "verdict": match.verdict} for match in result.matches[:SHOWN]],
+    }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from osrmac.config import ExportConfig
 from osrmac.errors import ConfigError, StorageError
-from osrmac.runs.methods import System, choose
+from osrmac.runs.methods import Method, choose_method
 from osrmac.runs.shard_reader import blocks, listed, rows
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
@@ -33,7 +33,7 @@ class Exported:
         dimension: Of each vector.
     """
 
-    system: str
+    method: str
     images: int
     dimension: int
 
@@ -51,14 +51,14 @@ def export(run: str, output: str, options: ExportConfig) -> Exported:
     """
     place = Run(run)
     within = listed(place)
-    system = choose(place, options.system, local=False)
+    method = choose_method(place, options.method, local=False)
     folder = Path(output)
     if folder.exists():
         raise StorageError(f"{output} exists: name a folder that does not")
     images = sum(len(shards.described_ids(shard)) for shard in within)
-    dimension = next(blocks(place, system, within)).vectors[0].shape[1]
-    _WRITERS[options.to](_Vectors(place, system, within, images, dimension), folder)
-    return Exported(system.name, images, dimension)
+    dimension = next(blocks(place, method, within)).vectors[0].shape[1]
+    _WRITERS[options.to](_Vectors(place, method, within, images, dimension), folder)
+    return Exported(method.name, images, dimension)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Vectors:
     """The images of a run, with what a writer must know before it reads them."""
 
     run: Run
-    system: System
+    method: Method
     shards: Sequence[str]
     images: int
     dimension: int
@@ -79,7 +79,7 @@ class _Vectors:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The images of a shard at a time."""
-        for block in blocks(self.run, self.system, self.shards):
+        for block in blocks(self.run, self.method, self.shards):
             known = rows(block.ids, [block.shard])
             uris = [known[image]["uri"] for image in block.ids]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.vectors[0].ravel()), self.dimension)

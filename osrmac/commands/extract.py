@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.distributed.describe import describe
-from osrmac.distributed.node_trace import tracing
+from osrmac.distributed.node_trace import trace_nodes
 from osrmac.runs.failures import Failures, failed_ids, summary
 from osrmac.runs.identity import identify, rows_per_shard
 from osrmac.stopwatch import Stopwatch
@@ -94,13 +94,13 @@ def extract(
         with watch("plan"):
             place.open(
                 identity,
-                filesystem.spelled(images),
+                filesystem.to_unicode(images),
                 {name: version(name) for name in _RECORDED} | {"python": platform.python_version()},
             )
             changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))
             if failures.retry_failed:
-                manifest.redo(place.manifest, failed_ids(place))
-        with watch("describe"), tracing() as nodes:
+                manifest.replan(place.manifest, failed_ids(place))
+        with watch("describe"), trace_nodes() as nodes:
             done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
         with watch("summary"):
             described, found = summary(place)

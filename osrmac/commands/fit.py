@@ -5,29 +5,29 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from osrmac.config import ComputeConfig, SelectionConfig
+from osrmac.config import ComputeConfig, ReductionConfig
 from osrmac.distributed.cluster import connect
 from osrmac.distributed.moments import exact_moments, sample
-from osrmac.distributed.reduce import shorten
+from osrmac.distributed.reduce import write_reduced
 from osrmac.errors import ConfigError, StorageError
-from osrmac.reduction.base import Selection, Shortening
-from osrmac.reduction.fitting import Origin, shortening, with_stability
+from osrmac.reduction.base import Reduction, Selection
+from osrmac.reduction.fitting import Origin, reduction, with_stability
 from osrmac.reduction.moments import Moments
 from osrmac.runs.recipes import settled_recipe, training_run
-from osrmac.runs.reductions import shortenings, write
+from osrmac.runs.reductions import load_reductions, write
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
 __all__ = ["fit"]
 
-_CONTROLS = ("random", "variance")
+_BASELINES = ("random", "variance")
 _WRITTEN = ("pfa", "whitening")
 """Methods whose shortened descriptors are written; the controls serve the evaluation alone."""
 
 
 def fit(
-    run: str, selection: SelectionConfig = SelectionConfig(), compute: ComputeConfig = ComputeConfig()
-) -> list[Shortening]:
+    run: str, selection: ReductionConfig = ReductionConfig(), compute: ComputeConfig = ComputeConfig()
+) -> list[Reduction]:
     """Fit Principal Feature Analysis on a run's descriptors and write them shortened.
 
     Args:
@@ -44,7 +44,7 @@ def fit(
     started = time.monotonic()
     place = Run(run)
     plan = _Plan.of(place, selection)
-    existing = {found.name: found for found in shortenings(place)}
+    existing = {found.name: found for found in load_reductions(place)}
     if not all(name in existing and plan.made(existing[name]) for name in plan.names):
         connect(compute)
         existing = {found.name: found for found in plan.fit()}
@@ -54,7 +54,7 @@ def fit(
     made = [existing[name] for name in plan.names]
     for found in made:
         if found.method in _WRITTEN:
-            shorten(place, found, compute)
+            write_reduced(place, found, compute)
     return made
 
 
@@ -62,7 +62,7 @@ def fit(
 class _Plan:
     """What is to be fitted: the options, settled against the run."""
 
-    config: SelectionConfig
+    config: ReductionConfig
     shards: tuple[str, ...]
     recipe: str
     dimension: int
@@ -72,9 +72,9 @@ class _Plan:
     fingerprint: str
 
     @classmethod
-    def of(cls, run: Run, config: SelectionConfig) -> _Plan:
+    def of(cls, run: Run, config: ReductionConfig) -> _Plan:
         identity = run.identity()
-        training = training_run(run, config.fitted_on)
+        training = training_run(run, config.fit_on)
         record = training.record()
         recipe = settled_recipe(identity, config.recipe)
         dimension = identity.dimensions[recipe]
@@ -97,7 +97,7 @@ class _Plan:
     @property
     def wanted(self) -> list[tuple[str, int]]:
         """Method and dimension of everything to be fitted."""
-        methods = ("pfa", *_CONTROLS) if self.config.controls else ("pfa",)
+        methods = ("pfa", *_BASELINES) if self.config.baselines else ("pfa",)
         selected = [(method, kept) for kept in self.features for method in methods]
         return selected + [("whitening", axes) for axes in self.config.whitening]
 
@@ -105,7 +105,7 @@ class _Plan:
     def names(self) -> list[str]:
         return [self.name(method, kept) for method, kept in self.wanted]
 
-    def made(self, found: Shortening) -> bool:
+    def made(self, found: Reduction) -> bool:
         """Whether this is what the plan would make."""
         options = (self.config.retained_variance, self.config.absolute)
         if (
@@ -117,13 +117,13 @@ class _Plan:
         source = (self.samples, self.fitted_on, self.fingerprint)
         return (found.seed, found.samples, found.fitted_on, found.fingerprint) == (self.config.seed, *source)
 
-    def fit(self) -> list[Shortening]:
+    def fit(self) -> list[Reduction]:
         if self.config.samples == "all":
             moments = exact_moments(self.shards, self.recipe)
         else:
             moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
         origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)
         return [
-            with_stability(shortening(method, kept, moments, self.config, origin), moments, self.config, origin)
+            with_stability(reduction(method, kept, moments, self.config, origin), moments, self.config, origin)
             for method, kept in self.wanted
         ]

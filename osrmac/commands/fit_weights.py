@@ -7,17 +7,17 @@ from functools import cache
 from statistics import fmean
 
 from osrmac.commands.evaluate import coverage, prepare
-from osrmac.config import ComputeConfig, EvaluationConfig, WeighConfig
-from osrmac.distributed.reduce import shorten
+from osrmac.config import ComputeConfig, EvaluationConfig, LayerWeightsConfig
+from osrmac.distributed.reduce import write_reduced
 from osrmac.errors import ConfigError
 from osrmac.evaluation.benchmark import Benchmark
-from osrmac.reduction.base import Weighting
+from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
 from osrmac.retrieval.weighted_distances import by_weights
 from osrmac.runs.recipes import training_run
 from osrmac.runs.reductions import write
-from osrmac.runs.scan import Comparison
-from osrmac.runs.scoring import answers, query_vectors
+from osrmac.runs.scan import Scan
+from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
 from osrmac.storage.run import Identity, Run
@@ -30,9 +30,9 @@ Weights = tuple[float, ...]
 def weigh(
     run: str,
     evaluation: EvaluationConfig = EvaluationConfig(),
-    options: WeighConfig = WeighConfig(),
+    options: LayerWeightsConfig = LayerWeightsConfig(),
     compute: ComputeConfig = ComputeConfig(),
-) -> Weighting:
+) -> LayerWeighting:
     """Weigh the layers of a descriptor, and write the descriptors weighed.
 
     Args:
@@ -51,9 +51,9 @@ def weigh(
     if options.layer_weights:
         weights, fitted_on, samples = _given(recipe, parts, evaluation, options), "nothing: given by hand", 0
     else:
-        training = training_run(place, options.fitted_on)
+        training = training_run(place, options.fit_on)
         weights, fitted_on, samples = _fitted(training, recipe, parts, evaluation, options, compute)
-    found = Weighting(
+    found = LayerWeighting(
         name=f"{recipe}-weights",
         method="weights",
         recipe=recipe,
@@ -66,7 +66,7 @@ def weigh(
         parts=parts,
     )
     write(place, found)
-    shorten(place, found, compute)
+    write_reduced(place, found, compute)
     return found
 
 
@@ -81,9 +81,9 @@ def _recipe(identity: Identity, asked: str | None) -> str:
     return asked
 
 
-def _given(recipe: str, parts: tuple[int, ...], evaluation: EvaluationConfig, options: WeighConfig) -> Weights:
-    if evaluation.benchmark is not None or options.fitted_on is not None:
-        raise ConfigError("--layer-weights leave nothing to fit: drop --benchmark and --fitted-on")
+def _given(recipe: str, parts: tuple[int, ...], evaluation: EvaluationConfig, options: LayerWeightsConfig) -> Weights:
+    if evaluation.benchmark is not None or options.fit_on is not None:
+        raise ConfigError("--layer-weights leave nothing to fit: drop --benchmark and --fit-on")
     if len(options.layer_weights) != len(parts):
         raise ConfigError(f"{recipe} has {len(parts)} layers: give as many --layer-weights")
     return options.layer_weights
@@ -94,7 +94,7 @@ def _fitted(
     recipe: str,
     parts: tuple[int, ...],
     evaluation: EvaluationConfig,
-    options: WeighConfig,
+    options: LayerWeightsConfig,
     compute: ComputeConfig,
 ) -> tuple[Weights, str, int]:
     """The weights, what they were fitted on, and the number of descriptors there."""
@@ -128,13 +128,13 @@ def _objective(
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]
-        found = answers(benchmark, benchmark.modes[mode], lambda: compared, ids)
-        return fmean(answer.values[benchmark.measures[0]] for answer in found)
+        found = query_results(benchmark, benchmark.modes[mode], lambda: compared, ids)
+        return fmean(result.values[benchmark.measures[0]] for result in found)
 
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
 
 
-def _comparison(folder: str, recipe: str, evaluation: EvaluationConfig) -> Comparison:
+def _comparison(folder: str, recipe: str, evaluation: EvaluationConfig) -> Scan:
     """All vectors of a folder, read when they are first needed."""
 
     @cache
@@ -142,4 +142,4 @@ def _comparison(folder: str, recipe: str, evaluation: EvaluationConfig) -> Compa
         found = shards.read_vectors(shards.paths(folder), recipe)
         return [Block(folder, found.ids, (found.values,))]
 
-    return Comparison(read, evaluation.distance)
+    return Scan(read, evaluation.distance)

@@ -25,7 +25,7 @@ def info(run: str) -> dict[str, Any]:
     described, failures = summary(place)
     failed = sum(kind.count for kind in failures)
     return {
-        "run": filesystem.spelled(run),
+        "run": filesystem.to_unicode(run),
         "images": record["images"],
         "counts": {"planned": record["counts"].get("planned"), "described": described, "failed": failed},
         "failures": [asdict(kind) for kind in failures],

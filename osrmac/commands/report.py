@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from osrmac.descriptor.images import Box
 from osrmac.evaluation.sweep import Sweep
 from osrmac.pages.components import Part, Tile, page
 from osrmac.pages.contact_sheet import Picture
@@ -19,11 +18,12 @@ from osrmac.pages.thumbnails import thumbnails
 from osrmac.reduction.base import Selection
 from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import Sizes, planned_bytes, sizes
-from osrmac.runs.query_results import Answers
-from osrmac.runs.reductions import shortenings
+from osrmac.runs.query_results import StoredQueryResults
+from osrmac.runs.reductions import load_reductions
 from osrmac.runs.shard_reader import rows
 from osrmac.storage import filesystem, shards
 from osrmac.storage.run import Run
+from osrmac.types import Box
 
 __all__ = ["report"]
 
@@ -57,7 +57,7 @@ def report(run: str) -> str:
     record = place.record()
     described, failures = summary(place)
     scored = {name: found for name, found in place.scored().items() if found["scores"]}
-    measured, selections = sizes(place), shortenings(place)
+    measured, selections = sizes(place), load_reductions(place)
     file_bytes = planned_bytes(place)
     failed = sum(kind.count for kind in failures)
     chosen = [selection for selection in selections if isinstance(selection, Selection)]
@@ -100,24 +100,24 @@ def _collection(run: Run, measured: Sizes, file_bytes: int | None, failures: Seq
 def _curves(run: Run, scored: _Scores) -> dict[tuple[str, str], dict[str, list[float]]]:
     found = {}
     for name, evaluation in scored.items():
-        answers = Answers(run, name)
+        answers = StoredQueryResults(run, name)
         if not answers.told:
             continue
         labels = {score["system"]: score["label"] for score in evaluation["scores"]}
-        systems = {system: _told_apart(system, labels) for system in drawn(evaluation)}
+        methods = {method: _told_apart(method, labels) for method in drawn(evaluation)}
         for mode in dict.fromkeys(score["mode"] for score in evaluation["scores"]):
-            found[name, mode] = answers.precision(systems, mode)
+            found[name, mode] = answers.precision(methods, mode)
     return found
 
 
-def _told_apart(system: str, labels: Mapping[str, str]) -> str:
+def _told_apart(method: str, labels: Mapping[str, str]) -> str:
     """What a system is called; its name where several have the same label."""
-    label = labels[system]
-    return label if list(labels.values()).count(label) == 1 else system
+    label = labels[method]
+    return label if list(labels.values()).count(label) == 1 else method
 
 
 def _extremes(run: Run, scored: _Scores) -> Iterator[Extremes]:
-    with_answers = {name: Answers(run, name) for name in list(scored)[:_QUERIES]}
+    with_answers = {name: StoredQueryResults(run, name) for name in list(scored)[:_QUERIES]}
     told = {name: answers for name, answers in with_answers.items() if answers.told}
     number = max(1, _QUERIES // max(1, len(told)))
     for name, answers in told.items():
@@ -179,14 +179,14 @@ def _sized(chosen: Sequence[Selection]) -> Iterator[Tile]:
 def _speed(stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Tile]:
     stage = stages.get("extract", {})
     if said := rate(stage) if stage else "":
-        number, unit = said.split(" ", 1)
-        yield Tile(number, unit, f"{stage['images']:,} images in {duration(stage['seconds'])}")
+        number, plan = said.split(" ", 1)
+        yield Tile(number, plan, f"{stage['images']:,} images in {duration(stage['seconds'])}")
 
 
 def _foot(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
     return {
         "images": record["images"],
-        "run": filesystem.spelled(run.url),
+        "run": filesystem.to_unicode(run.url),
         "backbone": record["descriptor"]["backbone"],
         "weights": record["weights"],
         "scales": ", ".join(map(str, record["descriptor"]["scales"])),

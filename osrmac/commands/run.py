@@ -6,7 +6,7 @@ from osrmac.commands.evaluate import evaluate
 from osrmac.commands.extract import Extracted, extract
 from osrmac.commands.fit import fit
 from osrmac.commands.report import report
-from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, FailureConfig, SelectionConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, FailureConfig, ReductionConfig
 from osrmac.evaluation.results import Evaluation
 
 __all__ = ["run_all"]
@@ -18,7 +18,7 @@ def run_all(
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
     failures: FailureConfig = FailureConfig(),
-    selection: SelectionConfig = SelectionConfig(),
+    selection: ReductionConfig = ReductionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> tuple[Extracted, Evaluation | None]:
     """Describe a collection, select features and, if a benchmark is named, score them; a report is written at the end.

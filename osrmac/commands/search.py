@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from osrmac.config import SearchConfig
 from osrmac.errors import ConfigError
-from osrmac.retrieval.topk import Neighbour
-from osrmac.runs.methods import choose
-from osrmac.runs.queries import questions, vectors
-from osrmac.runs.query_results import Found, Match
-from osrmac.runs.scan import Comparison, torch_device
+from osrmac.runs.methods import choose_method
+from osrmac.runs.queries import find_queries, vectors
+from osrmac.runs.query_results import SearchResult
+from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.shard_reader import blocks, listed, rows
 from osrmac.storage.run import Run
+from osrmac.types import QueryResult
 
 __all__ = ["search"]
 
 
-def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfig()) -> list[Found]:
+def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfig()) -> SearchResult:
     """Find the images of a run that are nearest to each query, exactly.
 
     Args:
@@ -36,21 +36,22 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
         raise ConfigError(f"--box is a part of one image, and {len(queries)} are given: ask with one at a time")
     place = Run(run)
     within = listed(place)
-    system = choose(place, options.system)
-    asked = questions(queries, within, options.box)
-    images = Comparison(partial(blocks, place, system, within), options.distance, torch_device(options.device))
-    compared = vectors(place, system, asked)
+    method = choose_method(place, options.method)
+    asked = find_queries(queries, within, options.box)
+    images = Scan(partial(blocks, place, method, within), options.distance, torch_device(options.device))
+    compared = vectors(place, method, asked)
     if options.query_expansion:
         compared = images.expanded(compared, options.query_expansion, options.alpha)
-    neighbours = images.nearest(compared, options.top)
-    near = [each for of_query in neighbours for each in of_query]
-    known = rows((each.id for each in near), (each.block for each in near))
-    return [
-        Found(question.name, question.uri, question.box, system.name, options.distance, tuple(_matches(each, known)))
-        for question, each in zip(asked, neighbours, strict=True)
+    nearest = images.nearest(compared, options.top)
+    shards = {match.shard for matches in nearest for match in matches if match.shard is not None}
+    known = rows((match.id for matches in nearest for match in matches), shards)
+    results = [
+        QueryResult(
+            query.name,
+            tuple(replace(match, uri=known[match.id]["uri"]) for match in matches),
+            uri=query.uri,
+            box=query.box,
+        )
+        for query, matches in zip(asked, nearest, strict=True)
     ]
-
-
-def _matches(neighbours: Sequence[Neighbour], known: Mapping[str, Mapping[str, Any]]) -> Iterator[Match]:
-    for rank, each in enumerate(neighbours, 1):
-        yield Match(rank, each.id, known[each.id]["uri"], each.distance)
+    return SearchResult(method.name, options.distance, tuple(results))

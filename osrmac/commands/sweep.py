@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 from osrmac.commands.evaluate import coverage, prepare
-from osrmac.config import ComputeConfig, EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.config import ComputeConfig, EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation.results import Score
 from osrmac.evaluation.sweep import Point, Sweep, figure, require_matplotlib
-from osrmac.reduction.base import Shortening
-from osrmac.reduction.fitting import Origin, shortening
+from osrmac.reduction.base import Reduction
+from osrmac.reduction.fitting import Origin, reduction
 from osrmac.reduction.moments import Moments
-from osrmac.runs.methods import System
+from osrmac.runs.methods import Method
 from osrmac.runs.recipes import settled_recipe
 from osrmac.runs.scoring import scores
 from osrmac.storage import filesystem, shards
@@ -49,9 +49,9 @@ def sweep(
     if not sizes:
         raise ConfigError(f"--sizes {' '.join(map(str, options.sizes))}: {recipe} has {origin.features_in} features")
     measure = benchmark.measures[0]
-    tried = {system.name: system for system in _systems(origin, moments, sizes, options.seeds)}
+    tried = {method.name: method for method in _systems(origin, moments, sizes, options.seeds)}
     points = [
-        _point(tried[score.system].shortening, score, measure)
+        _point(tried[score.method].reduction, score, measure)
         for score in scores(place, benchmark, crops, ids, tried.values(), evaluation)
     ]
     conditions = {
@@ -66,22 +66,22 @@ def sweep(
     return result
 
 
-def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[System]:
+def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[Method]:
     """The whole descriptor, and every method at every size at which it can be fitted."""
-    yield System(origin.recipe, origin.recipe, (origin.recipe,))
-    config = SelectionConfig()
+    yield Method(origin.recipe, origin.recipe, (origin.recipe,))
+    config = ReductionConfig()
     for size in sizes:
         for method in ("pfa", "variance", "whitening"):
             if method != "whitening" or size <= moments.rank:
-                yield _system(shortening(method, size, moments, config, origin))
+                yield _system(reduction(method, size, moments, config, origin))
         for seed in range(seeds):
-            yield _system(shortening("random", size, moments, replace(config, seed=seed), origin))
+            yield _system(reduction("random", size, moments, replace(config, seed=seed), origin))
 
 
-def _system(by: Shortening) -> System:
-    return System(f"{by.name}-{by.seed}", by.name, (by.recipe,), by)
+def _system(by: Reduction) -> Method:
+    return Method(f"{by.name}-{by.seed}", by.name, (by.recipe,), by)
 
 
-def _point(by: Shortening | None, score: Score, measure: str) -> Point:
+def _point(by: Reduction | None, score: Score, measure: str) -> Point:
     method, seed = (by.method, by.seed) if by is not None else (_WHOLE, 0)
-    return Point(method, score.dimension or 0, seed, score.mode, score.value(measure))
+    return Point(method, score.dimension or 0, seed, score.mode, score.values[measure])

@@ -30,12 +30,12 @@ def problems(run: str, compute: ComputeConfig = ComputeConfig()) -> Iterator[str
     """
     place = Run(run)
     identity = place.identity()
-    planned = manifest.units(place.manifest)
+    planned = manifest.shard_plans(place.manifest)
     yield from check_plan(place, planned)
     left = manifest.pending(planned, place.descriptors)
     if left:
-        rows = sum(unit.rows for unit in left)
+        rows = sum(plan.rows for plan in left)
         yield f"{rows} planned images are not described yet, in {len(left)} shards, first {left[0].shard}"
     connect(compute)
-    unfinished = {unit.shard for unit in left}
-    yield from check_shards(place.descriptors, identity, [unit for unit in planned if unit.shard not in unfinished])
+    unfinished = {plan.shard for plan in left}
+    yield from check_shards(place.descriptors, identity, [plan for plan in planned if plan.shard not in unfinished])

@@ -17,16 +17,17 @@ from torch import Tensor
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.batching import Batches, buckets, windows
 from osrmac.descriptor.device import OnCPU, OnGPU, Placement, Prepared
-from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least
+from osrmac.descriptor.images import DecodeError, crop, decode_at_least
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.optimize.compile import Compiled
-from osrmac.descriptor.optimize.fuse_bn import folded
+from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.optimize.winograd import with_winograd
 from osrmac.descriptor.recipes import FeatureMaps, get_recipes
 from osrmac.errors import reason
-from osrmac.prefetch import ahead
+from osrmac.prefetch import prefetch
 from osrmac.stopwatch import Stopwatch
+from osrmac.types import Box
 
 __all__ = ["Describer", "Description", "Failure"]
 
@@ -104,13 +105,13 @@ class Describer:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self.recipes = get_recipes(config.recipes, len(backbone.taps), classifier=backbone.classifier is not None)
+        self.recipes = get_recipes(config.recipes, len(backbone.layers), classifier=backbone.classifier is not None)
         self.parts = {name: recipe.parts(backbone.channels) for name, recipe in self.recipes.items()}
         self.dimensions = {name: sum(lengths) for name, lengths in self.parts.items()}
-        backbone.trunk = folded(backbone.trunk)
+        backbone.trunk = fuse_batch_norm(backbone.trunk)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.backbone.trunk.to(_PRECISIONS[config.precision])
-        scales = sorted(config.scales, reverse=True)
+        scales = sorted(config.image_sizes, reverse=True)
         self._longest = scales[0]
         on_gpu = self.device.type == "cuda"
         if not on_gpu and config.precision == "fp32":
@@ -133,7 +134,7 @@ class Describer:
             WeightsError: The weights cannot be had or do not fit.
         """
         weights = backbones.load_weights(config.backbone, config.weights)
-        return cls(backbones.build(config.backbone, config.taps, weights.state), config, device, compiled=compiled)
+        return cls(backbones.build(config.backbone, config.layers, weights.state), config, device, compiled=compiled)
 
     def __call__(
         self, encoded: Sequence[bytes | Exception], boxes: Sequence[Box | None] | None = None
@@ -155,7 +156,7 @@ class Describer:
         """
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
         placement = self._placement
-        pictures = ahead(
+        pictures = prefetch(
             lambda request: self._read(*request), requests, threads=placement.threads, most=placement.window
         )
         begun: deque[_Begun] = deque()
@@ -220,7 +221,7 @@ class Describer:
     @torch.inference_mode()
     def feature_maps(self, image: Image.Image) -> list[list[Tensor]]:
         """The maps of an RGB picture: `[s][t]` is (C_t, H_s, W_s) at scale s, the largest first, and tap t."""
-        return [[tap[0] for tap in taps] for taps in self._maps([self._placement.prepare(image)])]
+        return [[layer[0] for layer in layers] for layers in self._maps([self._placement.prepare(image)])]
 
     @torch.inference_mode()
     def _rows(self, pictures: Sequence[Prepared]) -> list[_Rows]:

@@ -13,9 +13,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from osrmac.errors import reason
+from osrmac.types import Box
 
 __all__ = [
-    "Box",
     "DecodeError",
     "crop",
     "decode",
@@ -27,8 +27,6 @@ __all__ = [
     "to_scales",
 ]
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom, in pixels of the upright picture."""
 
 _WHITE_16_BIT = 65535
 _ON_ITS_SIDE = (5, 6, 7, 8)

@@ -38,7 +38,7 @@ class FeatureMaps:
 
     def __init__(self, maps: Sequence[Sequence[Tensor]], classifier: nn.Linear | None = None) -> None:
         # Cached methods would hold on to `self`, and the maps would stay in memory until a garbage collection.
-        fused = cache(lambda tap: fusion.early([scale[tap] for scale in maps]))
+        fused = cache(lambda layer: fusion.early([scale[layer] for scale in maps]))
 
         def where() -> Tensor:
             if classifier is None:
@@ -48,7 +48,7 @@ class FeatureMaps:
         self.maps = maps
         self.middle = maps[len(maps) // 2]
         self.fused: Callable[[int], Tensor] = fused
-        self.early: Callable[[int], Tensor] = cache(lambda tap: pooling.osrmac(fused(tap)))
+        self.early: Callable[[int], Tensor] = cache(lambda layer: pooling.osrmac(fused(layer)))
         self.where: Callable[[], Tensor] = cache(where)
 
 
@@ -58,7 +58,7 @@ class Recipe:
 
     compute: Callable[[FeatureMaps], Tensor]
 
-    taps: tuple[int, ...] | None = (0,)
+    layers: tuple[int, ...] | None = (0,)
     """Positions of the taps whose channels it is made of, None for all; its dimension is their sum."""
 
     needs_classifier: bool = False
@@ -68,7 +68,7 @@ class Recipe:
 
     def parts(self, channels: Sequence[int]) -> tuple[int, ...]:
         """Lengths of what each tap adds, for a backbone with these numbers of channels at its taps."""
-        return tuple(channels) if self.taps is None else tuple(channels[tap] for tap in self.taps)
+        return tuple(channels) if self.layers is None else tuple(channels[layer] for layer in self.layers)
 
     def dimension(self, channels: Sequence[int]) -> int:
         """Length of the descriptor, or of one region's."""
@@ -84,17 +84,17 @@ def _late(pool: Callable[[Tensor], Tensor]) -> Recipe:
 
 
 def _msrmac(maps: Sequence[Tensor]) -> Tensor:
-    return torch.cat([regions.rmac(tap) for tap in maps], dim=-1)
+    return torch.cat([regions.rmac(layer) for layer in maps], dim=-1)
 
 
 def _late_msrmac(features: FeatureMaps) -> Tensor:
-    taps = range(len(features.maps[0]))
-    return torch.cat([fusion.late([regions.rmac(scale[tap]) for scale in features.maps]) for tap in taps], dim=-1)
+    layers = range(len(features.maps[0]))
+    return torch.cat([fusion.late([regions.rmac(scale[layer]) for scale in features.maps]) for layer in layers], dim=-1)
 
 
 def _local(features: FeatureMaps) -> Tensor:
     where = features.where()
-    return torch.cat([pooling.osrmac(cam.masked(features.fused(tap), where)) for tap in (0, 1)], dim=-1)
+    return torch.cat([pooling.osrmac(cam.masked(features.fused(layer), where)) for layer in (0, 1)], dim=-1)
 
 
 def _integral(maps: Tensor) -> Tensor:
@@ -105,21 +105,21 @@ RECIPES = {
     "single": _of_middle(pooling.osrmac),
     "late": _late(pooling.osrmac),
     "early": Recipe(lambda features: features.early(0)),
-    "early_prev": Recipe(lambda features: features.early(1), taps=(1,)),
-    "osrmac": Recipe(lambda features: torch.cat([features.early(0), features.early(1)], dim=-1), taps=(0, 1)),
-    "osrmac_local": Recipe(_local, taps=(0, 1), needs_classifier=True),
+    "early_prev": Recipe(lambda features: features.early(1), layers=(1,)),
+    "osrmac": Recipe(lambda features: torch.cat([features.early(0), features.early(1)], dim=-1), layers=(0, 1)),
+    "osrmac_local": Recipe(_local, layers=(0, 1), needs_classifier=True),
     "mac": _of_middle(regions.mac),
     "late_mac": _late(regions.mac),
     "rmac": _of_middle(regions.rmac),
     "late_rmac": _late(regions.rmac),
     "rmac_integral": _of_middle(_integral),
     "rmac_regions": replace(_of_middle(regions.region_maxima), regional=True),
-    "msrmac": Recipe(lambda features: _msrmac(features.middle), taps=None),
-    "late_msrmac": Recipe(_late_msrmac, taps=None),
+    "msrmac": Recipe(lambda features: _msrmac(features.middle), layers=None),
+    "late_msrmac": Recipe(_late_msrmac, layers=None),
 }
 
 
-def get_recipes(names: Sequence[str], taps: int, *, classifier: bool = True) -> dict[str, Recipe]:
+def get_recipes(names: Sequence[str], layers: int, *, classifier: bool = True) -> dict[str, Recipe]:
     """The recipes of these names, for a backbone with so many taps, with or without a classifier.
 
     Raises:
@@ -128,9 +128,9 @@ def get_recipes(names: Sequence[str], taps: int, *, classifier: bool = True) -> 
     for name in names:
         if name not in RECIPES:
             raise ConfigError(f"unknown recipe '{name}': choose from {', '.join(RECIPES)}")
-        needed = max(RECIPES[name].taps or (0,)) + 1
-        if needed > taps:
-            raise ConfigError(f"recipe '{name}' needs {needed} taps, not {taps}")
+        needed = max(RECIPES[name].layers or (0,)) + 1
+        if needed > layers:
+            raise ConfigError(f"recipe '{name}' needs {needed} taps, not {layers}")
         if RECIPES[name].needs_classifier and not classifier:
             raise ConfigError(
                 f"recipe '{name}' needs a classifier behind the first tap, and these weights and taps have none"

@@ -93,28 +93,27 @@ def size_pool(compute: ComputeConfig) -> Pool:
     """
     nodes: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
-    grows = compute.max_actors is not None
+    grows = compute.max_workers is not None
     if compute.device == "cuda" and not gpus and not grows:
         raise ConfigError(
-            "--device cuda, but the cluster has no GPU: use --device cpu, add a GPU node, or say with --max-actors how "
-            "far a cluster that adds nodes by itself may grow"
+            "--device cuda, but the cluster has no GPU: use --device cpu, add a GPU node, or set --max-workers on a "
+            "cluster that adds nodes by itself"
         )
     on_gpu = compute.device == "cuda" or (compute.device == "auto" and gpus > 0)
     device, share = ("cuda", compute.gpu_share) if on_gpu else ("cpu", 0.0)
     threads = compute.threads or (_threads_beside_a_gpu(nodes, share) if on_gpu else 1)
     cpus = threads * _ACTOR_SHARE
-    if compute.max_actors is not None:
-        return Pool(compute.actors or 1, compute.max_actors, device, threads, cpus, share)
+    if compute.max_workers is not None:
+        return Pool(compute.workers or 1, compute.max_workers, device, threads, cpus, share)
     room = sum(_room(node, cpus, share) for node in nodes)
     whole = room if on_gpu else sum(int(node.get("CPU", 0.0) // threads) for node in nodes)
-    actors = compute.actors or max(1, whole)
-    if actors > room:
+    workers = compute.workers or max(1, whole)
+    if workers > room:
         raise ConfigError(
-            f"{actors} actors of {threads} threads do not fit into {_resources(nodes)} beside reading and "
-            "writing: ask for fewer --actors or --threads, or say with --max-actors how far a cluster that adds nodes "
-            "by itself may grow"
+            f"{workers} workers of {threads} threads do not fit into {_resources(nodes)} beside reading and writing: "
+            "use fewer --workers or --threads, or set --max-workers on a cluster that adds nodes by itself"
         )
-    return Pool(actors, actors, device, threads, cpus, share)
+    return Pool(workers, workers, device, threads, cpus, share)
 
 
 def _threads_beside_a_gpu(nodes: Sequence[Mapping[str, float]], share: float) -> int:

@@ -25,14 +25,14 @@ from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.optimize import malloc
 from osrmac.distributed.cluster import Pool, connect, root_cause, size_pool
 from osrmac.distributed.metrics import Meter
-from osrmac.distributed.progress import watching
-from osrmac.distributed.work_tracker import LedgerHandle, open_ledger
+from osrmac.distributed.progress import show_progress
+from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
 from osrmac.errors import FailureRateError
-from osrmac.prefetch import ahead
+from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import filesystem, manifest, schema, shards
 from osrmac.storage.fetch import Fetcher
-from osrmac.storage.manifest import Unit
+from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
 
 __all__ = ["STAGES", "Described", "describe"]
@@ -97,39 +97,39 @@ def describe(
         FailureRateError: Too many images failed.
         StorageError: A shard cannot be written.
     """
-    left = manifest.pending(manifest.units(planned), folder)
+    left = manifest.pending(manifest.shard_plans(planned), folder)
     if not left:
         return Described(0, 0, {})
     filesystem.remove_traces(folder)
     connect(compute)
     pool = size_pool(compute)
-    ledger = open_ledger()
-    units = _units_a_call(left, pool)
-    calls = -(-len(left) // units)
-    work = ray.data.from_items([asdict(unit) for unit in left], override_num_blocks=calls)
+    tracker = start_work_tracker()
+    shard_plans = _shards_a_call(left, pool)
+    calls = -(-len(left) // shard_plans)
+    work = ray.data.from_items([asdict(plan) for plan in left], override_num_blocks=calls)
     # Waiting for a node is no failure, and a process that is stuck is ended by --image-timeout.
     work.context.execution_no_progress_timeout_s = _FOR_EVER
     done = work.map_batches(
-        _DescribingActor,
-        fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, ledger),
+        _DescribingWorker,
+        fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, tracker),
         compute=ActorPoolStrategy(
             min_size=min(pool.fewest, calls),
             max_size=min(pool.most, calls),
             enable_true_multi_threading=True,  # one call at a time all the same, but in the main thread: see memory
         ),
-        batch_size=units,
+        batch_size=shard_plans,
         batch_format="pyarrow",
         num_cpus=pool.cpus,
         num_gpus=pool.gpus,
     )
-    rows = sum(unit.rows for unit in left)
-    with watching(ledger, rows), root_cause():
+    rows = sum(plan.rows for plan in left)
+    with show_progress(tracker, rows), root_cause():
         return _follow(done, failures.max_failure_rate, rows)
 
 
-def _units_a_call(left: Sequence[Unit], pool: Pool) -> int:
+def _shards_a_call(left: Sequence[ShardPlan], pool: Pool) -> int:
     """Units that an actor takes at once: enough images to fetch and decode ahead, few enough to share them out."""
-    images = -(-sum(unit.rows for unit in left) // len(left))
+    images = -(-sum(plan.rows for plan in left) // len(left))
     shared = -(-len(left) // (_CALLS_AN_ACTOR * pool.most))
     wanted = max(_SHARDS_ON_GPU, _IMAGES_ON_GPU // images) if pool.gpus else _IMAGES_ON_CPU // images
     return max(1, min(wanted, shared))
@@ -154,7 +154,7 @@ def _follow(done: ray.data.Dataset, most: float, rows: int) -> Described:
 class _Work:
     """A unit in hand: what is due of it, what is committed and stays, and what happened to those who tried."""
 
-    unit: Unit
+    plan: ShardPlan
     due: pa.Table
     kept: pa.Table | None
     attempt: int
@@ -167,7 +167,7 @@ class _Work:
         return listed or [None] * self.due.num_rows
 
 
-class _DescribingActor:
+class _DescribingWorker:
     """Holds one backbone, built from a state dict in the object store, and turns units of the plan into shards."""
 
     def __init__(
@@ -178,19 +178,19 @@ class _DescribingActor:
         pool: Pool,
         compute: ComputeConfig,
         failures: FailureConfig,
-        ledger: LedgerHandle,
+        tracker: WorkTrackerHandle,
     ) -> None:
         started = time.perf_counter()
         malloc.keep()
         torch.set_num_threads(pool.threads)
         config = identity.descriptor
-        backbone = backbones.build(config.backbone, config.taps, ray.get(state))
+        backbone = backbones.build(config.backbone, config.layers, ray.get(state))
         self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)
-        self._fetch = Fetcher(compute.fetches, failures.tries, failures.fetch_timeout)
+        self._fetch = Fetcher(compute.concurrent_reads, failures.attempts, failures.fetch_timeout)
         self._image_timeout = failures.image_timeout
         self._folder = folder
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
-        self._ledger = ledger
+        self._tracker = tracker
         self._uncommitted = 1 if pool.gpus else 0
         self._seen = 0
         self._meter = Meter()
@@ -203,7 +203,7 @@ class _DescribingActor:
         """Commit the shards of some units; what came of it, in one row."""
         self._stopwatch.add("idle", time.perf_counter() - self._ended)
         with self._stopwatch("other"):
-            described, failed = self._commit([Unit(**row) for row in batch.to_pylist()])
+            described, failed = self._commit([ShardPlan(**row) for row in batch.to_pylist()])
         spent = self._stopwatch.take()
         self._meter.seconds(spent)
         processes, self._processes = self._processes, 0  # counts once
@@ -211,37 +211,37 @@ class _DescribingActor:
         counts = {"described": described, "failed": failed, "processes": processes}
         return pa.Table.from_pylist([counts | {stage: spent.get(stage, 0.0) for stage in STAGES}])
 
-    def _commit(self, units: Sequence[Unit]) -> tuple[int, int]:
+    def _commit(self, shard_plans: Sequence[ShardPlan]) -> tuple[int, int]:
         """How many images of some units are described now, and how many failed."""
-        works = [self._begin(unit) for unit in units]
+        works = [self._begin(plan) for plan in shard_plans]
         swift = self._swiftly(works) if all(work.attempt == 1 for work in works) else None
         found = ((work, self._found(work, self._singly(work) if swift is None else swift)) for work in works)
-        commits = ahead(lambda of_unit: self._finish(*of_unit), found, threads=1, most=self._uncommitted)
+        commits = prefetch(lambda of_unit: self._finish(*of_unit), found, threads=1, most=self._uncommitted)
         counts = list(self._stopwatch.waiting("commit", commits))
         return sum(described for described, _ in counts), sum(failed for _, failed in counts)
 
-    def _begin(self, unit: Unit) -> _Work:
-        attempt, deaths = ray.get(self._ledger.begin.remote(unit.shard))
-        planned = manifest.read(unit)
-        kept = self._kept(unit, planned)
+    def _begin(self, plan: ShardPlan) -> _Work:
+        attempt, deaths = ray.get(self._tracker.begin.remote(plan.shard))
+        planned = manifest.read(plan)
+        kept = self._kept(plan, planned)
         due = planned if kept is None else planned.filter(pc.invert(_among(planned["id"], kept["id"])))
-        return _Work(unit, due, kept, attempt, deaths)
+        return _Work(plan, due, kept, attempt, deaths)
 
     def _finish(self, work: _Work, found: Sequence[Description | Failure]) -> tuple[int, int]:
         """Commit the shard of a unit; how many of its images are described, and how many failed."""
         if work.kept is None or found:
             rows = _rows(work.due, found, self._schema)
             whole = rows if work.kept is None else pa.concat_tables([work.kept.cast(self._schema), rows])
-            shards.write(self._folder, whole, work.unit.shard, work.unit.generation)
+            shards.write(self._folder, whole, work.plan.shard, work.plan.generation)
         failed = sum(isinstance(result, Failure) for result in found)
         self._meter.images(schema.OK, len(found) - failed)
         self._meter.images(schema.FAILED, failed)
-        self._ledger.finish.remote(work.unit.shard, len(found) - failed, failed)
+        self._tracker.finish.remote(work.plan.shard, len(found) - failed, failed)
         return len(found) - failed, failed
 
-    def _kept(self, unit: Unit, planned: pa.Table) -> pa.Table | None:
+    def _kept(self, plan: ShardPlan, planned: pa.Table) -> pa.Table | None:
         """The rows of a committed shard that fulfil the plan, or None if nothing is committed."""
-        url = filesystem.join(self._folder, unit.shard)
+        url = filesystem.join(self._folder, plan.shard)
         if not filesystem.exists(url):
             return None
         fulfilled = planned.filter(pc.field("generation") <= shards.generation(url))
@@ -260,7 +260,7 @@ class _DescribingActor:
             if work.deaths.get(image, 0) >= _DEATHS:
                 yield Failure("describe", f"{DEADLY} {_DEATHS + 1} times, or was stuck")
                 continue
-            ray.get(self._ledger.hold.remote(work.unit.shard, image))
+            ray.get(self._tracker.hold.remote(work.plan.shard, image))
             yield from self._describer(list(self._contents([uri])), [box])
 
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
@@ -280,7 +280,7 @@ class _DescribingActor:
             if self._seen % malloc.KEPT_FOR == 0:
                 malloc.give_back()
             if time.monotonic() - told > _PROGRESS_SECONDS:
-                self._ledger.progress.remote(work.unit.shard, *counts)
+                self._tracker.progress.remote(work.plan.shard, *counts)
                 told = time.monotonic()
             found.append(result)
         return found

@@ -10,14 +10,14 @@ from typing import Any
 
 import ray
 
-__all__ = ["tracing"]
+__all__ = ["trace_nodes"]
 
 _SECONDS = 2.0
 _ACCELERATOR = "accelerator_type:"
 
 
 @contextmanager
-def tracing() -> Iterator[list[dict[str, Any]]]:
+def trace_nodes() -> Iterator[list[dict[str, Any]]]:
     """A list that grows by an entry whenever the nodes of the cluster change, once there is one."""
     trace: list[dict[str, Any]] = []
     done = threading.Event()

@@ -12,20 +12,20 @@ import ray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from osrmac.distributed.work_tracker import LedgerHandle
+from osrmac.distributed.work_tracker import WorkTrackerHandle
 
-__all__ = ["watching"]
+__all__ = ["show_progress"]
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 30.0
 
 
 @contextmanager
-def watching(ledger: LedgerHandle, images: int) -> Iterator[None]:
+def show_progress(tracker: WorkTrackerHandle, images: int) -> Iterator[None]:
     """Show on standard error how many of so many images the ledger has counted."""
     done = threading.Event()
     show = _show_live if sys.stderr.isatty() else _show_in_log
-    watcher = threading.Thread(target=show, args=(ledger, images, done), daemon=True)
+    watcher = threading.Thread(target=show, args=(tracker, images, done), daemon=True)
     watcher.start()
     try:
         yield
@@ -34,7 +34,7 @@ def watching(ledger: LedgerHandle, images: int) -> Iterator[None]:
         watcher.join()
 
 
-def _show_live(ledger: LedgerHandle, images: int, done: threading.Event) -> None:
+def _show_live(tracker: WorkTrackerHandle, images: int, done: threading.Event) -> None:
     columns = (
         TextColumn("describing"),
         BarColumn(),
@@ -47,19 +47,19 @@ def _show_live(ledger: LedgerHandle, images: int, done: threading.Event) -> None
         started = time.monotonic()
         while True:
             last = done.wait(_LIVE_SECONDS)
-            described, failed = _read(ledger)
+            described, failed = _read(tracker)
             rate = (described + failed) / (time.monotonic() - started)
             bar.update(task, completed=described + failed, rate=f"{rate:.1f}", failed=failed)
             if last:
                 return
 
 
-def _show_in_log(ledger: LedgerHandle, images: int, done: threading.Event) -> None:
+def _show_in_log(tracker: WorkTrackerHandle, images: int, done: threading.Event) -> None:
     started = time.monotonic()
     shown = None
     while True:
         last = done.wait(_LOG_SECONDS)
-        counts = _read(ledger)
+        counts = _read(tracker)
         if counts != shown:
             print(_line(*counts, images, time.monotonic() - started), file=sys.stderr, flush=True)
         if last:
@@ -67,8 +67,8 @@ def _show_in_log(ledger: LedgerHandle, images: int, done: threading.Event) -> No
         shown = counts
 
 
-def _read(ledger: LedgerHandle) -> tuple[int, int]:
-    described, failed = ray.get(ledger.read.remote())
+def _read(tracker: WorkTrackerHandle) -> tuple[int, int]:
+    described, failed = ray.get(tracker.read.remote())
     return described, failed
 
 

@@ -7,16 +7,16 @@ import ray
 
 from osrmac.config import ComputeConfig
 from osrmac.distributed.cluster import connect
-from osrmac.reduction.base import Shortening
+from osrmac.reduction.base import Reduction
 from osrmac.runs.reduced_reader import digest as reduction_digest
-from osrmac.runs.reduced_reader import is_current, shortened
+from osrmac.runs.reduced_reader import is_current, reduce_shard
 from osrmac.storage import filesystem, schema, shards
 from osrmac.storage.run import Run
 
-__all__ = ["shorten"]
+__all__ = ["write_reduced"]
 
 
-def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
+def write_reduced(run: Run, selection: Reduction, compute: ComputeConfig) -> None:
     """Bring the shortened shards in line with the descriptors; those that are up to date stay as they are."""
     folder = run.reduced(selection.name)
     digest = reduction_digest(selection)
@@ -29,12 +29,12 @@ def shorten(run: Run, selection: Shortening, compute: ComputeConfig) -> None:
     ]
     if due:
         connect(compute)
-        ray.get([_shorten_shard.remote(source, folder, name, selection, digest) for source, name in due])
+        ray.get([_reduce_shard.remote(source, folder, name, selection, digest) for source, name in due])
 
 
 @ray.remote
-def _shorten_shard(source: str, folder: str, name: str, selection: Shortening, digest: str) -> None:
-    kept = shortened(source, selection.recipe, selection)
+def _reduce_shard(source: str, folder: str, name: str, selection: Reduction, digest: str) -> None:
+    kept = reduce_shard(source, selection.recipe, selection)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.values.ravel()), selection.dimension)
     rows = schema.reduced(selection.dimension, selection.fingerprint, digest)
     table = pa.table([pa.array(kept.ids, pa.string()), vectors], schema=rows)

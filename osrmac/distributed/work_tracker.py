@@ -9,9 +9,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-__all__ = ["Ledger", "LedgerHandle", "open_ledger"]
+__all__ = ["WorkTracker", "WorkTrackerHandle", "start_work_tracker"]
 
-LedgerHandle = Any
+WorkTrackerHandle = Any
 """Handle of the actor; Ray's own types for handles do not hold under mypy."""
 
 
@@ -26,7 +26,7 @@ class _InHand:
     held: str | None = None
 
 
-class Ledger:
+class WorkTracker:
     """Counts images, and tells a process that takes over a shard what the one before it died of.
 
     It is one small actor for all of the cluster, told of every image or so, never of its content.
@@ -72,11 +72,11 @@ class Ledger:
         return self._described + sum(w.described for w in work), self._failed + sum(w.failed for w in work)
 
 
-def open_ledger() -> LedgerHandle:
+def start_work_tracker() -> WorkTrackerHandle:
     """Start a ledger; should it be killed it starts anew, empty.
 
     It stays beside the driver, for other nodes come and go.
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    remote: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Ledger)
+    remote: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(WorkTracker)
     return remote.options(scheduling_strategy=here).remote()

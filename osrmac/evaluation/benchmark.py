@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation import metrics
+from osrmac.types import Box
 
-__all__ = ["Benchmark", "Box", "Query", "by_id", "by_stem", "found_ranks"]
+__all__ = ["Benchmark", "Query", "by_id", "by_stem", "found_ranks"]
 
-Box = tuple[float, float, float, float]
 
 _MEASURES: Mapping[str, Callable[[Collection[int], int], float]] = {
     "mAP": lambda ranks, positives: 100 * metrics.average_precision(ranks, positives),

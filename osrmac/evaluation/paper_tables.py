@@ -52,7 +52,7 @@ class Row:
     """
 
     label: str
-    system: str
+    method: str
     dimension: int
     measured: dict[str, float]
     paper: float | None
@@ -128,8 +128,8 @@ def paper_table(evaluation: Mapping[str, Any]) -> PaperTable:
     conditions = {name: value for name, value in evaluation.items() if isinstance(value, str) and name != "benchmark"}
     names = dict.fromkeys(score["system"] for score in evaluation["scores"])
     rows = [
-        _row(label, system, evaluation["scores"], measure, paper.get(label))
-        for system, label in paper_labels(names).items()
+        _row(label, method, evaluation["scores"], measure, paper.get(label))
+        for method, label in paper_labels(names).items()
     ]
     if note := paper_note(row.label for row in rows):
         conditions["paper"] = note
@@ -158,7 +158,7 @@ def _systems(label: str, pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(pattern) and name.endswith("+cam") == (label == _CAM)]
 
 
-def _row(label: str, system: str, scores: Iterable[Mapping[str, Any]], measure: str, paper: float | None) -> Row:
-    own = [score for score in scores if score["system"] == system]
+def _row(label: str, method: str, scores: Iterable[Mapping[str, Any]], measure: str, paper: float | None) -> Row:
+    own = [score for score in scores if score["system"] == method]
     measured = {score["mode"]: score["values"][measure] for score in own}
-    return Row(label, system, own[0]["dimension"], measured, paper)
+    return Row(label, method, own[0]["dimension"], measured, paper)

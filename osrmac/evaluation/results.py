@@ -2,122 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Self
 
 from rich.table import Table
 
-__all__ = ["Answer", "Evaluation", "Score", "Shown", "Verdict", "table"]
+from osrmac.types import QueryResult
 
-Verdict = Literal["relevant", "wrong", "junk"]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An image that a query has found.
-
-    Attributes:
-        id: Of the image.
-        verdict: What the ground truth says of it; junk counts neither for nor against.
-    """
-
-    id: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How one query fared.
-
-    Attributes:
-        query: Its name.
-        values: By each of the benchmark's measures.
-        positives: Number of images that should be found.
-        first: The ids ranked first, junk left out.
-        image: The id of the image asked with, if it is known.
-        box: Left, top, right and bottom, in pixels, of the part of it asked with; None for all of it.
-        ranks: 0-based ranks of the images that should be found, junk left out, ascending.
-        nearest: What a person would be shown: the images ranked first, junk among them.
-    """
-
-    query: str
-    values: dict[str, float]
-    positives: int
-    first: tuple[str, ...]
-    image: str | None = None
-    box: tuple[float, float, float, float] | None = None
-    ranks: tuple[int, ...] = ()
-    nearest: tuple[Shown, ...] = ()
+__all__ = ["Evaluation", "Score", "table"]
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one system reached in one query mode.
+    """Mean score of one method in one query mode.
 
     Attributes:
-        system: A recipe or selection, or the name of foreign rankings.
-        label: The system in words.
+        method: Name of the method, or of foreign rankings.
+        label: The method in words.
         mode: The query mode.
         dimension: Length of the descriptors, if known.
-        answers: One for each query.
+        queries: Number of queries.
+        values: Mean over the queries, by measure.
+        results: One for each query; empty where the score was read from a file.
     """
 
-    system: str
+    method: str
     label: str
     mode: str
     dimension: int | None
-    answers: tuple[Answer, ...]
+    queries: int
+    values: Mapping[str, float]
+    results: tuple[QueryResult, ...] = ()
 
-    def value(self, measure: str) -> float:
-        """Mean over the queries."""
-        return fmean(answer.values[measure] for answer in self.answers)
+    @classmethod
+    def of(cls, method: str, label: str, mode: str, dimension: int | None, results: Sequence[QueryResult]) -> Self:
+        """Average the results of at least one query."""
+        values = {measure: fmean(result.values[measure] for result in results) for measure in results[0].values}
+        return cls(method, label, mode, dimension, len(results), values, tuple(results))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of several systems under one benchmark.
+    """Scores of several methods under one benchmark.
 
     Attributes:
-        benchmark: Its name.
-        measures: Those of the benchmark, the main one first.
+        benchmark: Name of the benchmark.
+        measures: Measures of the benchmark, the main one first.
         coverage: Which part of the benchmark's collection was ranked.
         conditions: What else the scores depend on, in words.
-        scores: By system and mode.
+        scores: By method and mode.
     """
 
     benchmark: str
     measures: tuple[str, ...]
     coverage: str
-    conditions: dict[str, str]
+    conditions: Mapping[str, str]
     scores: tuple[Score, ...]
 
-    def plain(self) -> dict[str, Any]:
-        """The scores as JSON values, without the answer to each query."""
+    @property
+    def measure(self) -> str:
+        """The main measure."""
+        return self.measures[0]
+
+    @property
+    def modes(self) -> list[str]:
+        """The query modes, in order."""
+        return list(dict.fromkeys(score.mode for score in self.scores))
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores under their stored names, without the result of each query."""
         return {
             "benchmark": self.benchmark,
-            "measures": self.measures,
+            "measures": list(self.measures),
             "coverage": self.coverage,
             **self.conditions,
             "scores": [
                 {
-                    "system": score.system,
+                    "system": score.method,
                     "label": score.label,
                     "mode": score.mode,
                     "dimension": score.dimension,
-                    "queries": len(score.answers),
-                    "values": {measure: score.value(measure) for measure in self.measures},
+                    "queries": score.queries,
+                    "values": {measure: score.values[measure] for measure in self.measures},
                 }
                 for score in self.scores
             ],
         }
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The evaluation that `to_json` stored."""
+        known = {"benchmark", "measures", "coverage", "scores"}
+        return cls(
+            values["benchmark"],
+            tuple(values["measures"]),
+            values["coverage"],
+            {name: value for name, value in values.items() if name not in known},
+            tuple(
+                Score(each["system"], each["label"], each["mode"], each["dimension"], each["queries"], each["values"])
+                for each in values["scores"]
+            ),
+        )
+
 
 def table(evaluation: Evaluation) -> Table:
     """A terminal table: a row a system, a column a query mode; several measures stand below each other."""
-    modes = list(dict.fromkeys(score.mode for score in evaluation.scores))
-    queries = {score.mode: len(score.answers) for score in evaluation.scores}
+    modes = evaluation.modes
+    queries = {score.mode: score.queries for score in evaluation.scores}
     conditions = {
         "ranked": evaluation.coverage,
         "queries": ", ".join(f"{number} {mode}" for mode, number in queries.items()),
@@ -134,13 +127,13 @@ def table(evaluation: Evaluation) -> Table:
     shown.add_column("dims", justify="right")
     for mode in modes:
         shown.add_column("\n".join(f"{measure} {mode}" for measure in evaluation.measures), justify="right")
-    for system in dict.fromkeys(score.system for score in evaluation.scores):
-        scores = [score for score in evaluation.scores if score.system == system]
+    for method in dict.fromkeys(score.method for score in evaluation.scores):
+        scores = [score for score in evaluation.scores if score.method == method]
         shown.add_row(*_row(scores, modes, evaluation.measures))
     return shown
 
 
 def _row(scores: Sequence[Score], modes: Sequence[str], measures: Sequence[str]) -> list[str]:
     first = scores[0]
-    values = {score.mode: "\n".join(f"{score.value(measure):.2f}" for measure in measures) for score in scores}
+    values = {score.mode: "\n".join(f"{score.values[measure]:.2f}" for measure in measures) for score in scores}
     return [first.label, str(first.dimension or ""), *(values.get(mode, "") for mode in modes)]

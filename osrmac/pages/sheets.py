@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from osrmac.pages.contact_sheet import Picture, Section, sheet
 from osrmac.pages.thumbnails import thumbnails
 from osrmac.runs.near_duplicates import Duplicates
-from osrmac.runs.query_results import Found
+from osrmac.runs.query_results import SearchResult
 from osrmac.storage.run import Run
+from osrmac.types import QueryResult
 
 __all__ = ["duplicates_sheet", "search_sheet"]
 
@@ -19,17 +20,19 @@ _GROUPS = 200
 """Groups of duplicates on a sheet, so that a browser can show it."""
 
 
-def search_sheet(run: str, found: Sequence[Found]) -> str:
+def search_sheet(run: str, found: SearchResult) -> str:
     """The page of what queries have found, each query first."""
     place = Run(run)
-    pictures = [[(each.uri, each.box), *((match.uri, None) for match in each.matches)] for each in found]
+    pictures = [
+        [(each.uri or "", each.box), *((match.uri or "", None) for match in each.matches)] for each in found.queries
+    ]
     shown = thumbnails(place, [picture for of_query in pictures for picture in of_query], _SIDE)
-    sections = [Section(each.query, list(_pictures(each, shown))) for each in found]
-    facts = {"collection": place.record()["images"], "compared by": found[0].system, "distance": found[0].distance}
+    sections = [Section(each.query, list(_pictures(each, shown))) for each in found.queries]
+    facts = {"collection": place.record()["images"], "compared by": found.method, "distance": found.distance}
     return sheet("Search", facts, sections)
 
 
-def _pictures(found: Found, shown: Iterator[tuple[str, str]]) -> Iterator[Picture]:
+def _pictures(found: QueryResult, shown: Iterator[tuple[str, str]]) -> Iterator[Picture]:
     part = "" if found.box is None else f", {' '.join(f'{edge:g}' for edge in found.box)}"
     yield Picture(found.query, f"query{part}", *next(shown), mark="query")
     for match in found.matches:
@@ -56,7 +59,7 @@ def duplicates_sheet(run: str, found: Duplicates) -> str:
         "collection": place.record()["images"],
         "groups": str(number) if number <= _GROUPS else f"{number}, of which the first {_GROUPS} are shown",
         "images in them": str(sum(map(len, found.groups))),
-        "compared by": found.system,
+        "compared by": found.method,
         "threshold": f"{found.threshold:.4g} ({found.distance}, {found.reason})",
     }
     return sheet("Near duplicates", facts, sections)

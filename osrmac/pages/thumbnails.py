@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
-from osrmac.descriptor.images import Box, DecodeError, decode_at_least, salvage
+from osrmac.descriptor.images import DecodeError, decode_at_least, salvage
 from osrmac.storage import filesystem
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.run import Run
+from osrmac.types import Box
 
 __all__ = ["thumbnails"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Projection", "Selection", "Shortening", "Weighting", "aggregate"]
+__all__ = ["LayerWeighting", "Projection", "Reduction", "Selection", "aggregate"]
 
 
 def aggregate(vectors: NDArray[np.float32], regions: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -30,7 +30,7 @@ def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shortening(ABC):
+class Reduction(ABC):
     """Where a shorter descriptor comes from."""
 
     name: str
@@ -62,7 +62,7 @@ class Shortening(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection(Shortening):
+class Selection(Reduction):
     """Some of the features, as they are."""
 
     indices: tuple[int, ...]
@@ -94,7 +94,7 @@ class Selection(Shortening):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Projection(Shortening):
+class Projection(Reduction):
     """Scaled principal axes; the result is L2-normalised."""
 
     axes: NDArray[np.float64]
@@ -114,7 +114,7 @@ class Projection(Shortening):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weighting(Shortening):
+class LayerWeighting(Reduction):
     """What each tap adds, scaled by a weight of its own (Li et al. 2017); the length stays."""
 
     weights: tuple[float, ...]

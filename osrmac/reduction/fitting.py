@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from osrmac.config import SelectionConfig
+from osrmac.config import ReductionConfig
 from osrmac.errors import ConfigError
-from osrmac.reduction.base import Projection, Selection, Shortening
+from osrmac.reduction.base import Projection, Reduction, Selection
 from osrmac.reduction.baselines import random_features, top_variance_features
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.stability import mean_overlap
 from osrmac.reduction.whitening import PCAWhitening
 
-__all__ = ["Origin", "shortening", "with_stability"]
+__all__ = ["Origin", "reduction", "with_stability"]
 
 _SEEDS = 3
 """With which PFA is tried, to say how much the features that it keeps depend on them."""
@@ -32,7 +32,7 @@ class Origin:
     fingerprint: str
 
 
-def shortening(method: str, kept: int, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
+def reduction(method: str, kept: int, moments: Moments, config: ReductionConfig, origin: Origin) -> Reduction:
     """Fit one way to shorten a descriptor.
 
     Args:
@@ -51,7 +51,7 @@ def shortening(method: str, kept: int, moments: Moments, config: SelectionConfig
         raise ConfigError(str(error)) from error
 
 
-def with_stability(found: Shortening, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
+def with_stability(found: Reduction, moments: Moments, config: ReductionConfig, origin: Origin) -> Reduction:
     """A selection of PFA with how much it has in common with those of other seeds; others as they are."""
     if not isinstance(found, Selection) or found.method != "pfa":
         return found
@@ -61,7 +61,7 @@ def with_stability(found: Shortening, moments: Moments, config: SelectionConfig,
     return replace(found, stability=mean_overlap(kept))
 
 
-def _shortening(method: str, kept: int, moments: Moments, config: SelectionConfig, origin: Origin) -> Shortening:
+def _shortening(method: str, kept: int, moments: Moments, config: ReductionConfig, origin: Origin) -> Reduction:
     fields: dict[str, Any] = {
         "name": f"{origin.recipe}-{method}-{kept}",
         "method": method,

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Neighbour", "nearest"]
+from osrmac.types import Match
 
-
-@dataclass(frozen=True, order=True)
-class Neighbour:
-    """An image near a query; of equally near ones the lower id comes first.
-
-    Attributes:
-        distance: To the query.
-        id: Of the image.
-        block: What the caller calls the block it stands in.
-    """
-
-    distance: float
-    id: str
-    block: str = field(compare=False)
+__all__ = ["nearest"]
 
 
 def nearest(
     blocks: Iterable[tuple[str, Sequence[str], NDArray[np.float32]]], queries: int, number: int
-) -> list[list[Neighbour]]:
+) -> list[list[Match]]:
     """The nearest images of each query, the nearest first.
 
     Args:
@@ -37,13 +23,16 @@ def nearest(
         queries: How many queries there are, m.
         number: How many images to find; fewer if there are fewer.
     """
-    found: list[list[Neighbour]] = [[] for _ in range(queries)]
+    found: list[list[tuple[float, str, str]]] = [[] for _ in range(queries)]
     for name, ids, distances in blocks:
         for old, row in zip(found, distances, strict=True):
-            most = old[-1].distance if len(old) == number else np.inf
-            new = [Neighbour(float(row[place]), ids[place], name) for place in _smallest(row, number, most)]
+            most = old[-1][0] if len(old) == number else np.inf
+            new = [(float(row[place]), ids[place], name) for place in _smallest(row, number, most)]
             old[:] = sorted([*old, *new])[:number]
-    return found
+    return [
+        [Match(image, rank, distance, shard=shard) for rank, (distance, image, shard) in enumerate(of_query, 1)]
+        for of_query in found
+    ]
 
 
 def _smallest(values: NDArray[np.float32], number: int, most: float) -> list[int]:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from osrmac.config import Distance
 from osrmac.retrieval.distances import distances
+from osrmac.types import Matrix
 
 __all__ = ["by_weights"]
 
-Matrix = NDArray[np.float32]
 Weights = Sequence[float]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from osrmac.prefetch import ahead
+from osrmac.prefetch import prefetch
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
@@ -68,7 +68,7 @@ def failed_ids(run: Run) -> list[str]:
 
 
 def _statuses(run: Run) -> Iterator[pa.Table]:
-    return ahead(_status, shards.paths(run.descriptors), threads=_AT_ONCE, most=_AT_ONCE)
+    return prefetch(_status, shards.paths(run.descriptors), threads=_AT_ONCE, most=_AT_ONCE)
 
 
 def _status(shard: str) -> pa.Table:

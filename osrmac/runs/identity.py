@@ -28,9 +28,9 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
         WeightsError: The weights cannot be had or do not fit.
     """
     found = backbones.load_weights(descriptor.backbone, descriptor.weights)
-    backbone = backbones.build(descriptor.backbone, descriptor.taps, found.state)
+    backbone = backbones.build(descriptor.backbone, descriptor.layers, found.state)
     weights = backbones.loaded(backbone, found)
-    values = canonical(descriptor, taps=backbone.taps, weights=weights.digest)
+    values = canonical(descriptor, layers=backbone.layers, weights=weights.digest)
     called = "; ".join([weights.source, *weights.remarks])
     describer = Describer(backbone, descriptor)
     regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from osrmac.errors import reason
 from osrmac.storage import filesystem, manifest, schema, shards
-from osrmac.storage.manifest import Unit
+from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["check_plan", "check_shard"]
@@ -20,25 +20,25 @@ __all__ = ["check_plan", "check_shard"]
 _TOLERANCE = 1e-3
 
 
-def check_plan(run: Run, planned: list[Unit]) -> Iterator[str]:
+def check_plan(run: Run, planned: list[ShardPlan]) -> Iterator[str]:
     """What is wrong with the plan of a run, in a line each."""
     twice = manifest.duplicates(run.manifest)
     if twice:
         yield f"{len(twice)} ids are planned more than once, first {twice[0]}"
-    strays = {filesystem.name(shard) for shard in shards.paths(run.descriptors)} - {unit.shard for unit in planned}
+    strays = {filesystem.name(shard) for shard in shards.paths(run.descriptors)} - {plan.shard for plan in planned}
     for stray in sorted(strays):
         yield f"{stray} is no shard of the plan"
 
 
-def check_shard(folder: str, identity: Identity, unit: Unit) -> list[str]:
+def check_shard(folder: str, identity: Identity, plan: ShardPlan) -> list[str]:
     """What is wrong with the shard of a unit, in a line each."""
-    url = filesystem.join(folder, unit.shard)
+    url = filesystem.join(folder, plan.shard)
     try:
         with shards.opened(url) as file:
-            found = list(_of_the_shard(pq.ParquetFile(file), identity, manifest.read(unit)["id"]))
+            found = list(_of_the_shard(pq.ParquetFile(file), identity, manifest.read(plan)["id"]))
     except Exception as error:  # a damaged file may provoke anything
         found = [f"cannot be read: {reason(error)}"]
-    return [f"{unit.shard} {problem}" for problem in found]
+    return [f"{plan.shard} {problem}" for problem in found]
 
 
 def _of_the_shard(shard: pq.ParquetFile, identity: Identity, planned: pa.ChunkedArray) -> Iterator[str]:

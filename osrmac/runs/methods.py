@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.errors import ConfigError
-from osrmac.reduction.base import Shortening
-from osrmac.runs.reductions import shortenings
+from osrmac.reduction.base import Reduction
+from osrmac.runs.reductions import load_reductions
 from osrmac.storage.run import Run
 
-__all__ = ["System", "choose", "systems"]
+__all__ = ["Method", "choose_method", "list_methods"]
 
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
 _METHODS = {
@@ -25,7 +25,7 @@ _METHODS = {
 
 
 @dataclass(frozen=True)
-class System:
+class Method:
     """How images are compared.
 
     Attributes:
@@ -39,46 +39,46 @@ class System:
     name: str
     label: str
     recipes: tuple[str, ...]
-    shortening: Shortening | None = None
+    reduction: Reduction | None = None
     regional: bool = False
 
     @property
-    def on_reading(self) -> Shortening | None:
+    def on_reading(self) -> Reduction | None:
         """What shortens the descriptors shard by shard, because whole they are too large."""
-        return self.shortening if self.regional else None
+        return self.reduction if self.regional else None
 
-    def shorten(self, read: NDArray[np.float32]) -> NDArray[np.float32]:
+    def reduce(self, read: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vectors that are compared, (n, d) -> (n, k), from what was read."""
-        return read if self.shortening is None or self.regional else self.shortening.apply(read)
+        return read if self.reduction is None or self.regional else self.reduction.apply(read)
 
 
-def systems(run: Run) -> list[System]:
+def list_methods(run: Run) -> list[Method]:
     """Every system that the run has the descriptors for, in the order of its recipes."""
     found = []
-    fitted = shortenings(run)
+    fitted = load_reductions(run)
     identity = run.identity()
     recipes = list(identity.dimensions)
     for recipe in recipes:
         if recipe in identity.regional:
             found += [_per_region(each) for each in fitted if each.recipe == recipe]
             continue
-        of_recipe = [System(recipe, recipe, (recipe,)), *(_shortened(each) for each in fitted if each.recipe == recipe)]
+        of_recipe = [Method(recipe, recipe, (recipe,)), *(_reduced(each) for each in fitted if each.recipe == recipe)]
         found += of_recipe
         if recipe == _GLOBAL and _LOCAL in recipes:
-            found += [System(f"{s.name}+cam", f"{s.label} + CAM", (_GLOBAL, _LOCAL), s.shortening) for s in of_recipe]
+            found += [Method(f"{s.name}+cam", f"{s.label} + CAM", (_GLOBAL, _LOCAL), s.reduction) for s in of_recipe]
     return found
 
 
-def _per_region(by: Shortening) -> System:
+def _per_region(by: Reduction) -> Method:
     label = f"{by.recipe.removesuffix('_regions')} + whitening per region"
-    return System(by.name, label, (by.recipe,), by, regional=True)
+    return Method(by.name, label, (by.recipe,), by, regional=True)
 
 
-def _shortened(by: Shortening) -> System:
-    return System(by.name, f"{by.recipe} + {_METHODS[by.method]}", (by.recipe,), by)
+def _reduced(by: Reduction) -> Method:
+    return Method(by.name, f"{by.recipe} + {_METHODS[by.method]}", (by.recipe,), by)
 
 
-def choose(run: Run, name: str | None, *, local: bool = True) -> System:
+def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
     """The system of this name, or the best that the run has.
 
     That is osrmac or else the first recipe, shortened by its longest Principal Feature Analysis if there is one, with
@@ -92,19 +92,19 @@ def choose(run: Run, name: str | None, *, local: bool = True) -> System:
     Raises:
         ConfigError: The run has no such system.
     """
-    known = [system for system in systems(run) if local or len(system.recipes) == 1]
+    known = [method for method in list_methods(run) if local or len(method.recipes) == 1]
     if name is not None:
-        named = [system for system in known if system.name == name]
+        named = [method for method in known if method.name == name]
         if not named:
             raise ConfigError(f"no system {name} in {run.url}: choose from {', '.join(each.name for each in known)}")
         return named[0]
     if not known:
         raise ConfigError(f"{run.url} has nothing but regions: whiten and sum them with osrmac fit --whitening")
-    recipes = [system.recipes[0] for system in known]
+    recipes = [method.recipes[0] for method in known]
     recipe = "osrmac" if "osrmac" in recipes else recipes[0]
-    return max((system for system in known if system.recipes[0] == recipe), key=_rank)
+    return max((method for method in known if method.recipes[0] == recipe), key=_rank)
 
 
-def _rank(system: System) -> tuple[bool, bool, int, int]:
-    by = system.shortening
-    return by is not None and by.method == "pfa", by is None, by.dimension if by else 0, len(system.recipes)
+def _rank(method: Method) -> tuple[bool, bool, int, int]:
+    by = method.reduction
+    return by is not None and by.method == "pfa", by is None, by.dimension if by else 0, len(method.recipes)

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from osrmac.config import Distance
 from osrmac.retrieval.threshold import suggest
-from osrmac.runs.methods import System
+from osrmac.runs.methods import Method
 from osrmac.runs.scan import apart
 from osrmac.runs.shard_reader import Block, blocks, rows
 from osrmac.storage import shards
 from osrmac.storage.run import Run
+from osrmac.types import Matrix
 
 __all__ = ["Collection", "Duplicates", "Twin"]
 
-Matrix = NDArray[np.float32]
 Places = NDArray[np.int64]
 
 _PIECE = 2048
@@ -62,7 +62,7 @@ class Duplicates:
         groups: The largest first; of each the images, that of the most pixels first.
     """
 
-    system: str
+    method: str
     distance: Distance
     threshold: float
     reason: str
@@ -90,7 +90,7 @@ class Collection:
     """All images of a run in the order of its shards, where each stands at a place."""
 
     run: Run
-    system: System
+    method: Method
     shards: Sequence[str]
     starts: Sequence[int]
     distance: Distance
@@ -108,7 +108,7 @@ class Collection:
         """As many pieces as may stay in memory, and the number of the shard that the first is of."""
         held: list[_Piece] = []
         first = size = 0
-        for number, block in enumerate(blocks(self.run, self.system, self.shards)):
+        for number, block in enumerate(blocks(self.run, self.method, self.shards)):
             held += _cut(block, self.starts[number])
             size += sum(vectors.nbytes for vectors in block.vectors)
             if size > _PANEL_BYTES:
@@ -119,7 +119,7 @@ class Collection:
 
     def _pieces(self, first: int = 0) -> Iterator[_Piece]:
         """All pieces from a shard on."""
-        for start, block in zip(self.starts[first:], blocks(self.run, self.system, self.shards[first:]), strict=False):
+        for start, block in zip(self.starts[first:], blocks(self.run, self.method, self.shards[first:]), strict=False):
             yield from _cut(block, start)
 
     def suggested(self) -> tuple[float, str]:

@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from osrmac.descriptor.images import Box
 from osrmac.errors import StorageError
-from osrmac.runs.methods import System
+from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
 from osrmac.runs.shard_reader import rows
 from osrmac.storage import filesystem, schema
 from osrmac.storage.run import Run
+from osrmac.types import Box, Matrix
 
-__all__ = ["Question", "questions", "vectors"]
-
-Matrix = NDArray[np.float32]
+__all__ = ["SearchQuery", "find_queries", "vectors"]
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchQuery:
     """An image that is asked with.
 
     Attributes:
@@ -39,7 +36,7 @@ class Question:
     row: dict[str, Any] | None
 
 
-def questions(queries: Sequence[str], within: Sequence[str], box: Box | None) -> list[Question]:
+def find_queries(queries: Sequence[str], within: Sequence[str], box: Box | None) -> list[SearchQuery]:
     """Look the queries up: what is no id of the run is a path or URL.
 
     Args:
@@ -50,42 +47,42 @@ def questions(queries: Sequence[str], within: Sequence[str], box: Box | None) ->
     Raises:
         StorageError: An image of the run could not be described.
     """
-    names = [query if filesystem.is_unicode(query) else filesystem.spelled(query) for query in queries]
+    names = [query if filesystem.is_unicode(query) else filesystem.to_unicode(query) for query in queries]
     known = rows(names, within)
     return [_question(query, name, known.get(name), box) for query, name in zip(queries, names, strict=True)]
 
 
-def _question(query: str, name: str, row: dict[str, Any] | None, box: Box | None) -> Question:
+def _question(query: str, name: str, row: dict[str, Any] | None, box: Box | None) -> SearchQuery:
     if row is None:
         uri = query if filesystem.is_unicode(query) else filesystem.file_url(filesystem.file_system(query)[1])
-        return Question(name, uri, box, None)
+        return SearchQuery(name, uri, box, None)
     if row["status"] != schema.OK:
         raise StorageError(f"{name} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
-    return Question(name, row["uri"], box, row if box is None else None)
+    return SearchQuery(name, row["uri"], box, row if box is None else None)
 
 
-def vectors(run: Run, system: System, asked: Sequence[Question]) -> list[Matrix]:
+def vectors(run: Run, method: Method, asked: Sequence[SearchQuery]) -> list[Matrix]:
     """What is compared with the images: for each recipe of the system (m, k).
 
     Raises:
         OsrmacError: An image cannot be read or described, or the weights of the run cannot be had.
     """
-    stored = [_stored(run, system, question.row) for question in asked if question.row is not None]
-    described = _described(run, system, [question for question in asked if question.row is None])
-    each = [(described if question.row is None else stored).pop(0) for question in asked]
+    stored = [_stored(run, method, query.row) for query in asked if query.row is not None]
+    described = _described(run, method, [query for query in asked if query.row is None])
+    each = [(described if query.row is None else stored).pop(0) for query in asked]
     return [np.stack(of_recipe) for of_recipe in zip(*each, strict=True)]
 
 
-def _stored(run: Run, system: System, row: dict[str, Any]) -> list[Matrix]:
+def _stored(run: Run, method: Method, row: dict[str, Any]) -> list[Matrix]:
     """The vectors of an image of the run, one for each recipe, (k,)."""
-    read = [read_shard(run, row["shard"], recipe, system.shortening) for recipe in system.recipes]
+    read = [read_shard(run, row["shard"], recipe, method.reduction) for recipe in method.recipes]
     return [of_recipe.values[of_recipe.ids.index(row["id"])] for of_recipe in read]
 
 
-def _described(run: Run, system: System, asked: Sequence[Question]) -> list[list[Matrix]]:
+def _described(run: Run, method: Method, asked: Sequence[SearchQuery]) -> list[list[Matrix]]:
     if not asked:
         return []
     # A search by id must not wait for torch.
     from osrmac.runs.query_describer import describe_queries
 
-    return describe_queries(run, system, asked)
+    return describe_queries(run, method, asked)

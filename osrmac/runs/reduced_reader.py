@@ -11,16 +11,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from osrmac.reduction.base import Shortening, aggregate
+from osrmac.reduction.base import Reduction, aggregate
 from osrmac.storage import filesystem, shards
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 
-__all__ = ["digest", "is_current", "read_shard", "read_shortened", "shortened"]
+__all__ = ["digest", "is_current", "read_reduced", "read_shard", "reduce_shard"]
 
 
 @lru_cache(maxsize=8)
-def digest(selection: Shortening) -> str:
+def digest(selection: Reduction) -> str:
     """SHA-256 of a shortening, in hex."""
     # Without what is not known, so that what an older version has written stays valid.
     known = {key: value for key, value in asdict(selection).items() if value is not None}
@@ -38,7 +38,7 @@ def is_current(target: str, source: str, digest: str) -> bool:
     return made["osrmac.selection"] == digest and shards.generation(target) == shards.generation(source)
 
 
-def read_shard(run: Run, shard: str, recipe: str, by: Shortening | None) -> Vectors:
+def read_shard(run: Run, shard: str, recipe: str, by: Reduction | None) -> Vectors:
     """The descriptors in one shard as they are compared; what was written shortened is read if it is up to date.
 
     Args:
@@ -53,18 +53,18 @@ def read_shard(run: Run, shard: str, recipe: str, by: Shortening | None) -> Vect
     if recipe == by.recipe and filesystem.exists(copy) and is_current(copy, shard, digest(by)):
         table = shards.read(copy)
         return Vectors(table["id"].to_pylist(), shards.matrix(table["vector"].combine_chunks()).copy())
-    return shortened(shard, recipe, by)
+    return reduce_shard(shard, recipe, by)
 
 
-def read_shortened(paths: Iterable[str], recipe: str, by: Shortening) -> Vectors:
+def read_reduced(paths: Iterable[str], recipe: str, by: Reduction) -> Vectors:
     """The shortened descriptors of all images, sorted by id, while whole ones are in memory one shard at a time."""
-    parts = [shortened(path, recipe, by) for path in paths]
+    parts = [reduce_shard(path, recipe, by) for path in paths]
     ids = [image for part in parts for image in part.ids]
     order = np.argsort(np.array(ids, dtype=object), kind="stable")
     return Vectors([ids[row] for row in order], np.concatenate([part.values for part in parts])[order])
 
 
-def shortened(path: str, recipe: str, by: Shortening) -> Vectors:
+def reduce_shard(path: str, recipe: str, by: Reduction) -> Vectors:
     """The descriptors of a shard, shortened."""
     whole = shards.read_vectors([path], recipe)
     kept = by.apply(whole.values)

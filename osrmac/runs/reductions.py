@@ -9,31 +9,31 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from osrmac.reduction.base import Projection, Selection, Shortening, Weighting
+from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-__all__ = ["shortenings", "write"]
+__all__ = ["load_reductions", "write"]
 
 
-def write(run: Run, shortening: Shortening) -> None:
+def write(run: Run, reduction: Reduction) -> None:
     """Write a selection or weighting as JSON; of a projection the axes as Parquet, one a row."""
-    values = asdict(shortening)
-    if isinstance(shortening, Projection):
+    values = asdict(reduction)
+    if isinstance(reduction, Projection):
         axes, offsets = values.pop("axes"), values.pop("offsets")
-        columns = pa.FixedSizeListArray.from_arrays(pa.array(axes.ravel()), shortening.features_in)
-        shards.write_table(run.axes(shortening.name), pa.table({"axis": columns, "offset": offsets}))
-    run.write_selection(shortening.name, values)
+        columns = pa.FixedSizeListArray.from_arrays(pa.array(axes.ravel()), reduction.features_in)
+        shards.write_table(run.axes(reduction.name), pa.table({"axis": columns, "offset": offsets}))
+    run.write_selection(reduction.name, values)
 
 
-def shortenings(run: Run) -> list[Shortening]:
+def load_reductions(run: Run) -> list[Reduction]:
     """All selections, projections and weightings of a run, by name."""
-    found: list[Shortening] = []
+    found: list[Reduction] = []
     for values in run.selections():
         if "indices" in values:
             found.append(Selection(**values | _tuples(values, "indices", "variances")))
         elif "weights" in values:
-            found.append(Weighting(**values | _tuples(values, "weights", "parts")))
+            found.append(LayerWeighting(**values | _tuples(values, "weights", "parts")))
         else:
             table = shards.read(run.axes(values["name"]))
             axes = np.array(table["axis"].to_pylist())

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from osrmac.config import Device, Distance
 from osrmac.errors import ConfigError
 from osrmac.retrieval import expansion
 from osrmac.retrieval.distances import distances
-from osrmac.retrieval.topk import Neighbour, nearest
+from osrmac.retrieval.topk import nearest
 from osrmac.runs.shard_reader import Block
+from osrmac.types import Match, Matrix
 
-__all__ = ["Comparison", "apart", "torch_device"]
-
-Matrix = NDArray[np.float32]
+__all__ = ["Scan", "apart", "torch_device"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Scan:
     """Compares queries with all images. A query is, for each recipe of a system, a row of a matrix, (m, k).
 
     Attributes:
@@ -40,7 +38,7 @@ class Comparison:
         for block in self.blocks():
             yield block.shard, block.ids, apart(asked, block.vectors, self.distance, self.device)
 
-    def nearest(self, asked: Sequence[Matrix], number: int) -> list[list[Neighbour]]:
+    def nearest(self, asked: Sequence[Matrix], number: int) -> list[list[Match]]:
         """The nearest images of each query."""
         return nearest(self.distances(asked), len(asked[0]), number)
 
@@ -48,13 +46,13 @@ class Comparison:
         """The queries averaged with their nearest neighbours, for each recipe with those by this recipe alone."""
         return [self._of(place)._expanded(queries, neighbours, alpha) for place, queries in enumerate(asked)]
 
-    def _of(self, recipe: int) -> Comparison:
+    def _of(self, recipe: int) -> Scan:
         """The same by one recipe."""
 
         def alone() -> Iterator[Block]:
             return (Block(block.shard, block.ids, (block.vectors[recipe],)) for block in self.blocks())
 
-        return Comparison(alone, self.distance, self.device)
+        return Scan(alone, self.distance, self.device)
 
     def _expanded(self, queries: Matrix, neighbours: int, alpha: float) -> Matrix:
         near = [[each.id for each in of_query] for of_query in self.nearest([queries], neighbours)]

@@ -7,30 +7,29 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from osrmac.config import EvaluationConfig
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark, Query, found_ranks
-from osrmac.evaluation.results import Answer, Score, Shown, Verdict
-from osrmac.reduction.base import Shortening
+from osrmac.evaluation.results import Score
+from osrmac.reduction.base import Reduction
 from osrmac.retrieval import expansion
 from osrmac.retrieval.ranks import ranks
 from osrmac.retrieval.topk import nearest
-from osrmac.runs.methods import System
-from osrmac.runs.reduced_reader import read_shortened
-from osrmac.runs.scan import Comparison
+from osrmac.runs.methods import Method
+from osrmac.runs.reduced_reader import read_reduced
+from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import Block, blocks, listed
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
+from osrmac.types import Match, Matrix, QueryResult, Verdict
 
-__all__ = ["answer", "answers", "query_vectors", "scores"]
+__all__ = ["SHOWN", "judged", "query_results", "query_vectors", "scores"]
 
-Matrix = NDArray[np.float32]
 Distances = Iterable[tuple[str, Sequence[str], Matrix]]
 
-_SHOWN = 10
+SHOWN = 10
 
 _IN_MEMORY = 2_000_000_000
 """Bytes of vectors up to which a collection is read once for all systems; a larger one is read shard by shard."""
@@ -41,7 +40,7 @@ def scores(
     benchmark: Benchmark,
     crops: str,
     ids: Mapping[str, str],
-    systems: Iterable[System],
+    methods: Iterable[Method],
     evaluation: EvaluationConfig,
 ) -> Iterator[Score]:
     """Score systems in every query mode.
@@ -51,7 +50,7 @@ def scores(
         benchmark: Reduced to what the run has.
         crops: Folder of the shards with the cropped queries, named by query.
         ids: Of the described images, by the names that the benchmark has for them.
-        systems: What to score; those of one recipe should follow each other.
+        methods: What to score; those of one recipe should follow each other.
         evaluation: Distance and averaging with neighbours; database augmentation has all vectors in memory.
 
     Raises:
@@ -59,36 +58,36 @@ def scores(
     """
     read = lru_cache(maxsize=4)(_read)
     dimensions = run.identity().dimensions
-    for system in systems:
-        size = 4 * len(ids) * sum(_read_dimension(system, dimensions[recipe]) for recipe in system.recipes)
+    for method in methods:
+        size = 4 * len(ids) * sum(_read_dimension(method, dimensions[recipe]) for recipe in method.recipes)
         if size <= _IN_MEMORY or evaluation.database_augmentation:
-            whole = _augmented(_whole(read, run.descriptors, system), evaluation)
-            images = Comparison(partial(list, whole), evaluation.distance)
+            whole = _augmented(_whole(read, run.descriptors, method), evaluation)
+            images = Scan(partial(list, whole), evaluation.distance)
         else:
-            images = Comparison(partial(blocks, run, system, listed(run)), evaluation.distance)
-        cropped = Comparison(partial(_whole, read, crops, system), evaluation.distance)
+            images = Scan(partial(blocks, run, method, listed(run)), evaluation.distance)
+        cropped = Scan(partial(_whole, read, crops, method), evaluation.distance)
         for mode, queries in benchmark.modes.items():
             asked = query_vectors(queries, ids, images, cropped, crops)
             if evaluation.query_expansion:
                 asked = images.expanded(asked, evaluation.query_expansion, evaluation.alpha)
-            found = answers(benchmark, queries, partial(images.distances, asked), ids)
-            yield Score(system.name, system.label, mode, asked[0].shape[1], tuple(found))
+            found = query_results(benchmark, queries, partial(images.distances, asked), ids)
+            yield Score.of(method.name, method.label, mode, asked[0].shape[1], tuple(found))
 
 
-def _read_dimension(system: System, dimension: int) -> int:
-    return dimension if system.on_reading is None else system.on_reading.dimension
+def _read_dimension(method: Method, dimension: int) -> int:
+    return dimension if method.on_reading is None else method.on_reading.dimension
 
 
-def _read(folder: str, recipe: str, by: Shortening | None) -> Vectors:
+def _read(folder: str, recipe: str, by: Reduction | None) -> Vectors:
     """All descriptors of one recipe, whole or shortened on reading."""
     paths = shards.paths(folder)
-    return shards.read_vectors(paths, recipe) if by is None else read_shortened(paths, recipe, by)
+    return shards.read_vectors(paths, recipe) if by is None else read_reduced(paths, recipe, by)
 
 
-def _whole(read: Callable[[str, str, Shortening | None], Vectors], folder: str, system: System) -> list[Block]:
+def _whole(read: Callable[[str, str, Reduction | None], Vectors], folder: str, method: Method) -> list[Block]:
     """All images of a folder in one block, as they are compared."""
-    found = [read(folder, recipe, system.on_reading) for recipe in system.recipes]
-    return [Block(folder, found[0].ids, tuple(system.shorten(vectors.values) for vectors in found))]
+    found = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
+    return [Block(folder, found[0].ids, tuple(method.reduce(vectors.values) for vectors in found))]
 
 
 def _augmented(whole: list[Block], evaluation: EvaluationConfig) -> list[Block]:
@@ -101,7 +100,7 @@ def _augmented(whole: list[Block], evaluation: EvaluationConfig) -> list[Block]:
 
 
 def query_vectors(
-    queries: Sequence[Query], ids: Mapping[str, str], images: Comparison, cropped: Comparison, crops: str
+    queries: Sequence[Query], ids: Mapping[str, str], images: Scan, cropped: Scan, crops: str
 ) -> list[Matrix]:
     """Descriptors of queries, (m, k) for each recipe: from their crops, or from the collection itself.
 
@@ -124,9 +123,9 @@ def query_vectors(
     return [np.stack([of_recipe[name] for name in wanted]) for of_recipe in found]
 
 
-def answers(
+def query_results(
     benchmark: Benchmark, queries: Sequence[Query], distances: Callable[[], Distances], ids: Mapping[str, str]
-) -> Iterator[Answer]:
+) -> Iterator[QueryResult]:
     """How each query fares.
 
     Args:
@@ -138,11 +137,11 @@ def answers(
     """
     wanted = [{ids[name]: name for name in query.positives | query.junk if name in ids} for query in queries]
     known: list[dict[str, float]] = [{} for _ in queries]
-    shown = _SHOWN + max(len(query.junk) for query in queries)
+    shown = SHOWN + max(len(query.junk) for query in queries)
     first = nearest(_noting(distances(), wanted, known), len(queries), shown)
     for query, names, near, of_query in zip(queries, wanted, first, ranks(distances(), known), strict=True):
         ranked = {names[image]: rank for image, rank in of_query.items()}
-        yield replace(answer(benchmark, query, ranked, [each.id for each in near]), image=ids[query.image])
+        yield replace(judged(benchmark, query, ranked, near), image=ids[query.image])
 
 
 def _noting(
@@ -156,19 +155,25 @@ def _noting(
         yield name, images, apart
 
 
-def answer(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[str]) -> Answer:
-    """How a query fares, given the 0-based ranks by name of what is relevant to it, and the ids ranked first."""
-    shown = [Shown(image, _verdict(query, benchmark.naming(image))) for image in nearest]
-    # That the image asked with is found is no news where the protocol takes it out.
-    others = [each for each in shown if each.verdict != "junk" or benchmark.naming(each.id) != query.image]
-    return Answer(
+def judged(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[Match]) -> QueryResult:
+    """Judge what a query found.
+
+    Args:
+        benchmark: The protocol.
+        query: One of its queries.
+        ranks: 0-based ranks by name of what is relevant to the query.
+        nearest: The images ranked first.
+    """
+    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id))) for match in nearest]
+    # That the query image finds itself is no news where the protocol takes it out.
+    others = [match for match in matches if match.verdict != "junk" or benchmark.naming(match.id) != query.image]
+    return QueryResult(
         query.name,
-        benchmark.score(query, ranks),
-        len(query.positives),
-        tuple([each.id for each in shown if each.verdict != "junk"][:_SHOWN]),
+        tuple(others),
         box=query.box,
+        values=benchmark.score(query, ranks),
+        positives=len(query.positives),
         ranks=tuple(found_ranks(query, ranks)),
-        nearest=tuple(others[:_SHOWN]),
     )
 
 

@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from osrmac.errors import StorageError
-from osrmac.prefetch import ahead
-from osrmac.runs.methods import System
+from osrmac.prefetch import prefetch
+from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
 from osrmac.storage import shards
 from osrmac.storage.run import Run
+from osrmac.types import Matrix
 
 __all__ = ["Block", "blocks", "each", "listed", "rows"]
 
-Matrix = NDArray[np.float32]
 _Made = TypeVar("_Made")
 
 _AHEAD = 4
@@ -56,19 +54,19 @@ def listed(run: Run) -> list[str]:
     return found
 
 
-def blocks(run: Run, system: System, within: Sequence[str]) -> Iterator[Block]:
+def blocks(run: Run, method: Method, within: Sequence[str]) -> Iterator[Block]:
     """The described images of some shards, a few shards in memory at a time.
 
     Args:
         run: Holds the descriptors.
-        system: What they are shortened by.
+        method: What they are shortened by.
         within: URLs of the shards of descriptors.
     """
-    yield from each(partial(_block, run, system), within)
+    yield from each(partial(_block, run, method), within)
 
 
-def _block(run: Run, system: System, shard: str) -> Block:
-    found = [read_shard(run, shard, recipe, system.shortening) for recipe in system.recipes]
+def _block(run: Run, method: Method, shard: str) -> Block:
+    found = [read_shard(run, shard, recipe, method.reduction) for recipe in method.recipes]
     return Block(shard, found[0].ids, tuple(vectors.values for vectors in found))
 
 
@@ -92,4 +90,4 @@ def _rows(wanted: pa.Array, shard: str) -> list[dict[str, Any]]:
 
 def each(make: Callable[[str], _Made], given: Sequence[str]) -> Iterator[_Made]:
     """What a function makes of each shard, in their order; a few are read ahead."""
-    return ahead(make, given, threads=_AHEAD, most=_AHEAD)
+    return prefetch(make, given, threads=_AHEAD, most=_AHEAD)

@@ -9,9 +9,9 @@ from fsspec.asyn import AsyncFileSystem, sync
 from fsspec.exceptions import FSTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from osrmac.prefetch import ahead
+from osrmac.prefetch import prefetch
 from osrmac.storage import filesystem
-from osrmac.storage.retry import may_pass
+from osrmac.storage.retry import is_transient
 
 __all__ = ["Fetcher"]
 
@@ -27,19 +27,19 @@ class Fetcher:
         timeout: Seconds that one try may take.
     """
 
-    def __init__(self, concurrent: int = 16, tries: int = 5, timeout: float = 60.0) -> None:
+    def __init__(self, concurrent: int = 16, attempts: int = 5, timeout: float = 60.0) -> None:
         self._concurrent = concurrent
         self._timeout = timeout
         self._retrying = Retrying(
-            retry=retry_if_exception(may_pass),
+            retry=retry_if_exception(is_transient),
             wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT),
-            stop=stop_after_attempt(tries),
+            stop=stop_after_attempt(attempts),
             reraise=True,
         )
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Contents in the order of the URLs, or for each that cannot be read the reason."""
-        return ahead(self._fetch, urls, threads=self._concurrent, most=self._concurrent)
+        return prefetch(self._fetch, urls, threads=self._concurrent, most=self._concurrent)
 
     def _fetch(self, url: str) -> bytes | Exception:
         try:

@@ -21,7 +21,6 @@ from osrmac.errors import OsrmacError, StorageError, reason
 from osrmac.storage import retry
 
 __all__ = [
-    "accessing",
     "create",
     "exists",
     "file_system",
@@ -37,7 +36,8 @@ __all__ = [
     "read_texts",
     "remove",
     "remove_traces",
-    "spelled",
+    "storage_errors",
+    "to_unicode",
     "write_atomically",
     "write_json",
 ]
@@ -67,7 +67,7 @@ def file_system(url: str, once: bool = False) -> tuple[AbstractFileSystem, str]:
         fs, path = url_to_fs(url, **retry.options(url, once))
     except (ImportError, ValueError) as error:
         raise StorageError(f"cannot open {url}: {error}") from error
-    retry.steady(fs, url, once)
+    retry.retry_requests(fs, url, once)
     return fs, path
 
 
@@ -85,7 +85,7 @@ def is_unicode(name: str) -> bool:
     return True
 
 
-def spelled(name: str) -> str:
+def to_unicode(name: str) -> str:
     r"""A file name as valid Unicode, different for different names.
 
     A name that is Unicode is itself. In one that is not, backslashes are doubled and bytes that are none are spelled
@@ -96,7 +96,7 @@ def spelled(name: str) -> str:
 
 
 @contextmanager
-def accessing(url: str) -> Iterator[None]:
+def storage_errors(url: str) -> Iterator[None]:
     """Turn what a storage says into one line for the user, unless a file is missing or there already."""
     try:
         yield
@@ -135,7 +135,7 @@ def list_folder(url: str, suffix: str = "") -> list[str]:
     fs, path = file_system(url)
     fs.invalidate_cache(path)
     try:
-        with accessing(url):
+        with storage_errors(url):
             entries = fs.ls(path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
@@ -150,7 +150,7 @@ def read_files(url: str) -> dict[str, bytes]:
         StorageError: Nothing is there.
     """
     fs, path = file_system(url)
-    with accessing(url):
+    with storage_errors(url):
         if not fs.exists(path):
             raise StorageError(f"{url} does not exist")
         files = list_folder(url, ".txt") if fs.isdir(path) else [url]
@@ -172,7 +172,7 @@ def read_texts(url: str) -> dict[str, str]:
 def read_bytes(url: str) -> bytes:
     """The content of a file."""
     fs, path = file_system(url)
-    with accessing(url):
+    with storage_errors(url):
         content: bytes = fs.cat_file(path)
     return content
 
@@ -219,7 +219,7 @@ def create(url: str, content: bytes) -> bool:
     """
     fs, path = file_system(url)
     try:
-        with accessing(url):
+        with storage_errors(url):
             if isinstance(fs, LocalFileSystem):
                 with _synced(Path(path), content) as hidden:
                     Path(path).hardlink_to(hidden)
@@ -284,7 +284,7 @@ def exists(url: str) -> bool:
 def remove(url: str) -> None:
     """Delete a file, if it is there."""
     fs, path = file_system(url)
-    with suppress(FileNotFoundError), accessing(url):
+    with suppress(FileNotFoundError), storage_errors(url):
         fs.rm_file(path)
 
 

@@ -45,7 +45,7 @@ def listing(images: str) -> Iterator[pa.Table]:
         StorageError: There is no such place, it has no images, or the list cannot be used.
     """
     fs, path = filesystem.file_system(images)
-    with filesystem.accessing(images):
+    with filesystem.storage_errors(images):
         is_list = path.endswith(_LIST_SUFFIXES) and fs.isfile(path)
     if is_list:
         batches = (_from_list(images, table) for table in _parsed(images))
@@ -60,7 +60,7 @@ def listing(images: str) -> Iterator[pa.Table]:
 
 def _accessed(images: str, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     try:
-        with filesystem.accessing(images):
+        with filesystem.storage_errors(images):
             yield from batches
     except FileNotFoundError as error:
         raise StorageError(
@@ -81,7 +81,7 @@ def _found(fs: AbstractFileSystem, path: str, images: str) -> Iterator[dict[str,
     for file in _matching(found, path) if is_glob else found:
         if file.path.lower().endswith(IMAGE_SUFFIXES):
             uri = _local_uri(file.path) if is_local else fs.unstrip_protocol(file.path)
-            yield {"id": filesystem.spelled(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
+            yield {"id": filesystem.to_unicode(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
 
 
 def _matching(found: Iterator[File], pattern: str) -> Iterator[File]:

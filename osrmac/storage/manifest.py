@@ -25,7 +25,18 @@ from numpy.typing import NDArray
 from osrmac.errors import StorageError
 from osrmac.storage import filesystem, schema, shards
 
-__all__ = ["Changes", "Unit", "duplicates", "is_current", "pending", "read", "read_all", "redo", "units", "update"]
+__all__ = [
+    "Changes",
+    "ShardPlan",
+    "duplicates",
+    "is_current",
+    "pending",
+    "read",
+    "read_all",
+    "replan",
+    "shard_plans",
+    "update",
+]
 
 _PART_ROWS = 500_000
 _BATCH = 100_000
@@ -34,7 +45,7 @@ _MEMORY = "1GB"
 
 
 @dataclass(frozen=True)
-class Unit:
+class ShardPlan:
     """A row group of the manifest: the images of one shard.
 
     Attributes:
@@ -64,39 +75,39 @@ class Changes:
 
     new: int
     changed: int
-    gone: int
+    removed: int
 
 
-def units(folder: str) -> list[Unit]:
+def shard_plans(folder: str) -> list[ShardPlan]:
     """Every unit of a manifest."""
-    return [unit for part in shards.paths(folder) for unit in _units_of(part)]
+    return [plan for part in shards.paths(folder) for plan in _shard_plans_of(part)]
 
 
-def _units_of(part: str) -> Iterator[Unit]:
+def _shard_plans_of(part: str) -> Iterator[ShardPlan]:
     metadata = shards.footer(part)
     columns = {metadata.schema.column(index).path: index for index in range(metadata.num_columns)}
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
         shard = rows.column(columns["shard"]).statistics.min
         generation = rows.column(columns["generation"]).statistics.max
-        yield Unit(part, group, shard, rows.num_rows, generation)
+        yield ShardPlan(part, group, shard, rows.num_rows, generation)
 
 
-def pending(planned: Iterable[Unit], folder: str) -> list[Unit]:
+def pending(planned: Iterable[ShardPlan], folder: str) -> list[ShardPlan]:
     """The units whose shard is not committed in a folder, or only under an earlier generation."""
     there = {filesystem.name(shard) for shard in shards.paths(folder)}
-    return [unit for unit in planned if unit.shard not in there or not is_current(unit, folder)]
+    return [plan for plan in planned if plan.shard not in there or not is_current(plan, folder)]
 
 
-def is_current(unit: Unit, folder: str) -> bool:
+def is_current(plan: ShardPlan, folder: str) -> bool:
     """Whether a shard that is there has been written under the unit's generation."""
-    return not unit.generation or shards.generation(filesystem.join(folder, unit.shard)) >= unit.generation
+    return not plan.generation or shards.generation(filesystem.join(folder, plan.shard)) >= plan.generation
 
 
-def read(unit: Unit) -> pa.Table:
+def read(plan: ShardPlan) -> pa.Table:
     """The planned rows of a unit."""
-    with shards.opened(unit.part) as file:
-        return pq.ParquetFile(file).read_row_group(unit.group)
+    with shards.opened(plan.part) as file:
+        return pq.ParquetFile(file).read_row_group(plan.group)
 
 
 def read_all(folder: str, columns: list[str]) -> pa.Table:
@@ -165,16 +176,16 @@ def _apply(
 ) -> Changes:
     planned = _count(tables, "planned")
     new = _count(tables, "listing anti join planned using (id)")
-    gone = _count(tables, "planned anti join listing using (id)")
+    removed = _count(tables, "planned anti join listing using (id)")
     versions = [name for name in collection.names if name not in {"id", "uri"}]
     differs = " or ".join(f"listing.{name} <> planned.{name}" for name in versions)
     query = f"select listing.* from listing join planned using (id) where {differs}"  # noqa: S608  # names of columns
     changed = _query(tables, query).read_all()
     if changed.num_rows:
-        _replan(folder, changed.cast(collection))
+        _rewrite_rows(folder, changed.cast(collection))
     unplanned = _query(tables, "select listing.* from listing anti join planned using (id) order by id")
     _append(folder, unplanned, collection, rows_per_shard(planned + new))
-    return Changes(new, changed.num_rows, gone)
+    return Changes(new, changed.num_rows, removed)
 
 
 def _query(tables: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
@@ -219,13 +230,13 @@ def _name(ids: Iterable[str]) -> str:
     return f"part-{hashlib.sha256(chr(0).join(ids).encode()).hexdigest()[:20]}.parquet"
 
 
-def redo(folder: str, ids: Collection[str]) -> None:
+def replan(folder: str, ids: Collection[str]) -> None:
     """Plan some images anew, as they are."""
     if ids:
-        _replan(folder, pa.table({"id": pa.array(ids, pa.string())}))
+        _rewrite_rows(folder, pa.table({"id": pa.array(ids, pa.string())}))
 
 
-def _replan(folder: str, rows: pa.Table) -> None:
+def _rewrite_rows(folder: str, rows: pa.Table) -> None:
     """Plan rows anew; their columns replace the planned ones."""
     for part in shards.paths(folder):
         table = shards.read(part)

@@ -9,7 +9,7 @@ from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import OsrmacError
 
-__all__ = ["may_pass", "options", "status", "steady"]
+__all__ = ["is_transient", "options", "retry_requests", "status"]
 
 _FINAL = (
     *(FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, ImportError),
@@ -24,7 +24,7 @@ _S3_TRIES = 8
 """Of each request, with waits of ten seconds in all."""
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether trying again can help: with a busy or broken connection it can, with a missing or forbidden file not."""
     answered = status(error)
     if answered is not None:
@@ -55,7 +55,7 @@ def options(url: str, once: bool) -> dict[str, Any]:
     }
 
 
-def steady(fs: AbstractFileSystem, url: str, once: bool) -> None:
+def retry_requests(fs: AbstractFileSystem, url: str, once: bool) -> None:
     """Have S3 try each request again where that can help, be it a read, a listing, a write or a part of one."""
     if url.startswith(_S3):
         from s3fs.core import set_custom_error_handler  # noqa: PLC0415  # not needed without buckets
@@ -66,4 +66,4 @@ def steady(fs: AbstractFileSystem, url: str, once: bool) -> None:
 
 def _first_seen_and_may_pass(error: BaseException) -> bool:
     """Around a read s3fs has a second loop, where an answer that the first one has given up on is an `OSError`."""
-    return not isinstance(error, OSError) and may_pass(error)
+    return not isinstance(error, OSError) and is_transient(error)

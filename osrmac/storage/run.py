@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from osrmac import __version__
@@ -147,7 +147,7 @@ class Run:
             "osrmac": __version__,
             "fingerprint": identity.fingerprint,
             "images": images,
-            "descriptor": asdict(identity.descriptor),
+            "descriptor": identity.descriptor.to_json(),
             "identity": identity.values,
             "weights": identity.weights,
             "dimensions": identity.dimensions,

@@ -9,9 +9,9 @@ __all__ = [
     "FAILED",
     "OK",
     "QUERIES",
-    "answers",
     "descriptors",
     "manifest",
+    "query_results",
     "reduced",
     "regions_type",
     "vector_type",
@@ -74,8 +74,8 @@ def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:
     return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint, "osrmac.selection": selection})
 
 
-def answers(measures: Iterable[str]) -> pa.Schema:
-    """One row for each query of each system and query mode: what `osrmac.evaluation.results.Answer` holds."""
+def query_results(measures: Iterable[str]) -> pa.Schema:
+    """One row for each query of each method and query mode, made from `osrmac.types.QueryResult`."""
     shown = pa.struct([pa.field("id", pa.string()), pa.field("verdict", pa.string())])
     fields = [
         pa.field("system", pa.string(), nullable=False),

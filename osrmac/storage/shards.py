@@ -90,7 +90,7 @@ def paths(folder: str) -> list[str]:
 def opened(url: str) -> Iterator[BinaryIO]:
     """A file to read from, wherever it lies."""
     fs, path = filesystem.file_system(url)
-    with filesystem.accessing(url), fs.open(path, "rb") as file:
+    with filesystem.storage_errors(url), fs.open(path, "rb") as file:
         yield file
 
 

@@ -65,7 +65,7 @@ def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("<script>alert(1)<.jpg", "line\nbreak.jpg", "\u202egpj.\u05e9\u05dc\u05d5\u05dd.jpg")
     ):
         (photos / name).write_bytes(sources[number].read_bytes())
-    small = ["--backbone", "resnet18", "--weights", "random:0", "--scales", "96", "64", "--max-failure-rate", "1"]
+    small = ["--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96", "64", "--max-failure-rate", "1"]
     main(["run", str(photos), "--run", str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
     return folder / "run"
 

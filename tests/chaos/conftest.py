@@ -15,7 +15,8 @@ from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
 
 OPTIONS = (
-    "--backbone resnet18 --weights random:0 --recipes single osrmac --scales 160 128 96 --actors 1 --max-failure-rate 1"
+    "--backbone resnet18 --weights random:0 --recipes single osrmac --image-sizes 160 128 96 "
+    "--workers 1 --max-failure-rate 1"
 )
 
 

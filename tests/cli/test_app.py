@@ -75,8 +75,8 @@ def test_weights_at_a_wrong_path(photo: Path, refused: Callable[..., str], tmp_p
     [
         ("--backbone", "vgg", "unknown backbone 'vgg'"),
         ("--recipes", "best", "unknown recipe 'best'"),
-        ("--taps", "layer9", "layer9"),
-        ("--scales", "0", "scales must be"),
+        ("--layers", "layer9", "layer9"),
+        ("--image-sizes", "0", "scales must be"),
     ],
 )
 def test_settings_that_cannot_work(
@@ -108,13 +108,13 @@ def test_an_image_is_explained(
     photo: Path, tmp_path: Path, refused: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "explained.png"
-    settings = ("--output", str(output), "--backbone", "resnet18", "--weights", "random:0", "--scales", "96")
+    settings = ("--output", str(output), "--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96")
     main(["explain", str(photo / "a.png"), *settings])
     assert capsys.readouterr() == ("", f"photo, heatmap and mask in {output}\n")
     with Image.open(output) as sheet:
         assert sheet.height == 400
         assert sheet.width > 3 * 400
-    assert "needs a classifier" in refused("explain", str(photo / "a.png"), *settings, "--taps", "layer3", "layer2")
+    assert "needs a classifier" in refused("explain", str(photo / "a.png"), *settings, "--layers", "layer3", "layer2")
     assert "cannot read" in refused("explain", str(photo / "gone.png"), *settings)
 
 
@@ -147,16 +147,16 @@ def test_every_option_of_the_configuration_is_an_option_of_the_command(
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
     expected = {
-        "extract": ("--backbone", "--scales", "--actors"),
-        "fit": ("--features", "--retained-variance", "--samples", "--fitted-on"),
+        "extract": ("--backbone", "--image-sizes", "--workers"),
+        "fit": ("--features", "--retained-variance", "--samples", "--fit-on"),
         "evaluate": ("--benchmark", "--ground-truth", "--rankings", "--queries"),
         "sweep": ("--sizes", "--seeds", "--benchmark"),
-        "weigh": ("--recipe", "--layer-weights", "--fitted-on", "--benchmark"),
+        "weigh": ("--recipe", "--layer-weights", "--fit-on", "--benchmark"),
         "run": ("--backbone", "--features", "--benchmark", "--threads"),
         "demo": ("--run", "--backbone", "--features"),
         "search": ("--run", "--top", "--box", "--distance", "--query-expansion", "--html", "--json"),
         "duplicates": ("--threshold", "--distance", "--html", "--json"),
-        "export": ("--run", "--to", "--system"),
+        "export": ("--run", "--to", "--method"),
         "info": ("RUN", "--json"),
     }
     assert all(option in shown for option in expected[command])
@@ -245,6 +245,6 @@ def test_help_names_every_recipe_and_benchmark(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("workflow", ["extract", "fit", "evaluate", "run", "demo"])
 def test_workflows_take_the_options_of_their_command(workflow: str) -> None:
-    script = Path(__file__).parent.parent / "workflows" / f"{workflow}.py"
+    script = Path(__file__).parents[2] / "workflows" / f"{workflow}.py"
     done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=True)
     assert f"osrmac {workflow}" in done.stdout

@@ -22,8 +22,8 @@ from .watching import Nodes, counting
 
 WORKERS, IMAGES, SHARD_ROWS = 3, 400, 4
 OPTIONS = (
-    "--backbone resnet18 --weights random:0 --scales 64 --recipes single --device cuda "
-    f"--max-actors {WORKERS} --shard-rows {SHARD_ROWS}"
+    "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single --device cuda "
+    f"--max-workers {WORKERS} --shard-rows {SHARD_ROWS}"
 )
 TRACES = REPOSITORY / "build" / "cluster"
 

@@ -19,7 +19,7 @@ from .watching import scraping
 
 IMAGES = 24
 OPTIONS = (
-    "--backbone resnet18 --weights random:0 --scales 96 64 48 --actors 2 --features 32 --retained-variance 0.8 "
+    "--backbone resnet18 --weights random:0 --image-sizes 96 64 48 --workers 2 --features 32 --retained-variance 0.8 "
     "--benchmark groups --ground-truth"
 )
 MOST_UPLOADED = 5_000_000

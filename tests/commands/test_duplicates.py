@@ -37,7 +37,7 @@ def test_groups_are_what_hangs_together_however_it_is_cut(
     monkeypatch.setattr(module, "_PIECE", piece)
     monkeypatch.setattr(module, "_PANEL_BYTES", panel)
     threshold, wanted = expected(finished, "single")
-    found = duplicates(finished.url, DuplicatesConfig(system="single", threshold=threshold))
+    found = duplicates(finished.url, DuplicatesConfig(method="single", threshold=threshold))
     assert max(map(len, wanted)) > 2
     assert {frozenset(image.id for image in group) for group in found.groups} == wanted.keys()
     for group in found.groups:
@@ -48,7 +48,7 @@ def test_groups_are_what_hangs_together_however_it_is_cut(
 
 
 def test_copies_are_found_and_named_with_their_sizes(finished: Run) -> None:
-    found = duplicates(finished.url, DuplicatesConfig(threshold=0, system="single"))
+    found = duplicates(finished.url, DuplicatesConfig(threshold=0, method="single"))
     assert [tuple(image.id for image in group) for group in found.groups] == [
         (f"copy{number}.png", f"{'odd' if number % 2 else 'even'}/{number:02d}.png") for number in range(5)
     ]
@@ -59,7 +59,7 @@ def test_copies_are_found_and_named_with_their_sizes(finished: Run) -> None:
 
 def test_a_threshold_is_suggested(finished: Run) -> None:
     found = duplicates(finished.url)
-    assert found.system == "osrmac+cam"
+    assert found.method == "osrmac+cam"
     assert {f"copy{number}.png" for number in range(5)} <= {image.id for group in found.groups for image in group}
     assert "suggested by the distances of 26 images" in found.reason
     assert found.threshold > 0
@@ -70,7 +70,7 @@ def test_the_image_of_the_most_pixels_leads(run: Run) -> None:
     table = shards.read(shard)
     place = table.column_names.index("width")
     shards.write_table(shard, table.set_column(place, table.schema.field(place), pa.array([5000], pa.int32())))
-    found = duplicates(run.url, DuplicatesConfig(threshold=0, system="single"))
+    found = duplicates(run.url, DuplicatesConfig(threshold=0, method="single"))
     assert ["odd/01.png", "copy1.png"] in [[image.id for image in group] for group in found.groups]
 
 

@@ -11,13 +11,13 @@ from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
 from osrmac.commands.paper import tables
 from osrmac.commands.run import run_all
-from osrmac.config import ComputeConfig, DescriptorConfig, Distance, EvaluationConfig, SelectionConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, Distance, EvaluationConfig, ReductionConfig
 from osrmac.errors import BenchmarkError, ConfigError, StorageError
 from osrmac.evaluation.results import Evaluation
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-SELECTION = SelectionConfig(features=(32,), retained_variance=0.8)
+SELECTION = ReductionConfig(features=(32,), retained_variance=0.8)
 
 
 def name(number: int) -> str:
@@ -48,15 +48,15 @@ def revisited(tmp_path: Path) -> str:
 
 
 def values(found: Evaluation) -> dict[tuple[str, str], float]:
-    return {(score.system, score.mode): score.value(found.measures[0]) for score in found.scores}
+    return {(score.method, score.mode): score.values[found.measures[0]] for score in found.scores}
 
 
 def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: str) -> None:
     fit(run.url, SELECTION)
     found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     of_both = ("osrmac", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32")
-    systems = ("single", "early", "osrmac_local", *of_both, *(f"{system}+cam" for system in of_both))
-    assert values(found) == {(system, "all"): 100.0 for system in systems}
+    methods = ("single", "early", "osrmac_local", *of_both, *(f"{method}+cam" for method in of_both))
+    assert values(found) == {(method, "all"): 100.0 for method in methods}
     assert found.coverage == "26 images"
 
     stored = json.loads(Path(run.evaluation("groups", ".json")).read_text())
@@ -71,7 +71,7 @@ def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: s
         "values": {"mAP": 100.0},
     }
     answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
-    assert len(answers) == len(systems) * 10
+    assert len(answers) == len(methods) * 10
     first = next(answer for answer in answers if answer["query"] == "copy1.png")
     assert first["mAP"] == 100.0
     assert first["first"][0] == "odd/01.png"
@@ -82,8 +82,8 @@ def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: s
 def test_selections_fitted_on_several_collections_are_listed(run: Run, other: Run, photos: Path, pairs: str) -> None:
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     assert "selections fitted on" not in evaluate(run.url, truth).conditions
-    fit(run.url, replace(SELECTION, controls=False))
-    fit(run.url, SelectionConfig(recipe="early", features=(8,), controls=False, fitted_on=other.url))
+    fit(run.url, replace(SELECTION, baselines=False))
+    fit(run.url, ReductionConfig(recipe="early", features=(8,), baselines=False, fit_on=other.url))
     found = evaluate(run.url, truth)
     assert found.conditions["selections fitted on"] == f"other photos (early-pfa-8), {photos} (osrmac-pfa-32)"
 
@@ -113,7 +113,7 @@ def test_averaging_with_neighbours_changes_rankings_and_is_named(run: Run, pairs
     averaged = evaluate(run.url, truth)
     assert averaged.conditions["query expansion"] == "3 neighbours, alpha 3"
     assert averaged.conditions["database augmentation"] == "2 neighbours, alpha 3"
-    assert [a.answers for a in averaged.scores] != [p.answers for p in plain.scores]
+    assert [a.results for a in averaged.scores] != [p.results for p in plain.scores]
 
 
 def test_the_papers_tables_are_made_of_the_scores(with_crops: Run, oxford: str) -> None:
@@ -122,7 +122,7 @@ def test_the_papers_tables_are_made_of_the_scores(with_crops: Run, oxford: str) 
     fit(with_crops.url, SELECTION)
     evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
     (table,) = tables(with_crops.url)
-    assert [row.system for row in table.rows] == ["single", "early", "osrmac", "osrmac-pfa-32", "osrmac-pfa-32+cam"]
+    assert [row.method for row in table.rows] == ["single", "early", "osrmac", "osrmac-pfa-32", "osrmac-pfa-32+cam"]
     assert table.rows[1].measured["cropped"] == 100.0
     assert table.conditions["coverage"] == "26 of 5062 images"
     assert Path(with_crops.evaluation("tables", ".md")).read_text() == table.markdown()
@@ -147,18 +147,18 @@ def test_cropped_queries_ask_with_their_box_and_are_described_once(asked: Run, o
 
 
 def test_revisited_queries_are_cropped_and_taken_out_of_the_collection(
-    run: Run, revisited: str, one_actor: ComputeConfig
+    run: Run, revisited: str, one_worker: ComputeConfig
 ) -> None:
-    found = evaluate(run.url, EvaluationConfig(benchmark="roxford5k", ground_truth=revisited), one_actor)
+    found = evaluate(run.url, EvaluationConfig(benchmark="roxford5k", ground_truth=revisited), one_worker)
     assert found.measures == ("mAP", "mP@1", "mP@5", "mP@10")
     assert found.coverage == "24 of 4993 images"
-    easy, medium, hard = (score for score in found.scores if score.system == "osrmac")
+    easy, medium, hard = (score for score in found.scores if score.method == "osrmac")
     # Each query's own half or copy comes first, once the query images are out of the way.
-    assert {(score.mode, len(score.answers), score.value("mAP")) for score in (easy, hard)} == {
+    assert {(score.mode, score.queries, score.values["mAP"]) for score in (easy, hard)} == {
         ("easy", 1, 100.0),
         ("hard", 1, 100.0),
     }
-    assert (medium.mode, len(medium.answers), medium.value("mP@1")) == ("medium", 2, 100.0)
+    assert (medium.mode, len(medium.results), medium.values["mP@1"]) == ("medium", 2, 100.0)
     assert shards.read_vectors(shards.paths(run.queries("roxford5k")), "osrmac").ids == ["00", "08"]
 
     stored = json.loads(Path(run.evaluation("roxford5k", ".json")).read_text())
@@ -176,7 +176,7 @@ def test_a_missing_image_is_named_unless_a_subset_is_asked_for(run: Run, pairs: 
     with pytest.raises(BenchmarkError, match=r"2 of the 13 images .* first 'cut\.png'"):
         evaluate(run.url, truth)
     found = evaluate(run.url, replace(truth, subset=True))
-    assert {len(score.answers) for score in found.scores} == {10}
+    assert {score.queries for score in found.scores} == {10}
     assert values(found)["osrmac", "all"] == 100.0
 
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_
 def test_every_step_runs_from_images_to_scores_and_two_threads_change_rounding_only(
     finished: Run, photos: Path, pairs: str, tmp_path: Path, small: DescriptorConfig
 ) -> None:
-    threads = ComputeConfig(actors=1, threads=2)
+    threads = ComputeConfig(workers=1, threads=2)
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     run = Run(str(tmp_path / "run"))
     extracted, found = run_all(str(photos), run.url, small, threads, selection=SELECTION, evaluation=truth)

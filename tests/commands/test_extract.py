@@ -71,7 +71,7 @@ def test_two_actors_compute_the_same_bits_as_one(
     finished: Run, photos: Path, tmp_path: Path, small: DescriptorConfig
 ) -> None:
     run = Run(str(tmp_path / "run"))
-    extract(str(photos), run.url, small, ComputeConfig(actors=2))
+    extract(str(photos), run.url, small, ComputeConfig(workers=2))
     np.testing.assert_array_equal(vectors(run), vectors(finished))
 
 
@@ -86,17 +86,17 @@ def test_only_what_is_missing_is_computed(
     run: Run,
     photos: Path,
     small: DescriptorConfig,
-    one_actor: ComputeConfig,
+    one_worker: ComputeConfig,
 ) -> None:
     complete = rows(run.descriptors)
     for shard in shards.paths(run.descriptors)[:2]:
         Path(shard).unlink()
-    assert extract(str(photos), run.url, small, one_actor).new == 2
+    assert extract(str(photos), run.url, small, one_worker).new == 2
     assert rows(run.descriptors) == complete
 
 
 def test_parts_and_vanished_images_among_the_requests(
-    photos: Path, tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig
+    photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> None:
     identity, weights = identify(small)
     file, box = photos / "even" / "00.png", (10.0, 20.0, 70.0, 80.0)
@@ -110,7 +110,7 @@ def test_parts_and_vanished_images_among_the_requests(
         schema=schema.QUERIES,
     )
     manifest.update(str(tmp_path / "manifest"), [requests], lambda images: images)
-    assert describe(str(tmp_path / "manifest"), str(tmp_path), identity, weights, one_actor).rows == 4
+    assert describe(str(tmp_path / "manifest"), str(tmp_path), identity, weights, one_worker).rows == 4
     found = rows(str(tmp_path))
     whole, part = Describer.load(small)([file.read_bytes()] * 2, [None, box])
     assert isinstance(whole, Description)
@@ -124,7 +124,7 @@ def test_parts_and_vanished_images_among_the_requests(
 
 def test_other_settings_in_the_same_run_are_refused(run: Run, photos: Path, small: DescriptorConfig) -> None:
     with pytest.raises(StorageError, match="scales"):
-        extract(str(photos), run.url, replace(small, scales=(96,)))
+        extract(str(photos), run.url, replace(small, image_sizes=(96,)))
 
 
 def test_nothing_is_written_when_the_settings_cannot_work(
@@ -136,7 +136,7 @@ def test_nothing_is_written_when_the_settings_cannot_work(
 
 
 @pytest.mark.parametrize(
-    "compute", [ComputeConfig(actors=3), ComputeConfig(actors=2, threads=2), ComputeConfig(threads=4)]
+    "compute", [ComputeConfig(workers=3), ComputeConfig(workers=2, threads=2), ComputeConfig(threads=4)]
 )
 def test_actors_that_would_starve_the_readers_are_refused(
     photos: Path, tmp_path: Path, small: DescriptorConfig, compute: ComputeConfig

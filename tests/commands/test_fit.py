@@ -6,19 +6,19 @@ import pyarrow as pa
 import pytest
 
 from osrmac.commands.fit import fit
-from osrmac.config import SelectionConfig
+from osrmac.config import ReductionConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.reduction.base import Selection
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.whitening import PCAWhitening
-from osrmac.runs.reductions import shortenings
+from osrmac.runs.reductions import load_reductions
 from osrmac.storage import filesystem, shards
 from osrmac.storage.run import Run
 
-CONFIG = SelectionConfig(features=(32,), retained_variance=0.8)
+CONFIG = ReductionConfig(features=(32,), retained_variance=0.8)
 
 
-def fit_selections(run: Run, config: SelectionConfig) -> list[Selection]:
+def fit_selections(run: Run, config: ReductionConfig) -> list[Selection]:
     found = fit(run.url, config)
     assert all(isinstance(each, Selection) for each in found)
     return [each for each in found if isinstance(each, Selection)]
@@ -52,7 +52,7 @@ def test_a_fit_on_samples_is_reproducible_and_says_how_many(run: Run) -> None:
 def test_the_selection_says_what_it_was_fitted_on(run: Run, photos: Path) -> None:
     (pfa, *_) = fit_selections(run, CONFIG)
     assert (pfa.fitted_on, pfa.fingerprint) == (str(photos), run.identity().fingerprint)
-    assert pfa in shortenings(run)
+    assert pfa in load_reductions(run)
 
 
 def test_shortened_shards_hold_the_selected_features(run: Run) -> None:
@@ -86,21 +86,21 @@ def test_other_options_fit_again_and_shorten_again(run: Run, change: dict[str, f
 
 
 def test_by_default_a_quarter_of_osrmac_stays(run: Run) -> None:
-    (pfa, *_) = fit_selections(run, SelectionConfig(retained_variance=0.8))
+    (pfa, *_) = fit_selections(run, ReductionConfig(retained_variance=0.8))
     assert (pfa.recipe, len(pfa.indices)) == ("osrmac", 768 // 4)
 
 
 def test_several_sizes_and_another_recipe_without_controls(run: Run) -> None:
-    config = SelectionConfig(recipe="early", features=(8, 16), retained_variance=0.8, controls=False)
+    config = ReductionConfig(recipe="early", features=(8, 16), retained_variance=0.8, baselines=False)
     assert [found.name for found in fit(run.url, config)] == ["early-pfa-8", "early-pfa-16"]
 
 
 def test_whitening_is_fitted_written_and_read_back(run: Run) -> None:
-    config = replace(CONFIG, whitening=(4,), controls=False)
+    config = replace(CONFIG, whitening=(4,), baselines=False)
     names = [found.name for found in fit(run.url, config)]
     assert names == ["osrmac-pfa-32", "osrmac-whitening-4"]
     expected = PCAWhitening(4).fit(whole(run).values).transform(whole(run).values)
-    (whitening,) = [found for found in shortenings(run) if found.method == "whitening"]
+    (whitening,) = [found for found in load_reductions(run) if found.method == "whitening"]
     np.testing.assert_allclose(whitening.apply(whole(run).values), expected, atol=1e-5)
     table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(whitening.name))).sort_by("id")
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), expected, atol=1e-5)
@@ -111,7 +111,7 @@ def test_whitening_is_fitted_written_and_read_back(run: Run) -> None:
 
 def test_a_selection_fitted_on_another_run_is_applied_to_this_one(run: Run, other: Run) -> None:
     fit(run.url, CONFIG)
-    (pfa, *_) = fit_selections(run, replace(CONFIG, fitted_on=other.url))
+    (pfa, *_) = fit_selections(run, replace(CONFIG, fit_on=other.url))
     theirs = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values)
     np.testing.assert_array_equal(pfa.indices, theirs.indices_)
     assert (pfa.samples, pfa.fitted_on) == (len(whole(other).ids), other.record()["images"])
@@ -121,7 +121,7 @@ def test_a_selection_fitted_on_another_run_is_applied_to_this_one(run: Run, othe
 
 
 def test_samples_are_drawn_from_the_other_run(run: Run, other: Run) -> None:
-    (pfa, *_) = fit_selections(run, replace(CONFIG, samples=8, fitted_on=other.url))
+    (pfa, *_) = fit_selections(run, replace(CONFIG, samples=8, fit_on=other.url))
     drawn = np.sort(np.random.default_rng(0).choice(len(whole(other).ids), 8, replace=False))
     expected = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values[drawn])
     np.testing.assert_array_equal(pfa.indices, expected.indices_)
@@ -132,16 +132,16 @@ def test_a_run_with_other_settings_is_not_fitted_on(run: Run, other: Run) -> Non
     record["identity"]["scales"] = [100]
     filesystem.write_json(f"{other.url}/run.json", record | {"fingerprint": "f00d"})
     with pytest.raises(StorageError, match=r"scales is \[100\] there and \[96, 64, 48\] here; fit on") as caught:
-        fit(run.url, replace(CONFIG, fitted_on=other.url))
+        fit(run.url, replace(CONFIG, fit_on=other.url))
     assert "backbone" not in str(caught.value)
     with pytest.raises(StorageError, match="no run at"):
-        fit(run.url, replace(CONFIG, fitted_on=f"{run.url}/nowhere"))
+        fit(run.url, replace(CONFIG, fit_on=f"{run.url}/nowhere"))
 
 
 def test_what_cannot_be_fitted_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
     for config, message in (
-        (SelectionConfig(features=(1000,)), "only 768 features"),
-        (SelectionConfig(recipe="late"), "no recipe 'late'"),
+        (ReductionConfig(features=(1000,)), "only 768 features"),
+        (ReductionConfig(recipe="late"), "no recipe 'late'"),
         (replace(CONFIG, whitening=(100,)), "cannot whiten 100 axes: 26 samples of 768 features vary along 20"),
     ):
         with pytest.raises(ConfigError, match=message) as caught:

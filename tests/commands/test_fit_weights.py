@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit_weights import weigh
-from osrmac.config import EvaluationConfig, WeighConfig
+from osrmac.config import EvaluationConfig, LayerWeightsConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.evaluation.metrics import average_precision
-from osrmac.runs.reductions import shortenings
+from osrmac.runs.reductions import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -46,9 +46,9 @@ def by_weights(run: Run) -> dict[tuple[float, ...], float]:
 
 
 def test_given_weights_are_one_more_system(run: Run, truth: EvaluationConfig) -> None:
-    found = weigh(run.url, options=WeighConfig(recipe="osrmac", layer_weights=(1, 0.5)))
+    found = weigh(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 0.5)))
     assert (found.name, found.weights, found.parts, found.samples) == ("osrmac-weights", (1, 0.5), (512, 256), 0)
-    assert shortenings(run) == [found]
+    assert load_reductions(run) == [found]
     whole = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
     rows = [row for shard in shards.paths(run.reduced(found.name)) for row in shards.read(shard).to_pylist()]
     reduced = {row["id"]: row["vector"] for row in rows}
@@ -56,14 +56,14 @@ def test_given_weights_are_one_more_system(run: Run, truth: EvaluationConfig) ->
     np.testing.assert_array_equal(np.array([reduced[image] for image in whole.ids], np.float32), scaled)
 
     evaluation = evaluate(run.url, truth)
-    score = next(score for score in evaluation.scores if score.system == "osrmac-weights")
+    score = next(score for score in evaluation.scores if score.method == "osrmac-weights")
     assert (score.label, score.dimension) == ("osrmac + layer weights", 768)
-    assert score.value("mAP") == pytest.approx(slow_map(whole.ids, scaled))
+    assert score.values["mAP"] == pytest.approx(slow_map(whole.ids, scaled))
     assert evaluation.conditions["selections fitted on"] == "nothing: given by hand"
 
 
 def test_weights_are_fitted_until_no_single_change_is_better(run: Run, photos: Path, truth: EvaluationConfig) -> None:
-    found = weigh(run.url, truth, WeighConfig(recipe="osrmac", grid=GRID))
+    found = weigh(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID))
     scores = by_weights(run)
     first, second = found.weights
     changed = [(weight, second) for weight in GRID] + [(first, weight) for weight in GRID]
@@ -71,19 +71,19 @@ def test_weights_are_fitted_until_no_single_change_is_better(run: Run, photos: P
     assert scores[first, second] == pytest.approx(best)
     assert best > scores[1, 1]
     assert (found.samples, found.fitted_on) == (26, f"groups in {photos} (26 images, all queries, l1)")
-    assert weigh(run.url, truth, WeighConfig(recipe="osrmac", grid=GRID)) == found
-    measured = {score.system: score.value("mAP") for score in evaluate(run.url, truth).scores}
+    assert weigh(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID)) == found
+    measured = {score.method: score.values["mAP"] for score in evaluate(run.url, truth).scores}
     assert measured["osrmac-weights"] == pytest.approx(best)
 
 
 def test_weights_fitted_on_another_run_are_applied_to_this_one(run: Run, other: Run, truth: EvaluationConfig) -> None:
-    options = WeighConfig(recipe="osrmac", grid=GRID, fitted_on=other.url)
+    options = LayerWeightsConfig(recipe="osrmac", grid=GRID, fit_on=other.url)
     ids = shards.read_vectors(shards.paths(other.descriptors), "osrmac").ids
     lines = [f"{image},{number // 2}\n" for number, image in enumerate(ids)]
     Path(str(truth.ground_truth)).write_text("id,group\n" + "".join(lines[: len(lines) // 2 * 2]))
     found = weigh(run.url, truth, options)
     assert found.fitted_on.startswith(f"groups in other photos ({len(ids)} images,")
-    assert found.weights == weigh(other.url, truth, WeighConfig(recipe="osrmac", grid=GRID)).weights
+    assert found.weights == weigh(other.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID)).weights
     assert len(shards.paths(run.reduced(found.name))) == len(shards.paths(run.descriptors))
 
 
@@ -91,12 +91,12 @@ def test_what_cannot_be_weighed_is_refused_in_one_line(run: Run, tmp_path: Path,
     nothing = EvaluationConfig()
     expanded = EvaluationConfig(benchmark="groups", ground_truth=truth.ground_truth, query_expansion=2)
     for evaluation, options, message in (
-        (nothing, WeighConfig(layer_weights=(1, 1)), "the run has osrmac, osrmac_local"),
-        (nothing, WeighConfig(recipe="early", layer_weights=(1,)), "name a recipe of several layers"),
-        (nothing, WeighConfig(recipe="osrmac", layer_weights=(1, 1, 1)), "osrmac has 2 layers"),
-        (truth, WeighConfig(recipe="osrmac", layer_weights=(1, 1)), "leave nothing to fit"),
-        (nothing, WeighConfig(recipe="osrmac"), "give --layer-weights, or a --benchmark"),
-        (expanded, WeighConfig(recipe="osrmac"), "without --query-expansion"),
+        (nothing, LayerWeightsConfig(layer_weights=(1, 1)), "the run has osrmac, osrmac_local"),
+        (nothing, LayerWeightsConfig(recipe="early", layer_weights=(1,)), "name a recipe of several layers"),
+        (nothing, LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 1, 1)), "osrmac has 2 layers"),
+        (truth, LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 1)), "leave nothing to fit"),
+        (nothing, LayerWeightsConfig(recipe="osrmac"), "give --layer-weights, or a --benchmark"),
+        (expanded, LayerWeightsConfig(recipe="osrmac"), "without --query-expansion"),
     ):
         with pytest.raises(ConfigError, match=message) as caught:
             weigh(run.url, evaluation, options)

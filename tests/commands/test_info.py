@@ -7,14 +7,14 @@ from osrmac.cli import output
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.info import info
-from osrmac.config import EvaluationConfig, SelectionConfig
+from osrmac.config import EvaluationConfig, ReductionConfig
 from osrmac.errors import StorageError
 from osrmac.storage import filesystem
 from osrmac.storage.run import Run
 
 
 def test_a_run_says_what_it_is_and_holds(run: Run, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
-    fit(run.url, SelectionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
+    fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
     evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True))
     filesystem.write_json(run.evaluation("oxford5k-sweep", ".json"), {"points": []})
     found = info(run.url)

@@ -14,14 +14,14 @@ from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
 from osrmac.commands.report import report
 from osrmac.commands.sweep import sweep
-from osrmac.config import EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.config import EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import StorageError
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import filesystem, shards
 from osrmac.storage.run import Run
 from tests.pages.soundness import Sound, sound
 
-SELECTION = SelectionConfig(features=(32,), retained_variance=0.8)
+SELECTION = ReductionConfig(features=(32,), retained_variance=0.8)
 
 
 @pytest.fixture
@@ -144,12 +144,12 @@ def test_what_has_ended_a_process_is_not_decoded_again(run: Run, monkeypatch: py
 
 def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str, tmp_path: Path) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
-    gone = photos / "copy1.png"
-    gone.rename(tmp_path / "aside.png")
+    removed = photos / "copy1.png"
+    removed.rename(tmp_path / "aside.png")
     try:
         report(run.url)
     finally:
-        (tmp_path / "aside.png").rename(gone)
+        (tmp_path / "aside.png").rename(removed)
     assert any("cannot be shown" in text for text in read(run).texts)
 
 
@@ -186,7 +186,7 @@ def test_thumbnails_are_few_however_many_benchmarks(run: Run, pairs: str) -> Non
 
 
 def test_the_seed_matters_to_a_selection_and_is_said(run: Run) -> None:
-    (found,) = (each for each in fit(run.url, replace(SELECTION, seed=3, controls=False)))
+    (found,) = (each for each in fit(run.url, replace(SELECTION, seed=3, baselines=False)))
     values = filesystem.read_json(run.selection(found.name))
     assert values is not None
     assert values["seed"] == 3

@@ -12,14 +12,14 @@ from scipy.spatial.distance import cdist
 
 from osrmac.commands.fit import fit
 from osrmac.commands.search import search
-from osrmac.config import Distance, SearchConfig, SelectionConfig
+from osrmac.config import Distance, ReductionConfig, SearchConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval import expansion
-from osrmac.runs.query_results import Found
 from osrmac.storage import filesystem, shards
 from osrmac.storage.run import Run
+from osrmac.types import QueryResult
 
-FIT = SelectionConfig(features=(32,), retained_variance=0.8)
+FIT = ReductionConfig(features=(32,), retained_variance=0.8)
 QUERIES = ["even/08.png", "copy1.png", "odd/11.png"]
 
 
@@ -34,17 +34,17 @@ def vectors(run: Run, recipe: str) -> tuple[list[str], NDArray[np.float32]]:
     return found.ids, found.values
 
 
-def names(found: Found) -> list[str]:
+def names(found: QueryResult) -> list[str]:
     return [match.id for match in found.matches]
 
 
 @pytest.mark.parametrize(("distance", "metric"), [("l1", "cityblock"), ("l2", "euclidean"), ("cosine", "cosine")])
 def test_ids_of_the_run_find_what_is_nearest(finished: Run, distance: Distance, metric: str) -> None:
     ids, values = vectors(finished, "single")
-    found = search(finished.url, QUERIES, SearchConfig(system="single", distance=distance))
+    found = search(finished.url, QUERIES, SearchConfig(method="single", distance=distance))
     for query, answer in zip(QUERIES, found, strict=True):
         distances = cdist(values[[ids.index(query)]].astype(float), values.astype(float), metric)[0]
-        assert (answer.query, answer.system, answer.distance) == (query, "single", distance)
+        assert (answer.query, found.method, found.distance) == (query, "single", distance)
         assert [match.rank for match in answer.matches] == list(range(1, 11))
         expected = [distances[ids.index(name)] for name in names(answer)]
         np.testing.assert_allclose([match.distance for match in answer.matches], expected, atol=1e-5)
@@ -60,28 +60,29 @@ def test_the_selection_and_the_local_descriptor_count_where_the_run_has_them(fit
     everywhere = [cdist(of[:, kept], of[:, kept], "cityblock") for of in (whole, local)]
     row = int(np.argmax((everywhere[1] < everywhere[0]).sum(axis=1)))
     both = [distances[row] for distances in everywhere]
-    (found,) = search(fitted.url, [ids[row]], SearchConfig(top=26))
-    assert found.system == "osrmac-pfa-32+cam"
+    result = search(fitted.url, [ids[row]], SearchConfig(top=26))
+    assert result.method == "osrmac-pfa-32+cam"
+    (found,) = result
     np.testing.assert_allclose([match.distance for match in found.matches], sorted(np.minimum(*both)), atol=1e-5)
-    (alone,) = search(fitted.url, [ids[row]], SearchConfig(top=26, system="osrmac-pfa-32"))
+    (alone,) = search(fitted.url, [ids[row]], SearchConfig(top=26, method="osrmac-pfa-32"))
     np.testing.assert_allclose([match.distance for match in alone.matches], sorted(both[0]), atol=1e-5)
     assert found.matches != alone.matches
 
 
 def test_shortened_shards_are_read_only_while_they_are_up_to_date(fitted: Run) -> None:
-    system = SearchConfig(system="osrmac-pfa-32", top=26)
-    expected = search(fitted.url, QUERIES, system)
+    method = SearchConfig(method="osrmac-pfa-32", top=26)
+    expected = search(fitted.url, QUERIES, method)
     shard = next(path for path in shards.paths(fitted.reduced("osrmac-pfa-32")) if shards.read(path).num_rows)
     table = shards.read(shard)
     nothing = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(32 * table.num_rows, np.float32)), 32)
     zeros = table.set_column(1, table.schema.field(1), nothing)
     shards.write_table(shard, zeros)
-    assert search(fitted.url, QUERIES, system) != expected
+    assert search(fitted.url, QUERIES, method) != expected
     stale = zeros.replace_schema_metadata({**table.schema.metadata, b"osrmac.selection": b"another"})
     shards.write_table(shard, stale)
-    assert search(fitted.url, QUERIES, system) == expected
+    assert search(fitted.url, QUERIES, method) == expected
     Path(shard).unlink()
-    assert search(fitted.url, QUERIES, system) == expected
+    assert search(fitted.url, QUERIES, method) == expected
 
 
 def test_a_file_is_described_as_the_run_was(finished: Run, photos: Path, tmp_path: Path) -> None:
@@ -105,16 +106,16 @@ def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
     rows = [ids.index(query) for query in QUERIES]
     expanded = expansion.expand(values[rows], values, 3, 2.0, "l1")
     expected = cdist(expanded, values, "cityblock")
-    found = search(finished.url, QUERIES, SearchConfig(system="early", query_expansion=3, alpha=2.0))
+    found = search(finished.url, QUERIES, SearchConfig(method="early", query_expansion=3, alpha=2.0))
     for answer, distances in zip(found, expected, strict=True):
         np.testing.assert_allclose([m.distance for m in answer.matches], sorted(distances)[:10], rtol=1e-5)
-    assert found != search(finished.url, QUERIES, SearchConfig(system="early"))
+    assert found != search(finished.url, QUERIES, SearchConfig(method="early"))
 
 
 def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> None:
-    fit(with_regions.url, SelectionConfig(recipe="rmac_regions", whitening=(8,)))
+    fit(with_regions.url, ReductionConfig(recipe="rmac_regions", whitening=(8,)))
     asked = ["copy1.png", str(photos / "copy1.png")]
-    by_id, by_file = search(with_regions.url, asked, SearchConfig(system="rmac_regions-whitening-8"))
+    by_id, by_file = search(with_regions.url, asked, SearchConfig(method="rmac_regions-whitening-8"))
     assert names(by_id)[:2] == names(by_file)[:2] == ["copy1.png", "odd/01.png"]
     assert by_file.matches[0].distance == pytest.approx(0, abs=1e-4)
 
@@ -133,7 +134,7 @@ def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pyte
         (["empty.jpg"], SearchConfig(), "empty.jpg has no descriptor, it failed at decode: the file is empty"),
         (["even/08.png"], SearchConfig(box=(500, 500, 600, 600)), "cannot be described, it failed at crop"),
         (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "ask with one at a time"),
-        (QUERIES, SearchConfig(system="best"), "no system best .* choose from single, early, osrmac, "),
+        (QUERIES, SearchConfig(method="best"), "no system best .* choose from single, early, osrmac, "),
     ],
 )
 def test_what_cannot_be_asked(finished: Run, queries: list[str], options: SearchConfig, message: str) -> None:

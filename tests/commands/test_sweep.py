@@ -11,7 +11,7 @@ from PIL import Image
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.sweep import sweep
-from osrmac.config import EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.config import EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import ConfigError
 from osrmac.storage.run import Run
 
@@ -27,8 +27,8 @@ def test_a_sweep_scores_what_fit_and_evaluate_score(run: Run, truth: EvaluationC
     found = sweep(run.url, truth, SweepConfig(sizes=(8, 16), seeds=2))
     expected: dict[tuple[str, int], float] = {}
     for seed in (1, 0):
-        fit(run.url, SelectionConfig(features=(8, 16), whitening=(8, 16), seed=seed))
-        expected |= {(score.system, seed): score.value("mAP") for score in evaluate(run.url, truth).scores}
+        fit(run.url, ReductionConfig(features=(8, 16), whitening=(8, 16), seed=seed))
+        expected |= {(score.method, seed): score.values["mAP"] for score in evaluate(run.url, truth).scores}
     points = {(point.method, point.features, point.seed): point.value for point in found.points}
     assert points.pop(("whole descriptor", 768, 0)) == expected["osrmac", 0]
     assert set(points) == {

@@ -60,7 +60,7 @@ def lose(values: list[Any]) -> None:
 )
 def test_what_is_wrong_with_a_shard_is_named(run: Run, damage: Callable[[pa.Table], pa.Table], message: str) -> None:
     shard = next(
-        unit.shard for unit in manifest.units(run.manifest) if manifest.read(unit)["id"][0].as_py() == "copy1.png"
+        plan.shard for plan in manifest.shard_plans(run.manifest) if manifest.read(plan)["id"][0].as_py() == "copy1.png"
     )
     rows = shards.read(f"{run.descriptors}/{shard}")
     shards.write(run.descriptors, damage(rows), shard)

@@ -26,17 +26,17 @@ from osrmac.commands.fit import fit
 from osrmac.commands.report import report
 from osrmac.commands.search import search
 from osrmac.commands.verify import problems
-from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, SearchConfig, SelectionConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, ReductionConfig, SearchConfig
 from osrmac.storage.run import Run
 
 STORED = Path(__file__).parent / "run_0_1_0"
 PLANNED, COMMITTED, FAILED = 27, 15, 1
 
 DESCRIPTOR = DescriptorConfig(
-    backbone="efficientnet_lite0", recipes=("osrmac", "osrmac_local", "msrmac"), scales=(96, 64)
+    backbone="efficientnet_lite0", recipes=("osrmac", "osrmac_local", "msrmac"), image_sizes=(96, 64)
 )
-SELECTION = SelectionConfig(features=(32,), whitening=(4,))
-ONE_ACTOR = ComputeConfig(actors=1, shard_rows=2)
+SELECTION = ReductionConfig(features=(32,), whitening=(4,))
+ONE_ACTOR = ComputeConfig(workers=1, shard_rows=2)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_it_is_continued_and_extended_without_describing_an_image_twice(old_run:
 
     done = extract(str(STORED / "all.csv"), str(old_run), DESCRIPTOR, ONE_ACTOR)
     assert (done.described, done.failed, done.new) == (PLANNED - FAILED, FAILED, PLANNED - COMMITTED)
-    assert (done.changes.new, done.changes.changed, done.changes.gone) == (0, 0, 0)
+    assert (done.changes.new, done.changes.changed, done.changes.removed) == (0, 0, 0)
 
     rows = (STORED / "all.csv").read_text().splitlines()
     longer = tmp_path / "longer.csv"
@@ -116,8 +116,9 @@ def without_later_shards(run: Path) -> None:
 
 
 def test_it_is_searched_as_it_was(old_run: Path) -> None:
-    (found,) = search(str(old_run), ["scene1/s1v0.jpg"], SearchConfig(top=3))
-    assert found.system == "osrmac-pfa-32+cam"
+    result = search(str(old_run), ["scene1/s1v0.jpg"], SearchConfig(top=3))
+    (found,) = result
+    assert result.method == "osrmac-pfa-32+cam"
     assert [match.id for match in found.matches] == ["scene1/s1v0.jpg", "scene1/s1v1.jpg", "scene0/s0v0.jpg"]
     assert [match.distance for match in found.matches] == pytest.approx([0, 0.4318121671676636, 0.6425378322601318])
 

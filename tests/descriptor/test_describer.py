@@ -18,7 +18,6 @@ from torchvision.transforms.v2.functional import normalize, resize
 
 from osrmac.config import DescriptorConfig, Precision
 from osrmac.descriptor.describer import Describer, Description, Failure
-from osrmac.descriptor.images import Box
 from osrmac.descriptor.models.backbones import build
 from osrmac.descriptor.models.weights import StateDict, Weights
 from osrmac.descriptor.optimize.compile import Compiled
@@ -26,11 +25,12 @@ from osrmac.descriptor.optimize.winograd import Winograd
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps
 from osrmac.descriptor.regions import grid
 from osrmac.errors import ConfigError
+from osrmac.types import Box
 from tests.zoo import LIMIT, zoo
 
 Vector = NDArray[np.float32]
 
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), scales=(48, 96, 64))
+CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=(48, 96, 64))
 
 
 def png(image: Image.Image) -> bytes:
@@ -145,11 +145,11 @@ def test_every_recipe_agrees_with_an_independent_path(
     (description,) = described(describer, png(image))
 
     scales = [slow_maps(resnet18.state, image, longest) for longest in (96, 64, 48)]
-    fused = [slow_fusion([scale[tap] for scale in scales]) for tap in (0, 1)]
+    fused = [slow_fusion([scale[layer] for scale in scales]) for layer in (0, 1)]
     early, early_prev = map(slow_pooling, fused)
 
-    def late(pool: Callable[[NDArray[np.float32]], Vector], tap: int = 0) -> Vector:
-        return unit(np.sum([pool(scale[tap]) for scale in scales], axis=0))
+    def late(pool: Callable[[NDArray[np.float32]], Vector], layer: int = 0) -> Vector:
+        return unit(np.sum([pool(scale[layer]) for scale in scales], axis=0))
 
     expected = {
         "single": slow_pooling(scales[1][0]),
@@ -164,8 +164,8 @@ def test_every_recipe_agrees_with_an_independent_path(
         "late_rmac": late(slow_rmac),
         "rmac_integral": slow_integral(scales[1][0]),
         "rmac_regions": np.stack([slow_mac(region) for region in in_regions(scales[1][0])]),
-        "msrmac": np.concatenate([slow_rmac(tap) for tap in scales[1]]),
-        "late_msrmac": np.concatenate([late(slow_rmac, tap) for tap in (0, 1)]),
+        "msrmac": np.concatenate([slow_rmac(layer) for layer in scales[1]]),
+        "late_msrmac": np.concatenate([late(slow_rmac, layer) for layer in (0, 1)]),
     }
     assert description.vectors.keys() == expected.keys()
     for name, vector in description.vectors.items():
@@ -211,18 +211,18 @@ def test_a_describer_is_loaded_as_configured(describer: Describer) -> None:
 
 
 def test_chosen_taps_are_read() -> None:
-    describer = Describer.load(replace(CONFIG, taps=("layer3", "layer2"), recipes=("single", "osrmac")))
+    describer = Describer.load(replace(CONFIG, layers=("layer3", "layer2"), recipes=("single", "osrmac")))
 
     assert describer.dimensions == {"single": 256, "osrmac": 384}
 
 
 def test_a_recipe_of_more_taps_than_given_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^recipe 'osrmac' needs 2 taps, not 1$"):
-        Describer.load(replace(CONFIG, taps=("layer3",), recipes=("osrmac",)))
+        Describer.load(replace(CONFIG, layers=("layer3",), recipes=("osrmac",)))
 
 
 def test_every_tap_goes_into_multi_stage_recipes() -> None:
-    config = replace(CONFIG, taps=("layer4", "layer3", "layer2"), recipes=("msrmac", "late_msrmac", "rmac"))
+    config = replace(CONFIG, layers=("layer4", "layer3", "layer2"), recipes=("msrmac", "late_msrmac", "rmac"))
     describer = Describer.load(config)
 
     (description,) = described(describer, png(picture()))
@@ -241,7 +241,7 @@ REFUSED = r"^recipe 'osrmac_local' needs a classifier behind the first tap, and 
 
 def test_a_recipe_of_a_mask_is_refused_for_taps_without_a_classifier() -> None:
     with pytest.raises(ConfigError, match=REFUSED):
-        Describer.load(replace(CONFIG, taps=("layer3", "layer2"), recipes=("osrmac_local",)))
+        Describer.load(replace(CONFIG, layers=("layer3", "layer2"), recipes=("osrmac_local",)))
 
 
 def test_a_recipe_of_a_mask_is_refused_for_weights_without_a_classifier(resnet18: Weights) -> None:
@@ -254,7 +254,7 @@ def test_a_recipe_of_a_mask_is_refused_for_weights_without_a_classifier(resnet18
 
 
 def test_a_photograph_is_masked_in_part() -> None:
-    config = DescriptorConfig("efficientnet_lite0", recipes=("osrmac", "osrmac_local"), scales=(320, 256))
+    config = DescriptorConfig("efficientnet_lite0", recipes=("osrmac", "osrmac_local"), image_sizes=(320, 256))
     describer = Describer.load(config)
     photograph = Image.fromarray(skimage.data.coffee())
 
@@ -407,7 +407,7 @@ def test_lines_are_described_at_the_scales_of_a_photograph(size: tuple[int, int]
 
 
 def test_the_zoo_is_described_or_fails_and_no_neighbour_is_harmed(resnet18: Weights) -> None:
-    config = replace(CONFIG, scales=(48, 32), recipes=("osrmac", "osrmac_local"), max_pixels=LIMIT)
+    config = replace(CONFIG, image_sizes=(48, 32), recipes=("osrmac", "osrmac_local"), max_pixels=LIMIT)
     describer = Describer(build("resnet18", (), resnet18.state), config)
     contents, sizes = zip(*zoo().values(), strict=True)
 

@@ -25,7 +25,7 @@ from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.recipes import RECIPES
 
 SCALES = (96, 64, 48)
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), scales=SCALES)
+CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=SCALES)
 SIZES = [(90, 60), (60, 90), (90, 60), (91, 60), (90, 60), (33, 33), (90, 60)]
 
 

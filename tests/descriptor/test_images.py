@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from osrmac.descriptor import images
-from osrmac.descriptor.images import Box, DecodeError, crop, decode_at_least, scaled_size, to_scale, to_scales
+from osrmac.descriptor.images import DecodeError, crop, decode_at_least, scaled_size, to_scale, to_scales
+from osrmac.types import Box
 from tests.pictures import STORED, Bytes, encoded, icon, noise, palette, photograph, png, smooth, with_scans
 from tests.zoo import LIMIT, zoo
 

@@ -120,7 +120,7 @@ def slow_integral(maps: Array) -> Array:
 
 
 def slow_local(maps: list[list[Tensor]]) -> Array:
-    last, previous = (fusion.early([scale[tap] for scale in maps]).double().numpy() for tap in (0, 1))
+    last, previous = (fusion.early([scale[layer] for scale in maps]).double().numpy() for layer in (0, 1))
     linear = classifier()
     weight, bias = linear.weight.detach().double().numpy(), linear.bias.detach().double().numpy()
     best = np.argmax(weight @ last.mean(axis=(1, 2)) / len(maps) + bias)
@@ -147,9 +147,9 @@ SLOW: dict[str, Callable[[list[list[Array]]], Array]] = {
     "late_rmac": lambda scales: slow_late([slow_rmac(scale[0]) for scale in scales]),
     "rmac_integral": lambda scales: slow_integral(scales[len(scales) // 2][0]),
     "rmac_regions": lambda scales: np.stack([slow_mac(region) for region in in_regions(scales[len(scales) // 2][0])]),
-    "msrmac": lambda scales: np.concatenate([slow_rmac(tap) for tap in scales[len(scales) // 2]]),
+    "msrmac": lambda scales: np.concatenate([slow_rmac(layer) for layer in scales[len(scales) // 2]]),
     "late_msrmac": lambda scales: np.concatenate(
-        [slow_late([slow_rmac(scale[tap]) for scale in scales]) for tap in range(len(scales[0]))]
+        [slow_late([slow_rmac(scale[layer]) for scale in scales]) for layer in range(len(scales[0]))]
     ),
 }
 
@@ -159,7 +159,7 @@ SLOW: dict[str, Callable[[list[list[Array]]], Array]] = {
 def test_a_recipe_agrees_with_an_independent_path(name: str, scales: int) -> None:
     maps = random_maps()[:scales]
 
-    expected = SLOW[name]([[tap.double().numpy() for tap in scale] for scale in maps])
+    expected = SLOW[name]([[layer.double().numpy() for layer in scale] for scale in maps])
 
     np.testing.assert_allclose(computed(name, maps).numpy(), expected, rtol=1e-5)
 
@@ -209,16 +209,16 @@ def test_late_recipes_sum_the_unit_vectors_of_their_scales(name: str) -> None:
 def test_late_msrmac_fuses_each_tap_for_itself() -> None:
     maps = random_maps()
 
-    parts = [computed("late_rmac", [[scale[tap]] for scale in maps]) for tap in (0, 1)]
+    parts = [computed("late_rmac", [[scale[layer]] for scale in maps]) for layer in (0, 1)]
 
     assert torch.equal(computed("late_msrmac", maps), torch.cat(parts))
 
 
 @pytest.mark.parametrize(("name", "tap"), [("early", 0), ("early_prev", 1)])
-def test_early_recipes_pool_the_fused_maps_of_their_tap(name: str, tap: int) -> None:
+def test_early_recipes_pool_the_fused_maps_of_their_tap(name: str, layer: int) -> None:
     maps = random_maps()
 
-    fused = fusion.early([scale[tap] for scale in maps])
+    fused = fusion.early([scale[layer] for scale in maps])
 
     assert torch.equal(computed(name, maps), pooling.osrmac(fused))
 
@@ -234,8 +234,8 @@ def test_osrmac_joins_early_and_early_prev() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_part_of_a_descriptor_has_unit_norm(name: str) -> None:
-    taps = RECIPES[name].taps
-    joined = taps is None or len(taps) > 1
+    layers = RECIPES[name].layers
+    joined = layers is None or len(layers) > 1
 
     for part in np.split(computed(name, random_maps()).numpy(), [CHANNELS[0]] if joined else [], axis=-1):
         np.testing.assert_allclose(np.linalg.norm(part, axis=-1), 1, rtol=1e-6)
@@ -251,22 +251,22 @@ def test_regions_summed_are_rmac() -> None:
 def test_recipes_that_look_at_the_last_tap_need_no_other(name: str) -> None:
     maps = [scale[:1] for scale in random_maps()]
 
-    assert list(get_recipes((name,), taps=1)) == [name]
+    assert list(get_recipes((name,), layers=1)) == [name]
     assert torch.equal(computed(name, maps), computed(name, random_maps()))
 
 
 @pytest.mark.parametrize(("name", "of_one_tap"), [("msrmac", "rmac"), ("late_msrmac", "late_rmac")])
 @pytest.mark.parametrize("taps", [1, 2, 3])
-def test_multi_stage_recipes_take_every_tap(name: str, of_one_tap: str, taps: int) -> None:
+def test_multi_stage_recipes_take_every_tap(name: str, of_one_tap: str, layers: int) -> None:
     generator = torch.Generator().manual_seed(2)
     third = [torch.rand(3, 9, 11, generator=generator) for _ in range(3)]
-    maps = [[*scale, extra][:taps] for scale, extra in zip(random_maps(), third, strict=True)]
+    maps = [[*scale, extra][:layers] for scale, extra in zip(random_maps(), third, strict=True)]
 
     descriptor = computed(name, maps)
 
-    parts = [computed(of_one_tap, [[scale[tap]] for scale in maps]) for tap in range(taps)]
+    parts = [computed(of_one_tap, [[scale[layer]] for scale in maps]) for layer in range(layers)]
     assert torch.equal(descriptor, torch.cat(parts))
-    assert get_recipes((name,), taps)[name].parts([*CHANNELS, 3][:taps]) == tuple(map(len, parts))
+    assert get_recipes((name,), layers)[name].parts([*CHANNELS, 3][:layers]) == tuple(map(len, parts))
 
 
 # Class activation maps
@@ -311,7 +311,7 @@ def test_the_mask_is_computed_once_an_image() -> None:
 def test_other_recipes_need_no_classifier(name: str) -> None:
     maps = random_maps()
 
-    assert list(get_recipes((name,), taps=2, classifier=False)) == [name]
+    assert list(get_recipes((name,), layers=2, classifier=False)) == [name]
     assert torch.equal(RECIPES[name].compute(FeatureMaps(maps)), computed(name, maps))
 
 
@@ -324,33 +324,33 @@ def test_a_mask_without_a_classifier_is_a_mistake() -> None:
 
 
 def test_recipes_keep_the_order_they_were_asked_for() -> None:
-    assert list(get_recipes(("osrmac", "single", "late"), taps=2)) == ["osrmac", "single", "late"]
+    assert list(get_recipes(("osrmac", "single", "late"), layers=2)) == ["osrmac", "single", "late"]
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=rf"^unknown recipe 'gem': choose from {', '.join(RECIPES)}$"):
-        get_recipes(("single", "gem"), taps=2)
+        get_recipes(("single", "gem"), layers=2)
 
 
 @pytest.mark.parametrize("name", ["early_prev", "osrmac", "osrmac_local"])
 def test_a_recipe_of_two_taps_is_refused_where_there_is_one(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^recipe '{name}' needs 2 taps, not 1$"):
-        get_recipes((name,), taps=1)
+        get_recipes((name,), layers=1)
 
 
 def test_a_recipe_of_a_mask_is_refused_where_there_is_no_classifier() -> None:
     with pytest.raises(ConfigError, match=r"^recipe 'osrmac_local' needs a classifier behind the first tap, [^\n]*$"):
-        get_recipes(("osrmac", "osrmac_local"), taps=2, classifier=False)
+        get_recipes(("osrmac", "osrmac_local"), layers=2, classifier=False)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_images_of_one_size_are_computed_together_as_each_alone(name: str) -> None:
     one = random_maps()
-    other = [[tap.flip(-1).sqrt() for tap in scale] for scale in one]
-    blank = [[torch.zeros_like(tap) for tap in scale] for scale in one]
+    other = [[layer.flip(-1).sqrt() for layer in scale] for scale in one]
+    blank = [[torch.zeros_like(layer) for layer in scale] for scale in one]
     several = [one, other, blank]
-    batch = [[torch.stack(taps) for taps in zip(*scales, strict=True)] for scales in zip(*several, strict=True)]
-    channels_last = [[tap.contiguous(memory_format=torch.channels_last) for tap in scale] for scale in batch]
+    batch = [[torch.stack(layers) for layers in zip(*scales, strict=True)] for scales in zip(*several, strict=True)]
+    channels_last = [[layer.contiguous(memory_format=torch.channels_last) for layer in scale] for scale in batch]
 
     for together in (computed(name, batch), computed(name, channels_last)):
         torch.testing.assert_close(together, torch.stack([computed(name, maps) for maps in several]))

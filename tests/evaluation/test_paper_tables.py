@@ -6,8 +6,8 @@ from rich.console import Console
 from osrmac.evaluation.paper_tables import PAPER, paper_table
 
 
-def score(system: str, mode: str, value: float, dimension: int = 2048) -> dict[str, Any]:
-    return {"system": system, "mode": mode, "dimension": dimension, "values": {"mAP": value}}
+def score(method: str, mode: str, value: float, dimension: int = 2048) -> dict[str, Any]:
+    return {"system": method, "mode": mode, "dimension": dimension, "values": {"mAP": value}}
 
 
 EVALUATION: dict[str, Any] = {
@@ -27,7 +27,7 @@ EVALUATION: dict[str, Any] = {
 
 
 def test_measured_figures_stand_beside_the_papers_in_its_order() -> None:
-    rows = [(row.label, row.system, row.dimension, row.measured, row.paper) for row in paper_table(EVALUATION).rows]
+    rows = [(row.label, row.method, row.dimension, row.measured, row.paper) for row in paper_table(EVALUATION).rows]
     assert rows == [
         ("Baseline, one scale", "single", 2048, {"whole": 60.25}, None),
         ("M-R l_j", "early", 2048, {"whole": 65.5}, 67.77),
@@ -47,7 +47,7 @@ def test_the_papers_figures_are_those_of_its_tables() -> None:
 def test_the_systems_that_the_paper_builds_on_come_first_and_their_figures_are_explained() -> None:
     scores = [score("msrmac-weights", "whole", 61.0), score("rmac_regions-whitening-128", "whole", 62.0, 128)]
     table = paper_table(EVALUATION | {"scores": [*EVALUATION["scores"], *scores]})
-    assert [(row.label, row.system, row.paper) for row in table.rows[:3]] == [
+    assert [(row.label, row.method, row.paper) for row in table.rows[:3]] == [
         ("R-MAC", "rmac_regions-whitening-128", 66.9),
         ("MS-RMAC", "msrmac-weights", 68.9),
         ("Baseline, one scale", "single", None),

@@ -1,15 +1,17 @@
 """Means over queries, and the table that shows them."""
 
+import json
 from dataclasses import replace
 
 from rich.console import Console
 
-from osrmac.evaluation.results import Answer, Evaluation, Score, table
+from osrmac.evaluation.results import Evaluation, Score, table
+from osrmac.types import QueryResult
 
 
-def score(system: str, mode: str, *values: dict[str, float]) -> Score:
-    answers = tuple(Answer(f"q{number}", value, 1, ()) for number, value in enumerate(values))
-    return Score(system, f"{system} in words", mode, 512, answers)
+def score(method: str, mode: str, *values: dict[str, float]) -> Score:
+    results = [QueryResult(f"q{number}", (), values=value, positives=1) for number, value in enumerate(values)]
+    return Score.of(method, f"{method} in words", mode, 512, results)
 
 
 SEVERAL = Evaluation(
@@ -33,8 +35,15 @@ def rows(evaluation: Evaluation) -> list[list[str]]:
     return [[cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]] for line in lines if line[0] in "┃│"]
 
 
+def test_an_evaluation_is_read_back_from_json_but_for_the_result_of_each_query() -> None:
+    stored = json.loads(json.dumps(SEVERAL.to_json()))
+    assert stored["scores"][0]["system"] == "osrmac"
+    read = Evaluation.from_json(stored)
+    assert read == replace(SEVERAL, scores=tuple(replace(each, results=()) for each in SEVERAL.scores))
+
+
 def test_a_score_is_the_mean_over_its_queries_in_each_measure() -> None:
-    assert [SEVERAL.scores[0].value(measure) for measure in SEVERAL.measures] == [62.5, 15]
+    assert [SEVERAL.scores[0].values[measure] for measure in SEVERAL.measures] == [62.5, 15]
 
 
 def test_several_measures_stand_below_each_other_in_the_order_of_the_heading() -> None:

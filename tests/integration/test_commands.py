@@ -61,12 +61,12 @@ def test_a_box_is_drawn_on_the_sheet_and_what_is_gone_cannot_be_shown(
     sources = [given["src"] for tag, given in page.tags if tag == "img"]
     assert len(sources) == 11
     assert sources[0] not in sources[1:]  # the query has a frame, its match has none
-    gone = photos / "even" / "08.png"
-    gone.rename(tmp_path / "aside.png")
+    removed = photos / "even" / "08.png"
+    removed.rename(tmp_path / "aside.png")
     try:
         main(["search", "--run", run.url, "--html", str(sheet), "even/08.png"])
     finally:
-        (tmp_path / "aside.png").rename(gone)
+        (tmp_path / "aside.png").rename(removed)
     page = Parsed(sheet.read_text())
     assert "".join(page.texts).count("cannot be shown") == 2
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
@@ -76,7 +76,7 @@ def test_duplicates_are_rows_and_a_sheet(
     finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheet = tmp_path / "sheet.html"
-    main(["duplicates", finished.url, "--system", "single", "--threshold", "0", "--html", str(sheet)])
+    main(["duplicates", finished.url, "--method", "single", "--threshold", "0", "--html", str(sheet)])
     shown = capsys.readouterr()
     found = duplicates(finished.url, DuplicatesConfig(0, "single"))
     assert [(row["group"], row["id"]) for row in lines(shown.out)] == [
@@ -89,7 +89,7 @@ def test_duplicates_are_rows_and_a_sheet(
     assert "copy3.png" in page.texts
 
     monkeypatch.setattr("osrmac.pages.sheets._GROUPS", 2)
-    main(["duplicates", finished.url, "--system", "single", "--threshold", "0", "--html", str(sheet)])
+    main(["duplicates", finished.url, "--method", "single", "--threshold", "0", "--html", str(sheet)])
     page = Parsed(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 2
     assert "5, of which the first 2 are shown" in page.texts
@@ -99,7 +99,7 @@ def test_duplicates_in_a_terminal_are_a_table(
     finished: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_a_terminal(monkeypatch)
-    main(["duplicates", finished.url, "--system", "single", "--threshold", "0"])
+    main(["duplicates", finished.url, "--method", "single", "--threshold", "0"])
     shown = capsys.readouterr().out
     assert "111 x 120" in shown
     assert "10 images in 5 groups" in shown
@@ -141,7 +141,7 @@ def test_scores_are_json_through_a_pipe_and_tables_in_a_terminal(
 def test_a_run_through_a_pipe_gives_data_and_says_the_rest_aside(
     run: Run, photos: Path, oxford: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described = ["--backbone", "resnet18", "--weights", "random:0", "--scales", "96", "64", "48"]
+    described = ["--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96", "64", "48"]
     recipes = ["--recipes", "single", "early", "osrmac", "osrmac_local"]
     everything = [str(photos), "--run", run.url, *described, *recipes]
     for command in (

@@ -16,7 +16,7 @@ from osrmac.cli import main
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.search import search
-from osrmac.config import EvaluationConfig, SearchConfig, SelectionConfig
+from osrmac.config import EvaluationConfig, ReductionConfig, SearchConfig
 from osrmac.runs.failures import summary
 from osrmac.storage.run import Run
 from tests import documents
@@ -64,7 +64,7 @@ def sections() -> dict[str, list[Block]]:
 @pytest.fixture
 def here(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a run in it and what else the documentation speaks of, where the code runs."""
-    fit(run.url, SelectionConfig(features=(32,), retained_variance=0.8))
+    fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8))
     shutil.move(run.url, tmp_path / "pictures-run")
     with Image.open(photos / QUERY) as image:
         image.resize((400, 320)).save(tmp_path / "flyer.jpg")
@@ -73,7 +73,7 @@ def here(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def nearest(distance: str) -> list[str]:
-    options = SearchConfig(system="osrmac-pfa-32", distance=distance)  # type: ignore[arg-type]
+    options = SearchConfig(method="osrmac-pfa-32", distance=distance)  # type: ignore[arg-type]
     (found,) = search("pictures-run", [QUERY], options)
     return [match.id for match in found.matches]
 

@@ -11,8 +11,8 @@ import pytest
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.fit_weights import weigh
-from osrmac.config import FORMAT_VERSION, EvaluationConfig, SelectionConfig, WeighConfig
-from osrmac.reduction.base import Projection, Selection, Weighting
+from osrmac.config import FORMAT_VERSION, EvaluationConfig, LayerWeightsConfig, ReductionConfig
+from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 from tests import documents
@@ -34,23 +34,23 @@ def keys(heading: str) -> list[str]:
 
 
 def found(table: pa.Schema, size: str = "d") -> list[Column]:
-    return [(field.name, spelled(field.type, size), "yes" if field.nullable else "no") for field in table]
+    return [(field.name, to_unicode(field.type, size), "yes" if field.nullable else "no") for field in table]
 
 
-def spelled(of: pa.DataType, size: str) -> str:
+def to_unicode(of: pa.DataType, size: str) -> str:
     """A type as the page writes it, whatever the length of a vector is."""
     if pa.types.is_fixed_size_list(of):
-        return f"fixed_size_list<{spelled(of.value_type, size)}>[{4 if of.list_size == 4 else size}]"
+        return f"fixed_size_list<{to_unicode(of.value_type, size)}>[{4 if of.list_size == 4 else size}]"
     if pa.types.is_list(of):
-        return f"list<{spelled(of.value_type, size)}>"
+        return f"list<{to_unicode(of.value_type, size)}>"
     return {"float": "float32", "double": "float64"}.get(str(of), str(of))
 
 
 @pytest.fixture
 def scored(run: Run, oxford: str) -> Run:
     """A run with everything in it."""
-    fit(run.url, SelectionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
-    weigh(run.url, options=WeighConfig(recipe="osrmac", layer_weights=(1.0, 0.5)))
+    fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
+    weigh(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1.0, 0.5)))
     evaluate(run.url, EvaluationConfig("oxford5k", oxford, ("whole",), subset=True))
     return run
 
@@ -103,7 +103,7 @@ def _selection_keys() -> list[list[str]]:
 
 
 def test_the_list_of_selection_keys_is_that_of_the_classes() -> None:
-    known = {field.name for of in (Selection, Projection, Weighting) for field in fields(of)} - {"axes", "offsets"}
+    known = {field.name for of in (Selection, Projection, LayerWeighting) for field in fields(of)} - {"axes", "offsets"}
     assert {row[0].strip("`") for row in _selection_keys()} == known
 
 

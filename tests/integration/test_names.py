@@ -45,7 +45,7 @@ def odd(
     tmp_path_factory: pytest.TempPathFactory,
     make_picture: Callable[[int], bytes],
     small: DescriptorConfig,
-    one_actor: ComputeConfig,
+    one_worker: ComputeConfig,
 ) -> tuple[Path, Run]:
     """Pictures of these names, and their run."""
     folder = tmp_path_factory.mktemp("names") / "odd [*] \udce9"
@@ -53,7 +53,7 @@ def odd(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(make_picture(seed))
     run = Run(str(folder.parent / "run"))
-    done = extract(str(folder), run.url, small, one_actor)
+    done = extract(str(folder), run.url, small, one_worker)
     assert (done.described, done.failed) == (len(NAMES), 0)
     return folder, run
 

@@ -11,12 +11,12 @@ from sklearn.decomposition import PCA
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.sweep import sweep
-from osrmac.config import ComputeConfig, EvaluationConfig, SelectionConfig, SweepConfig
+from osrmac.config import ComputeConfig, EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import ConfigError
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-CONFIG = SelectionConfig(recipe="rmac_regions", whitening=(4,))
+CONFIG = ReductionConfig(recipe="rmac_regions", whitening=(4,))
 
 
 def regions(run: Run) -> dict[str, NDArray[np.float32]]:
@@ -76,23 +76,25 @@ def test_samples_are_images_with_all_their_regions(with_regions: Run) -> None:
 
 
 def test_it_is_one_more_system_for_whole_and_cropped_queries(
-    with_regions: Run, oxford: str, photos: Path, one_actor: ComputeConfig
+    with_regions: Run, oxford: str, photos: Path, one_worker: ComputeConfig
 ) -> None:
     truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
-    assert {score.system for score in evaluate(with_regions.url, truth, one_actor).scores} == {"rmac"}
+    assert {score.method for score in evaluate(with_regions.url, truth, one_worker).scores} == {"rmac"}
     fit(with_regions.url, CONFIG)
-    found = evaluate(with_regions.url, truth, one_actor)
-    per_region = [score for score in found.scores if score.system == "rmac_regions-whitening-4"]
+    found = evaluate(with_regions.url, truth, one_worker)
+    per_region = [score for score in found.scores if score.method == "rmac_regions-whitening-4"]
     assert {(score.label, score.dimension) for score in per_region} == {("rmac + whitening per region", 4)}
     # The crop is the picture half08, which is asked for: its regions are the same.
-    assert {score.mode: score.value("mAP") for score in per_region}["cropped"] == 100.0
+    assert {score.mode: score.values["mAP"] for score in per_region}["cropped"] == 100.0
     assert {score.mode for score in per_region} == {"cropped", "whole"}
     assert found.conditions["selections fitted on"] == str(photos)
 
 
 def test_what_needs_one_vector_an_image_is_refused_or_left_aside(with_regions: Run, oxford: str) -> None:
-    assert {found.recipe for found in fit(with_regions.url, SelectionConfig(features=(8,), controls=False))} == {"rmac"}
-    for config in (replace(CONFIG, features=(8,)), SelectionConfig(recipe="rmac_regions")):
+    assert {found.recipe for found in fit(with_regions.url, ReductionConfig(features=(8,), baselines=False))} == {
+        "rmac"
+    }
+    for config in (replace(CONFIG, features=(8,)), ReductionConfig(recipe="rmac_regions")):
         with pytest.raises(ConfigError, match="a vector for each region: give --whitening, and no --features"):
             fit(with_regions.url, config)
     truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",))

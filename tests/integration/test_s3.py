@@ -26,9 +26,9 @@ def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, ph
     assert row["size"] == (photos / "odd" / "03.png").stat().st_size
     assert len(row["etag"]) == 32
     uris = [row["uri"], f"{bucket}/photos/gone.jpg", f"{bucket}/photos/even/00.png"]
-    there, gone, other = Fetcher()(uris)
+    there, removed, other = Fetcher()(uris)
     assert there == (photos / "odd" / "03.png").read_bytes()
-    assert isinstance(gone, FileNotFoundError)
+    assert isinstance(removed, FileNotFoundError)
     assert other == (photos / "even" / "00.png").read_bytes()
 
 
@@ -42,9 +42,8 @@ def test_a_bucket_is_locked_too(bucket: str) -> None:
 @pytest.mark.s3server
 def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
-    options = (
-        "--backbone resnet18 --weights random:0 --recipes single early osrmac osrmac_local --scales 96 64 48 --actors 1"
-    )
+    recipes = "--recipes single early osrmac osrmac_local"
+    options = f"--backbone resnet18 --weights random:0 {recipes} --image-sizes 96 64 48 --workers 1"
     fit = "--features 32 --retained-variance 0.8"
     command = f"run {bucket}/photos --run {bucket}/run {options} {fit}".split()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}

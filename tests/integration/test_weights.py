@@ -29,13 +29,13 @@ def test_a_run_goes_on_with_the_same_weights_in_another_wrapping(
 
 
 def test_images_are_described_with_the_weights_of_a_checkpoint(
-    photos: Path, small: DescriptorConfig, one_actor: ComputeConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    photos: Path, small: DescriptorConfig, one_worker: ComputeConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     state = load_weights("resnet18", "random:1").state
     torch.save({"model": state, "backup": state, "optimizer": {"state": {0: state}}}, tmp_path / "tuned.pth")
     config = replace(small, weights=str(tmp_path / "tuned.pth"))
 
-    done = extract(str(photos / "odd"), str(tmp_path / "run"), config, one_actor)
+    done = extract(str(photos / "odd"), str(tmp_path / "run"), config, one_worker)
 
     assert (done.described, done.failed, done.new) == (10, 0, 10)
     assert capfd.readouterr().err.count("would have fitted") == 1

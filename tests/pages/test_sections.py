@@ -65,7 +65,7 @@ def test_a_control_is_not_the_best_and_the_papers_steps_are_drawn() -> None:
     assert best_of(evaluation("groups"))["system"] == "osrmac-pfa-4"
     assert drawn(evaluation("groups"))[:3] == ["osrmac-random-4", "osrmac-pfa-4", "osrmac-pfa-8"]
     many = evaluation("groups")
-    more = [dict(many["scores"][0], system=f"s{n}", values={"mAP": 75.0}) for n in range(9)]
+    more = [dict(many["scores"][0], method=f"s{n}", values={"mAP": 75.0}) for n in range(9)]
     many["scores"] += more
     assert set(drawn(many)) >= {"s0", "osrmac-pfa-4", "osrmac", "osrmac-pfa-4+cam", "single"}
     assert len(drawn(many)) == 7

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from osrmac.reduction.base import Projection, Selection, Weighting, aggregate
+from osrmac.reduction.base import LayerWeighting, Projection, Selection, aggregate
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.whitening import PCAWhitening
 
@@ -25,10 +25,10 @@ SELECTION = Selection(
 def test_the_kept_features_stay_in_their_order(leading: tuple[int, ...]) -> None:
     vectors = np.random.default_rng(0).random((*leading, 5), dtype=np.float32)
 
-    shortened = SELECTION.apply(vectors)
+    reduce_shard = SELECTION.apply(vectors)
 
-    assert shortened.dtype == np.float32
-    np.testing.assert_array_equal(shortened, np.stack([vectors[..., 1], vectors[..., 3]], axis=-1))
+    assert reduce_shard.dtype == np.float32
+    np.testing.assert_array_equal(reduce_shard, np.stack([vectors[..., 1], vectors[..., 3]], axis=-1))
 
 
 @pytest.mark.parametrize("regions", [[1], [3, 1, 4], [2, 2, 2, 2]])
@@ -68,7 +68,7 @@ def test_no_images_have_no_vectors() -> None:
 @pytest.mark.parametrize("leading", [(), (4,), (2, 3)])
 def test_weights_scale_what_each_tap_adds(leading: tuple[int, ...]) -> None:
     common = {name: getattr(SELECTION, name) for name in ("seed", "samples", "fitted_on", "fingerprint")}
-    weighting = Weighting(
+    weighting = LayerWeighting(
         name="msrmac-weights",
         method="weights",
         recipe="msrmac",

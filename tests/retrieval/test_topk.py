@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.retrieval.topk import Neighbour, nearest
+from osrmac.retrieval.topk import nearest
 
 distances = st.integers(0, 3).map(float)
 
@@ -27,9 +27,9 @@ def test_blocks_give_what_a_sort_of_everything_gives(
 
     for query in (0, 1):
         expected = sorted((row[query], image, block) for row, image, block in everything)[:number]
-        assert [(each.distance, each.id, each.block) for each in found[query]] == expected
+        assert [(match.distance, match.id, match.shard) for match in found[query]] == expected
+        assert [match.rank for match in found[query]] == list(range(1, len(expected) + 1))
 
 
 def test_nothing_is_near_in_an_empty_collection() -> None:
     assert nearest([], 2, 3) == [[], []]
-    assert Neighbour(1.0, "a", "x") < Neighbour(1.0, "b", "x") < Neighbour(2.0, "a", "x")

@@ -9,7 +9,7 @@ import pytest
 
 from osrmac.commands.extract import extract
 from osrmac.commands.fit import fit
-from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, SelectionConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, ReductionConfig
 from osrmac.errors import FailureRateError, StorageError
 from osrmac.runs.failures import Failures, failed_ids, summary
 from osrmac.storage import shards
@@ -19,7 +19,7 @@ from osrmac.storage.run import Run
 from tests.committed import rows
 from tests.zoo import LIMIT, zoo
 
-COMPUTE = ComputeConfig(actors=1, shard_rows=4)
+COMPUTE = ComputeConfig(workers=1, shard_rows=4)
 
 
 @pytest.fixture
@@ -73,13 +73,13 @@ def test_what_failed_is_tried_again_when_asked_for(
 def test_a_changed_image_is_described_anew_and_new_ones_are_added(
     own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
 ) -> None:
-    fit(own_run.url, SelectionConfig(features=(32,), retained_variance=0.8, controls=False))
+    fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
     before = rows(own_run.descriptors)
     (own_photos / "odd" / "03.png").write_bytes(make_picture(50))
     (own_photos / "new.png").write_bytes(make_picture(3))
     (own_photos / "copy0.png").unlink()
     again = extract(str(own_photos), own_run.url, small, COMPUTE)
-    assert again.changes == Changes(new=1, changed=1, gone=1)
+    assert again.changes == Changes(new=1, changed=1, removed=1)
     after = rows(own_run.descriptors)
     assert after.keys() == before.keys() | {"new.png"}
     assert after["new.png"]["osrmac"] == before["odd/03.png"]["osrmac"] != after["odd/03.png"]["osrmac"]
@@ -87,7 +87,7 @@ def test_a_changed_image_is_described_anew_and_new_ones_are_added(
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
 
     # What was computed from the descriptors follows.
-    (selection,) = fit(own_run.url, SelectionConfig(features=(32,), retained_variance=0.8, controls=False))
+    (selection,) = fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
     whole = shards.read_vectors(shards.paths(own_run.descriptors), "osrmac")
     reduced = [shards.read(shard) for shard in shards.paths(own_run.reduced(selection.name))]
     found = {row["id"]: row["vector"] for table in reduced for row in table.to_pylist()}
@@ -117,7 +117,7 @@ def test_a_run_that_another_process_works_on_is_refused(photos: Path, run: Run, 
 
 
 def test_good_and_bad_images_of_every_kind_have_a_row_each(
-    tmp_path: Path, small: DescriptorConfig, one_actor: ComputeConfig
+    tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> None:
     folder, run = tmp_path / "zoo", Run(str(tmp_path / "run"))
     folder.mkdir()
@@ -127,7 +127,7 @@ def test_good_and_bad_images_of_every_kind_have_a_row_each(
     (folder / "folder.jpg").mkdir()
     (folder / "nowhere.jpg").symlink_to(folder / "missing")
     failures = FailureConfig(max_failure_rate=1)
-    extract(str(folder), run.url, replace(small, max_pixels=LIMIT), one_actor, failures)
+    extract(str(folder), run.url, replace(small, max_pixels=LIMIT), one_worker, failures)
     found = rows(run.descriptors)
     sizes = {name: (row["width"], row["height"]) if row["status"] == "ok" else None for name, row in found.items()}
     assert sizes.pop("nowhere.jpg") is None

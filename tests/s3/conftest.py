@@ -19,7 +19,7 @@ from osrmac.storage.run import Run
 
 from .proxy import Proxy, running
 
-OPTIONS = "--backbone resnet18 --weights random:0 --recipes single osrmac --scales 96 64 48 --actors 1"
+OPTIONS = "--backbone resnet18 --weights random:0 --recipes single osrmac --image-sizes 96 64 48 --workers 1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -78,7 +78,7 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_fifth_of_all_requests_fail(
         Rule(PASSING, rate=0.2),
         Rule([Fault.DELAY], rate=0.1),
     ]
-    options = ["--shard-rows", str(SHARD_ROWS), "--tries", "10", "--fetch-timeout", "3"]
+    options = ["--shard-rows", str(SHARD_ROWS), "--attempts", "10", "--fetch-timeout", "3"]
     disturbed = Command(f"s3://{bucket}/photos", Run(f"s3://{bucket}/run"), options)
     with watched(direct, f"{bucket}/run/descriptors") as bad:
         output = disturbed.finish()
@@ -106,7 +106,7 @@ def test_images_that_cannot_be_had_become_rows(
     bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, fill: Callable[[int], None]
 ) -> None:
     fill(12)
-    tries = 3
+    attempts = 3
     faults = {
         "0001.png": Fault.FORBIDDEN,
         "0002.png": Fault.MISSING,
@@ -116,7 +116,7 @@ def test_images_that_cannot_be_had_become_rows(
     }
     proxy.rules = [Rule([fault], operations=["GET"], key=f"/photos/{name}") for name, fault in faults.items()]
     run = Run(f"s3://{bucket}/run")
-    command = Command(f"s3://{bucket}/photos", run, ["--tries", str(tries), "--fetch-timeout", "2"])
+    command = Command(f"s3://{bucket}/photos", run, ["--attempts", str(attempts), "--fetch-timeout", "2"])
     assert "7 images described, 5 failed" in command.finish()
     rows = {row["id"]: row for row in committed(run).to_pylist() if row["status"] == "failed"}
     assert set(rows) == set(faults)
@@ -126,7 +126,7 @@ def test_images_that_cannot_be_had_become_rows(
     assert rows["0004.png"]["error"] == "TimeoutError: no answer within 2 s"
     assert all(row["error"] for row in rows.values())
     asked = {name: len(proxy.asked("GET", f"/photos/{name}")) for name in faults}
-    assert asked == {name: 1 if name in {"0001.png", "0002.png"} else tries for name in faults}
+    assert asked == {name: 1 if name in {"0001.png", "0002.png"} else attempts for name in faults}
 
     proxy.forget()
     command.options.append("--retry-failed")

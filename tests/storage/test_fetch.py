@@ -87,25 +87,25 @@ def server() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["/busy", "/cut"])
 def test_what_may_pass_is_tried_again(server: str, path: str) -> None:
-    assert list(Fetcher(tries=4)([server + path])) == [b"content"]
+    assert list(Fetcher(attempts=4)([server + path])) == [b"content"]
     assert _Moody.asked == [path] * 3
 
 
 @pytest.mark.parametrize("path", ["/status-404", "/status-403", "/status-410"])
 def test_what_will_not_pass_is_tried_once(server: str, path: str) -> None:
-    (found,) = Fetcher(tries=4)([server + path])
+    (found,) = Fetcher(attempts=4)([server + path])
     assert isinstance(found, Exception)
     assert _Moody.asked == [path]
 
 
 def test_tries_end(server: str) -> None:
-    (found,) = Fetcher(tries=2)([f"{server}/status-500"])
+    (found,) = Fetcher(attempts=2)([f"{server}/status-500"])
     assert isinstance(found, Exception)
     assert len(_Moody.asked) == 2
 
 
 def test_a_stalled_read_times_out_and_holds_nobody_up(server: str) -> None:
-    stalled, good = Fetcher(tries=1, timeout=0.3)([f"{server}/stalled", f"{server}/good"])
+    stalled, good = Fetcher(attempts=1, timeout=0.3)([f"{server}/stalled", f"{server}/good"])
     assert isinstance(stalled, TimeoutError)
     assert str(stalled) == "no answer within 0.3 s"
     assert good == b"content"

@@ -32,13 +32,13 @@ def planned(folder: Path) -> dict[str, tuple[str, int]]:
     return {row["id"]: (row["shard"], row["generation"]) for row in table.to_pylist()}
 
 
-def commit(folder: Path, unit: manifest.Unit) -> None:
-    shards.write(str(folder), pa.table({"id": manifest.read(unit)["id"]}), unit.shard, unit.generation)
+def commit(folder: Path, plan: manifest.ShardPlan) -> None:
+    shards.write(str(folder), pa.table({"id": manifest.read(plan)["id"]}), plan.shard, plan.generation)
 
 
 def test_images_are_planned_in_shards_of_neighbours(tmp_path: Path) -> None:
-    assert update(tmp_path, rows({"c": 3, "a": 1, "b": 2})) == Changes(new=3, changed=0, gone=0)
-    first, second = manifest.units(str(tmp_path))
+    assert update(tmp_path, rows({"c": 3, "a": 1, "b": 2})) == Changes(new=3, changed=0, removed=0)
+    first, second = manifest.shard_plans(str(tmp_path))
     assert (first.rows, second.rows, first.generation) == (2, 1, 0)
     assert manifest.read(first).drop_columns(["shard", "generation"]).equals(rows({"a": 1, "b": 2}))
     assert set(planned(tmp_path).values()) == {(first.shard, 0), (second.shard, 0)}
@@ -64,7 +64,7 @@ def test_the_same_listing_changes_nothing(tmp_path: Path) -> None:
 def test_new_images_come_in_shards_of_their_own(tmp_path: Path) -> None:
     update(tmp_path, rows({"b": 1, "d": 2}))
     before = planned(tmp_path)
-    assert update(tmp_path, rows({"a": 1, "b": 1, "c": 1, "d": 2, "e": 1})) == Changes(new=3, changed=0, gone=0)
+    assert update(tmp_path, rows({"a": 1, "b": 1, "c": 1, "d": 2, "e": 1})) == Changes(new=3, changed=0, removed=0)
     after = planned(tmp_path)
     assert {name: after[name] for name in before} == before
     assert after["a"] == after["c"] != after["e"]
@@ -73,10 +73,10 @@ def test_new_images_come_in_shards_of_their_own(tmp_path: Path) -> None:
 def test_changed_images_are_planned_anew_in_the_same_shard(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2, "c": 3}))
     before = planned(tmp_path)
-    assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(new=0, changed=1, gone=0)
+    assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(new=0, changed=1, removed=0)
     after = planned(tmp_path)
     assert after == before | {"b": (before["b"][0], 1)}
-    assert [unit.generation for unit in manifest.units(str(tmp_path))] == [1, 0]
+    assert [plan.generation for plan in manifest.shard_plans(str(tmp_path))] == [1, 0]
     assert manifest.read_all(str(tmp_path), ["size"])["size"].to_pylist() == [1, 20, 3]
     assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(0, 0, 0)
     later = rows({"a": 1, "b": 20, "c": 3}, NOON + datetime.timedelta(microseconds=1))
@@ -93,7 +93,7 @@ def test_what_is_not_known_has_not_changed(tmp_path: Path) -> None:
 def test_images_that_are_gone_stay_planned(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2}))
     before = planned(tmp_path)
-    assert update(tmp_path, rows({"b": 2})) == Changes(new=0, changed=0, gone=1)
+    assert update(tmp_path, rows({"b": 2})) == Changes(new=0, changed=0, removed=1)
     assert planned(tmp_path) == before
 
 
@@ -107,22 +107,22 @@ def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_a_shard_is_left_until_it_is_committed_under_its_generation(tmp_path: Path) -> None:
     plan, folder = tmp_path / "plan", tmp_path / "shards"
     update(plan, rows({"a": 1, "b": 2, "c": 3}))
-    first, second = manifest.units(str(plan))
+    first, second = manifest.shard_plans(str(plan))
     assert manifest.pending([first, second], str(folder)) == [first, second]
     commit(folder, first)
     assert manifest.pending([first, second], str(folder)) == [second]
-    manifest.redo(str(plan), ["b"])
-    first, second = manifest.units(str(plan))
+    manifest.replan(str(plan), ["b"])
+    first, second = manifest.shard_plans(str(plan))
     assert manifest.pending([first, second], str(folder)) == [first, second]
     commit(folder, first)
     commit(folder, second)
-    assert manifest.pending(manifest.units(str(plan)), str(folder)) == []
+    assert manifest.pending(manifest.shard_plans(str(plan)), str(folder)) == []
 
 
 def test_the_number_of_rows_of_a_shard_may_depend_on_that_of_all_images(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2}))
     manifest.update(str(tmp_path), [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
-    assert [unit.rows for unit in manifest.units(str(tmp_path))] == [2, 5]
+    assert [plan.rows for plan in manifest.shard_plans(str(tmp_path))] == [2, 5]
 
 
 def test_columns_beside_the_usual_ones_tell_changes_too(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_columns_beside_the_usual_ones_tell_changes_too(tmp_path: Path) -> None:
 
     update(tmp_path, queries(4))
     assert update(tmp_path, queries(4)) == Changes(0, 0, 0)
-    assert update(tmp_path, queries(3)) == Changes(new=0, changed=1, gone=0)
+    assert update(tmp_path, queries(3)) == Changes(new=0, changed=1, removed=0)
     assert manifest.read_all(str(tmp_path), ["box"])["box"].to_pylist() == [[0, 0, 3, 5], None]
 
 
@@ -144,7 +144,7 @@ def test_a_plan_of_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [filesystem.name(part) for part in shards.paths(str(tmp_path))] == [
         f"part-0000{n}.parquet" for n in range(4)
     ]
-    assert [unit.rows for unit in manifest.units(str(tmp_path))] == [3] * 11 + [2]
+    assert [plan.rows for plan in manifest.shard_plans(str(tmp_path))] == [3] * 11 + [2]
     assert manifest.read_all(str(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
 
 
@@ -163,7 +163,7 @@ def test_every_image_ever_listed_is_planned_once(
         assert changes == Changes(
             new=len(sizes.keys() - latest.keys()),
             changed=sum(latest.get(name, size) != size for name, size in sizes.items()),
-            gone=len(latest.keys() - sizes.keys()),
+            removed=len(latest.keys() - sizes.keys()),
         )
         latest |= sizes
     found = manifest.read_all(str(folder), ["id", "size"]).to_pylist()

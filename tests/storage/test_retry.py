@@ -3,7 +3,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from osrmac.errors import StorageError
 from osrmac.storage import filesystem
-from osrmac.storage.retry import may_pass
+from osrmac.storage.retry import is_transient
 
 
 def answer(status: int) -> ClientError:
@@ -33,13 +33,13 @@ def answer(status: int) -> ClientError:
     ],
 )
 def test_kinds_of_errors(error: Exception, expected: bool) -> None:
-    assert may_pass(error) is expected
+    assert is_transient(error) is expected
 
 
 def test_s3_tries_again_unless_the_caller_does() -> None:
-    steady, _ = filesystem.file_system("s3://bucket/key")
+    retry_requests, _ = filesystem.file_system("s3://bucket/key")
     once, _ = filesystem.file_system("s3://bucket/key", once=True)
-    assert steady.retries > 1
+    assert retry_requests.retries > 1
     assert once.retries == 1
-    assert filesystem.file_system("s3://bucket/other")[0] is steady
-    assert steady.retries > 1
+    assert filesystem.file_system("s3://bucket/other")[0] is retry_requests
+    assert retry_requests.retries > 1

@@ -10,7 +10,7 @@ from osrmac.storage.run import Identity, Run
 
 
 def identity(config: DescriptorConfig = DescriptorConfig()) -> Identity:
-    values = canonical(config, taps=("layer4", "layer3"), weights="digest")
+    values = canonical(config, layers=("layer4", "layer3"), weights="digest")
     parts = {"osrmac": (2048, 1024), "rmac_regions": (2048,)}
     return Identity(config, values, "resnet50 IMAGENET1K_V1", parts, regional=("rmac_regions",))
 
@@ -40,7 +40,7 @@ def test_a_run_is_gone_on_with_under_the_same_settings(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused_and_the_difference_is_named(tmp_path: Path) -> None:
     run = opened(tmp_path)
-    other = identity(replace(DescriptorConfig(), scales=(800,)))
+    other = identity(replace(DescriptorConfig(), image_sizes=(800,)))
     with pytest.raises(StorageError) as caught:
         run.open(other, "/photos", {})
     assert "scales is [1050, 800, 550] there and [800] here" in str(caught.value)

@@ -33,7 +33,7 @@ class Architecture:
     extractor: Callable[[nn.Module, Mapping[str, str]], nn.Module]
     """Cuts the network down to what the given layers need; the result maps names to maps."""
 
-    taps: tuple[str, ...]
+    layers: tuple[str, ...]
     """The outputs of the last two stages, the last one first."""
 
     classifier: str
@@ -63,13 +63,13 @@ class Backbone(nn.Module):
     def __init__(
         self,
         trunk: nn.Module,
-        taps: tuple[str, ...],
+        layers: tuple[str, ...],
         mean: tuple[float, ...],
         std: tuple[float, ...],
     ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.taps = taps
+        self.layers = layers
         self.classifier: nn.Linear | None = None
         self.names: dict[str, str] = {}
         self.remarks: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Backbone(nn.Module):
         """
         precision = next(self.trunk.parameters()).dtype
         maps = self.trunk(((pixels - self.mean) / self.std).to(precision))
-        return [maps[tap].float() for tap in self.taps]
+        return [maps[layer].float() for layer in self.layers]
 
     @torch.inference_mode()
     def _probe(self) -> tuple[int, ...]:
@@ -97,9 +97,9 @@ class Backbone(nn.Module):
             maps = self(torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE))
         except AssertionError as error:  # timm's word for a network bound to one input size
             raise ConfigError("the backbone takes one input size only: choose a convolutional network") from error
-        for tap, found in zip(self.taps, maps, strict=True):
+        for layer, found in zip(self.layers, maps, strict=True):
             if found.ndim != 4:
-                raise ConfigError(f"tap '{tap}' gives {found.ndim}-d values, not maps: choose a convolutional layer")
+                raise ConfigError(f"tap '{layer}' gives {found.ndim}-d values, not maps: choose a convolutional layer")
         return tuple(found.shape[1] for found in maps)
 
 
@@ -140,12 +140,12 @@ def load_weights(backbone: str, weights: str) -> Weights:
     return from_file(weights)
 
 
-def build(backbone: str, taps: tuple[str, ...], state: StateDict) -> Backbone:
+def build(backbone: str, layers: tuple[str, ...], state: StateDict) -> Backbone:
     """Build a backbone with the given weights, up to its last tap.
 
     Args:
         backbone: Name of the architecture.
-        taps: Layers to read, the last one first; empty for the architecture's own.
+        layers: Layers to read, the last one first; empty for the architecture's own.
         state: Tensors of a checkpoint, see `checkpoints.fit`; those behind the last tap are not needed.
 
     Raises:
@@ -153,20 +153,20 @@ def build(backbone: str, taps: tuple[str, ...], state: StateDict) -> Backbone:
         WeightsError: The checkpoint does not fit.
     """
     known = architecture(backbone)
-    taps = taps or known.taps
+    layers = layers or known.layers
     whole = known.build().eval()
     try:
-        trunk = known.extractor(whole, {tap: tap for tap in taps})
+        trunk = known.extractor(whole, {layer: layer for layer in layers})
     except ValueError as error:
         raise ConfigError(
-            f"{backbone} has no layers {' '.join(taps)}: its own taps are {' '.join(known.taps)}"
+            f"{backbone} has no layers {' '.join(layers)}: its own taps are {' '.join(known.layers)}"
         ) from error
-    network = Backbone(trunk, taps, known.mean, known.std)
+    network = Backbone(trunk, layers, known.mean, known.std)
     needed = {name: tensor for name, tensor in trunk.state_dict().items() if not checkpoints.is_counter(name)}
     found = checkpoints.fit(state, needed, whole, backbone)
     network.names = {name: found.names[name] for name in needed}
     _load(trunk, {name: state[theirs] for name, theirs in network.names.items()}, backbone)
-    if taps[0] == known.taps[0]:
+    if layers[0] == known.layers[0]:
         head = _head(found, state, known.classifier, network.channels[0])
         network.classifier = _linear(*(state[theirs] for theirs in head.values())) if head else None
         network.names |= head
@@ -235,7 +235,7 @@ def _resnet(name: str) -> Architecture:
     return Architecture(
         build=lambda: torchvision.models.get_model(name),
         extractor=create_feature_extractor,
-        taps=("layer4", "layer3"),
+        layers=("layer4", "layer3"),
         classifier="fc",
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
@@ -262,7 +262,7 @@ def _resnet50_caffe() -> Architecture:
     return Architecture(
         build=make,
         extractor=create_feature_extractor,
-        taps=("layer4", "layer3"),
+        layers=("layer4", "layer3"),
         classifier="fc",
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
@@ -284,7 +284,7 @@ def _efficientnet_lite(name: str) -> Architecture:
     return Architecture(
         build=make,
         extractor=timm_models.create_feature_extractor,
-        taps=("bn2", "blocks.4"),
+        layers=("bn2", "blocks.4"),
         classifier="classifier",
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
@@ -304,7 +304,7 @@ def _timm(name: str) -> Architecture:
     return Architecture(
         build=lambda: timm_models.create_model(name),
         extractor=timm_models.create_feature_extractor,
-        taps=tuple(stage["module"] for stage in reversed(stages[-2:])),
+        layers=tuple(stage["module"] for stage in reversed(stages[-2:])),
         classifier=classifier if isinstance(classifier, str) else "",
         mean=settings["mean"],
         std=settings["std"],

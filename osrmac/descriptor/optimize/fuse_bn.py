@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["folded"]
+__all__ = ["fuse_batch_norm"]
 
 # By name, since timm is an extra. Others may compute something else of their weights, such as standardising them.
 _CONVOLUTIONS = {"Conv2d", "Conv2dSame"}
 _NORMALISATIONS = {"BatchNorm2d", "BatchNormAct2d"}
 
 
-def folded(trunk: nn.Module) -> nn.Module:
+def fuse_batch_norm(trunk: nn.Module) -> nn.Module:
     """A network with every batch normalisation that follows a convolution computed by that convolution.
 
     Layers keep their names, so that the outputs that are read stay where they were. A convolution that is used

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation.benchmark import Benchmark, Box, Query, by_stem
+from osrmac.evaluation.benchmark import Benchmark, Query, by_stem
 from osrmac.evaluation.safe_pickle import unpickle
+from osrmac.types import Box
 
 __all__ = ["MEASURES", "SIZES", "load"]
 

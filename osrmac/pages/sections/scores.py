@@ -11,7 +11,7 @@ from osrmac.pages.components import Cell, Part, Table
 __all__ = ["best_of", "is_control", "scores", "value_of"]
 
 _HIGHEST = {"N-S": 4.0}
-_CONTROLS = {"random", "variance"}
+_BASELINES = {"random", "variance"}
 _PAPER = "paper (ResNet50)"
 
 
@@ -21,9 +21,9 @@ def value_of(score: Mapping[str, Any], evaluation: Mapping[str, Any]) -> float:
     return value
 
 
-def is_control(system: str) -> bool:
+def is_control(method: str) -> bool:
     """Whether a system is what a selection must beat, and no more."""
-    return not _CONTROLS.isdisjoint(system.split("+", maxsplit=1)[0].split("-"))
+    return not _BASELINES.isdisjoint(method.split("+", maxsplit=1)[0].split("-"))
 
 
 def best_of(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,9 +52,9 @@ def _table(evaluation: Mapping[str, Any]) -> Table:
     found = evaluation["scores"]
     modes = list(dict.fromkeys(score["mode"] for score in found))
     values = {(score["system"], score["mode"]): score["values"] for score in found}
-    systems = {score["system"]: score for score in found}
+    methods = {score["system"]: score for score in found}
     paper = PAPER.get(evaluation["benchmark"], {})
-    labels = paper_labels(systems)
+    labels = paper_labels(methods)
     shown = [(measure, mode) for measure in evaluation["measures"] for mode in modes]
     best = {
         (measure, mode): max(of[measure] for (_, in_mode), of in values.items() if in_mode == mode)
@@ -62,10 +62,10 @@ def _table(evaluation: Mapping[str, Any]) -> Table:
     }
 
     def row(name: str) -> list[str | Cell]:
-        system = systems[name]
+        method = methods[name]
         cells: list[str | Cell] = [
-            Cell(system["label"], under=labels.get(name, "")),
-            f"{system['dimension']:,}" if system["dimension"] else "",
+            Cell(method["label"], under=labels.get(name, "")),
+            f"{method['dimension']:,}" if method["dimension"] else "",
         ]
         for measure, mode in shown:
             value = values.get((name, mode), {}).get(measure)
@@ -82,7 +82,7 @@ def _table(evaluation: Mapping[str, Any]) -> Table:
     return Table(
         evaluation["benchmark"],
         columns + ([_PAPER] if paper else []),
-        [row(name) for name in systems],
+        [row(name) for name in methods],
         "; ".join(conditions),
     )
 

@@ -24,13 +24,13 @@ CATEGORIES: list[str] = ResNet50_Weights.IMAGENET1K_V1.meta["categories"]
 
 
 @cache
-def built(name: str, *taps: str) -> Backbone:
-    return build(name, taps, load_weights(name, "random:0").state)
+def built(name: str, *layers: str) -> Backbone:
+    return build(name, layers, load_weights(name, "random:0").state)
 
 
 @torch.inference_mode()
 def sizes(backbone: Backbone, height: int, width: int) -> list[tuple[int, ...]]:
-    return [tuple(tap.shape) for tap in backbone(torch.zeros(2, 3, height, width))]
+    return [tuple(layer.shape) for layer in backbone(torch.zeros(2, 3, height, width))]
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +51,10 @@ def lite0() -> Backbone:
         ("timm:resnet10t", ("layer4", "layer3"), (512, 256)),
     ],
 )
-def test_a_backbone_gives_its_last_two_stages(name: str, taps: tuple[str, ...], channels: tuple[int, ...]) -> None:
+def test_a_backbone_gives_its_last_two_stages(name: str, layers: tuple[str, ...], channels: tuple[int, ...]) -> None:
     backbone = built(name)
 
-    assert (backbone.taps, backbone.channels) == (taps, channels)
+    assert (backbone.layers, backbone.channels) == (layers, channels)
     assert sizes(backbone, 96, 160) == [(2, channels[0], 3, 5), (2, channels[1], 6, 10)]
 
 
@@ -74,7 +74,7 @@ def test_strides_are_32_and_16(
 def test_taps_can_be_chosen(resnet18: Weights) -> None:
     backbone = build("resnet18", ("layer3", "layer2"), resnet18.state)
 
-    assert (backbone.taps, backbone.channels) == (("layer3", "layer2"), (256, 128))
+    assert (backbone.layers, backbone.channels) == (("layer3", "layer2"), (256, 128))
     assert sizes(backbone, 64, 96) == [(2, 256, 4, 6), (2, 128, 8, 12)]
     assert backbone.classifier is None
 
@@ -83,8 +83,8 @@ def test_taps_can_be_chosen(resnet18: Weights) -> None:
 def test_maps_have_passed_their_relu(resnet18: Weights) -> None:
     pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
-    for tap in build("resnet18", (), resnet18.state)(pixels):
-        assert float(tap.min()) == 0 < float(tap.max())
+    for layer in build("resnet18", (), resnet18.state)(pixels):
+        assert float(layer.min()) == 0 < float(layer.max())
 
 
 def test_caffe_resnet50_strides_in_its_first_convolutions_and_pools_without_padding() -> None:
@@ -322,8 +322,8 @@ def test_networks_for_retrieval_number_the_layers_of_a_resnet(prefix: str, resne
 def test_the_digest_is_over_what_the_taps_need(resnet18: Weights) -> None:
     changed = Weights({**resnet18.state, "layer4.0.conv1.weight": torch.zeros(512, 256, 3, 3)}, "changed")
 
-    def digest_at(weights: Weights, *taps: str) -> str:
-        return loaded(build("resnet18", taps, weights.state), weights).digest
+    def digest_at(weights: Weights, *layers: str) -> str:
+        return loaded(build("resnet18", layers, weights.state), weights).digest
 
     assert digest_at(resnet18, "layer3", "layer2") == digest_at(changed, "layer3", "layer2")
     assert digest_at(resnet18) != digest_at(changed)
@@ -421,9 +421,9 @@ def test_an_unknown_tap_is_refused_with_the_usual_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("tap", ["flatten", "fc"])
-def test_a_tap_without_maps_is_refused(tap: str, resnet18: Weights) -> None:
-    with pytest.raises(ConfigError, match=rf"^tap '{tap}' gives 2-d values, not maps: choose a convolutional layer$"):
-        build("resnet18", (tap,), resnet18.state)
+def test_a_tap_without_maps_is_refused(layer: str, resnet18: Weights) -> None:
+    with pytest.raises(ConfigError, match=rf"^tap '{layer}' gives 2-d values, not maps: choose a convolutional layer$"):
+        build("resnet18", (layer,), resnet18.state)
 
 
 def test_a_network_bound_to_one_input_size_is_refused() -> None:

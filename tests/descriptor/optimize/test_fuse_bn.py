@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Tracer, symbolic_trace
 
 from osrmac.descriptor.models.backbones import Backbone, build, load_weights
-from osrmac.descriptor.optimize.fuse_bn import folded
+from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 
 
 def stirred(network: nn.Module) -> nn.Module:
@@ -21,8 +21,8 @@ def stirred(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def built(name: str, *taps: str) -> Backbone:
-    backbone = build(name, taps, load_weights(name, "random:0").state)
+def built(name: str, *layers: str) -> Backbone:
+    backbone = build(name, layers, load_weights(name, "random:0").state)
     stirred(backbone)
     return backbone
 
@@ -46,12 +46,12 @@ def left(network: nn.Module) -> int:
     ],
 )
 @torch.inference_mode()
-def test_a_folded_network_gives_the_same_maps(name: str, taps: tuple[str, ...], remaining: int) -> None:
-    backbone = built(name, *taps)
+def test_a_folded_network_gives_the_same_maps(name: str, layers: tuple[str, ...], remaining: int) -> None:
+    backbone = built(name, *layers)
     pixels = torch.rand(1, 3, 96, 64, generator=torch.Generator().manual_seed(0))
     expected = [maps.clone() for maps in backbone(pixels)]
 
-    backbone.trunk = folded(backbone.trunk)
+    backbone.trunk = fuse_batch_norm(backbone.trunk)
 
     assert left(backbone.trunk) == remaining
     for maps, wanted in zip(backbone(pixels), expected, strict=True):
@@ -62,7 +62,7 @@ def test_the_network_itself_stays_as_it_is() -> None:
     trunk = built("resnet18").trunk
     state = {name: tensor.clone() for name, tensor in trunk.state_dict().items()}
 
-    folded(trunk)
+    fuse_batch_norm(trunk)
 
     assert left(trunk) == 20
     for name, tensor in trunk.state_dict().items():
@@ -115,13 +115,13 @@ def test_what_cannot_be_folded_is_left(network: nn.Module) -> None:
     pixels = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     expected = stirred(network)(pixels)
 
-    torch.testing.assert_close(folded(traced(network))(pixels), expected, rtol=0, atol=0)
+    torch.testing.assert_close(fuse_batch_norm(traced(network))(pixels), expected, rtol=0, atol=0)
 
 
 def test_a_network_that_is_not_traced_is_returned() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
 
-    assert folded(network) is network
+    assert fuse_batch_norm(network) is network
 
 
 class Shortcut(nn.Module):
@@ -143,7 +143,7 @@ def test_a_sum_takes_the_place_of_a_map_of_its_size(*, of_mean: bool) -> None:
     network = stirred(Shortcut(of_mean=of_mean))
     pixels = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     expected, before = network(pixels), pixels.clone()
-    result = folded(symbolic_trace(network).eval())
+    result = fuse_batch_norm(symbolic_trace(network).eval())
     places: list[int] = []
     result.get_submodule("norm").register_forward_hook(lambda _layer, _given, maps: places.append(maps.data_ptr()))
 

@@ -9,7 +9,7 @@ from torch.fx import symbolic_trace
 from torch.nn import functional
 
 from osrmac.descriptor.models.backbones import Backbone, build, load_weights
-from osrmac.descriptor.optimize.fuse_bn import folded
+from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.optimize.winograd import Winograd, with_winograd
 
 
@@ -149,7 +149,7 @@ def backbone(name: str) -> Backbone:
 @torch.inference_mode()
 def test_a_network_gives_the_same_maps(name: str, number: int) -> None:
     network = backbone(name)
-    network.trunk = folded(network.trunk)
+    network.trunk = fuse_batch_norm(network.trunk)
     pixels = channels_last(1, 3, 160, 224)
     expected = network(pixels)
 
