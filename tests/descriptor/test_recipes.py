@@ -214,7 +214,7 @@ def test_late_msrmac_fuses_each_tap_for_itself() -> None:
     assert torch.equal(computed("late_msrmac", maps), torch.cat(parts))
 
 
-@pytest.mark.parametrize(("name", "tap"), [("early", 0), ("early_prev", 1)])
+@pytest.mark.parametrize(("name", "layer"), [("early", 0), ("early_prev", 1)])
 def test_early_recipes_pool_the_fused_maps_of_their_tap(name: str, layer: int) -> None:
     maps = random_maps()
 
@@ -256,7 +256,7 @@ def test_recipes_that_look_at_the_last_tap_need_no_other(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "of_one_tap"), [("msrmac", "rmac"), ("late_msrmac", "late_rmac")])
-@pytest.mark.parametrize("taps", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 2, 3])
 def test_multi_stage_recipes_take_every_tap(name: str, of_one_tap: str, layers: int) -> None:
     generator = torch.Generator().manual_seed(2)
     third = [torch.rand(3, 9, 11, generator=generator) for _ in range(3)]

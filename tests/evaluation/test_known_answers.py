@@ -26,7 +26,7 @@ def first_places(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("system", "mean"), [("resnet18_full", 0.356621), ("sift_top50", 0.215088), ("orb_top100", 0.133174)]
+    ("method", "mean"), [("resnet18_full", 0.356621), ("sift_top50", 0.215088), ("orb_top100", 0.133174)]
 )
 def test_oxford_scores_are_those_of_vgg(measuring_data: Path, method: str, mean: float) -> None:
     folder = measuring_data / "known-answers" / "oxford"

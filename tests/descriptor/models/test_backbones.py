@@ -42,7 +42,7 @@ def lite0() -> Backbone:
 
 
 @pytest.mark.parametrize(
-    ("name", "taps", "channels"),
+    ("name", "layers", "channels"),
     [
         ("resnet18", ("layer4", "layer3"), (512, 256)),
         ("resnet50", ("layer4", "layer3"), (2048, 1024)),
@@ -420,7 +420,7 @@ def test_an_unknown_tap_is_refused_with_the_usual_ones(name: str) -> None:
         built(name, "layer9", "layer3")
 
 
-@pytest.mark.parametrize("tap", ["flatten", "fc"])
+@pytest.mark.parametrize("layer", ["flatten", "fc"])
 def test_a_tap_without_maps_is_refused(layer: str, resnet18: Weights) -> None:
     with pytest.raises(ConfigError, match=rf"^tap '{layer}' gives 2-d values, not maps: choose a convolutional layer$"):
         build("resnet18", (layer,), resnet18.state)

@@ -32,7 +32,7 @@ def left(network: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(
-    ("name", "taps", "remaining"),
+    ("name", "layers", "remaining"),
     [
         ("resnet18", (), 0),
         ("resnet50_caffe", ("layer3", "layer2"), 0),
