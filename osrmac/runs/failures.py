@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from osrmac.prefetch import prefetch
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["DEADLY", "Failures", "failed_ids", "summary"]
@@ -71,7 +72,7 @@ def _statuses(run: Run) -> Iterator[pa.Table]:
     return prefetch(_status, shards.paths(run.descriptors), threads=_AT_ONCE, most=_AT_ONCE)
 
 
-def _status(shard: str) -> pa.Table:
+def _status(shard: Location) -> pa.Table:
     return shards.read(shard, ["id", "status", "error_stage", "error"])
 
 

@@ -112,7 +112,7 @@ def test_a_job_that_goes_wrong_is_stopped_and_gone_on_with(
 
 
 def test_a_run_that_another_process_works_on_is_refused(photos: Path, run: Run, small: DescriptorConfig) -> None:
-    with locked(run.url), pytest.raises(StorageError, match="in use by process"):
+    with locked(run.location), pytest.raises(StorageError, match="in use by process"):
         extract(str(photos), run.url, small)
 
 

@@ -9,9 +9,10 @@ import pytest
 import s3fs
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem, schema
+from osrmac.storage import schema
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def plan(images: str) -> pa.Table:
-    return pa.concat_tables(listing(images)).sort_by("id")
+    return pa.concat_tables(listing(Location.of(images))).sort_by("id")
 
 
 def ids(manifest: pa.Table) -> list[str]:
@@ -53,7 +54,7 @@ def test_a_glob_names_images_from_its_first_fixed_folder(photos: Path) -> None:
 
 
 def test_another_file_system_gives_full_urls() -> None:
-    filesystem.write_atomically("memory://bucket/shop/x.jpg", b"x")
+    Location.of("memory://bucket/shop/x.jpg").write_bytes(b"x")
     assert plan("memory://bucket/shop").to_pylist()[0] | {"mtime": None} == {
         "id": "x.jpg",
         "uri": "memory:///bucket/shop/x.jpg",
@@ -140,9 +141,9 @@ def test_names_of_any_bytes_have_an_id_each_and_are_found_where_the_uri_says(tmp
         file.write_bytes(name)
     planned = plan(str(tmp_path / "odd [x] *")).to_pylist()
     assert len({row["id"] for row in planned}) == len(ODD_NAMES)
-    assert {filesystem.read_bytes(row["uri"]) for row in planned} == set(ODD_NAMES)
-    assert list(Fetcher()(row["uri"] for row in planned)) == [filesystem.read_bytes(row["uri"]) for row in planned]
-    content = {row["id"]: filesystem.read_bytes(row["uri"]) for row in planned}
+    assert {Location.of(row["uri"]).read_bytes() for row in planned} == set(ODD_NAMES)
+    assert list(Fetcher()(row["uri"] for row in planned)) == [Location.of(row["uri"]).read_bytes() for row in planned]
+    content = {row["id"]: Location.of(row["uri"]).read_bytes() for row in planned}
     unicode = [name.decode() for name in ODD_NAMES if b"\xe9" not in name and b"\\x" not in name]
     assert all(content[name] == name.encode() for name in unicode)
     assert content["caf\\xe9.jpg"] == b"caf\xe9.jpg"
@@ -153,13 +154,13 @@ def test_the_uri_of_a_file_in_a_list_is_a_url(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"file://{tmp_path}/caf%E9%201.jpg\n")
     (row,) = plan(str(tmp_path / "list.txt")).to_pylist()
     assert row["size"] == 4
-    assert filesystem.read_bytes(row["uri"]) == b"four"
+    assert Location.of(row["uri"]).read_bytes() == b"four"
 
 
 def test_a_long_list_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("osrmac.storage.listing._BATCH", 1000)
     pq.write_table(pa.table({"uri": [f"s3://bucket/{number}" for number in range(2500)]}), tmp_path / "list.parquet")
-    batches = list(listing(str(tmp_path / "list.parquet")))
+    batches = list(listing(Location.of(tmp_path / "list.parquet")))
     assert [batch.num_rows for batch in batches] == [1000, 1000, 500]
     assert batches[2]["id"].to_pylist()[-1] == "s3://bucket/2499"
 
@@ -177,7 +178,7 @@ def test_a_folder_that_goes_while_it_is_listed_is_told_in_one_line(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("osrmac.storage.listing._BATCH", 1)
-    batches = listing(str(photos))
+    batches = listing(Location.of(photos))
     shutil.rmtree(photos / "trip")
     with pytest.raises(StorageError, match=r"has changed while it was listed, .*trip"):
         list(batches)
