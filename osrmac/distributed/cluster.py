@@ -13,7 +13,7 @@ from pathlib import Path
 import ray
 import ray.data
 
-from osrmac.config import ComputeConfig
+from osrmac.config import ClusterConfig, ComputeConfig
 from osrmac.errors import ConfigError, OsrmacError
 
 __all__ = ["Pool", "connect", "root_cause", "size_pool"]
@@ -28,7 +28,7 @@ _SPARE_CPUS = 0.25
 """Of every node, for these."""
 
 
-def connect(compute: ComputeConfig) -> None:
+def connect(compute: ClusterConfig) -> None:
     """Make sure that Ray is up: the cluster that is already joined or named, else one of this machine alone.
 
     One that is started here ends with the process, so that the steps of a run share it.
@@ -63,7 +63,7 @@ def _standard_error_closed() -> Iterator[None]:
         os.close(kept)
 
 
-def _configure_ray_data(compute: ComputeConfig) -> None:
+def _configure_ray_data(compute: ClusterConfig) -> None:
     context = ray.data.DataContext.get_current()
     context.raise_original_map_exception = True  # else only the text of a worker's error arrives here
     context.enable_progress_bars = compute.log_ray

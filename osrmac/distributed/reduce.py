@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import ray
 
-from osrmac.config import ComputeConfig
+from osrmac.config import ClusterConfig
 from osrmac.distributed.cluster import connect
 from osrmac.reduction.base import Reduction
 from osrmac.runs.reduced_reader import digest as reduction_digest
@@ -17,7 +17,7 @@ from osrmac.storage.run import Run
 __all__ = ["write_reduced"]
 
 
-def write_reduced(run: Run, selection: Reduction, compute: ComputeConfig) -> None:
+def write_reduced(run: Run, selection: Reduction, compute: ClusterConfig) -> None:
     """Bring the shortened shards in line with the descriptors; those that are up to date stay as they are."""
     folder = run.reduced(selection.name)
     digest = reduction_digest(selection)
