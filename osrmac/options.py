@@ -164,14 +164,15 @@ def _signature(function: Callable[..., Any], config: type[Any]) -> inspect.Signa
     """Return the signature of a function with its last parameter replaced by the options."""
     signature = inspect.signature(function)
     *arguments, _ = signature.parameters.values()
+    hints = get_type_hints(config)
     keyword_only = [
         inspect.Parameter(
-            option.name,
+            field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if option.default is MISSING else option.default,
-            annotation=option.type,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
         )
-        for option in options(config)
+        for field in fields(config)
     ]
     positional = [argument.replace(kind=inspect.Parameter.POSITIONAL_ONLY) for argument in arguments]
     return signature.replace(parameters=[*positional, *keyword_only])
