@@ -67,9 +67,9 @@ def extract(
         profile: Say what the time went into, and what was waited for.
         json: Write JSON, as is done through a pipe; it always has the profile.
     """
-    from osrmac.distributed.startup import begin
+    from osrmac.distributed.startup import connect_while_importing
 
-    begin(images, run, compute, "osrmac.commands.extract")
+    connect_while_importing(images, run, compute, "osrmac.commands.extract")
     from osrmac.commands.extract import extract as step
 
     found = step(images, run, descriptor, compute, failures)
@@ -160,9 +160,9 @@ def run_all(
         evaluation: The benchmark.
         json: Write JSON, as is done through a pipe; what is said goes to standard error then.
     """
-    from osrmac.distributed.startup import begin
+    from osrmac.distributed.startup import connect_while_importing
 
-    begin(images, run, compute, "osrmac.commands.run")
+    connect_while_importing(images, run, compute, "osrmac.commands.run")
     from osrmac.commands.run import run_all as steps
 
     extracted, scores = steps(images, run, descriptor, compute, failures, selection, evaluation)
@@ -179,10 +179,10 @@ def demo(settings: DemoConfig = DemoConfig(), json: bool = False) -> None:
         json: Write JSON, as is done through a pipe; what is said goes to standard error then.
     """
     from osrmac.demo_collection import make_collection
-    from osrmac.distributed.startup import begin
+    from osrmac.distributed.startup import connect_while_importing
 
     collection = make_collection(Path(settings.run) / "collection")
-    begin(str(collection.images), settings.run, settings.compute, "osrmac.commands.run")
+    connect_while_importing(str(collection.images), settings.run, settings.compute, "osrmac.commands.run")
     from osrmac.commands.run import run_all as steps
 
     truth = EvaluationConfig(benchmark="groups", ground_truth=str(collection.ground_truth))

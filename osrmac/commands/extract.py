@@ -31,7 +31,7 @@ class Profile:
     Attributes:
         command: Of the command itself, by stage, one after the other.
         processes: How many processes described.
-        describing: Of all of them together, by stage: see `osrmac.distributed.describe.STAGES`.
+        describing: Of all of them together, by stage: see `osrmac.distributed.worker.STAGES`.
     """
 
     command: dict[str, float]
@@ -104,7 +104,7 @@ def extract(
             done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
         with watch("summary"):
             described, found = summary(place)
-        profile = Profile(watch.take(), done.processes, done.seconds)
+        profile = Profile(watch.take(), done.workers, done.seconds)
         result = Extracted(described, tuple(found), done.rows, changes, profile)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
         if done.rows:
