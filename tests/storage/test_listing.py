@@ -85,9 +85,30 @@ def test_a_table_may_bring_ids_and_versions(photos: Path, tmp_path: Path, suffix
     ]
 
 
-def test_numeric_ids_become_text(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text(f"id,uri\n7,{photos}/b.jpg\n")
-    assert ids(plan(str(tmp_path / "list.csv"))) == ["7"]
+@pytest.mark.parametrize("name", ["0001", "1e3", "1.0", "true", "2024-05-01", "NA", " 7"])
+def test_ids_uris_and_etags_of_a_csv_file_are_taken_literally(tmp_path: Path, name: str) -> None:
+    (tmp_path / "list.csv").write_text(f"id,uri,etag\n{name},{name}.5,{name}\n2,2.5,2\n")
+    first, *_ = listing(Location.of(tmp_path / "list.csv"))
+    assert first.select(["id", "uri", "etag"]).to_pylist()[0] == {"id": name, "uri": f"{name}.5", "etag": name}
+
+
+def test_uris_that_look_like_numbers_are_taken_literally_where_they_are_the_ids(tmp_path: Path) -> None:
+    for suffix in ("csv", "txt"):
+        (tmp_path / f"list.{suffix}").write_text("uri\n" * (suffix == "csv") + "0001\n1\n")
+        assert ids(plan(str(tmp_path / f"list.{suffix}"))) == ["0001", "1"]
+
+
+@pytest.mark.parametrize("mtime", ["2024-05-01T12:00:00Z", "2024-05-01 12:00:00", "2024-05-01T14:00:00+02:00"])
+def test_sizes_and_times_of_a_csv_file_are_numbers_and_timestamps(tmp_path: Path, mtime: str) -> None:
+    (tmp_path / "list.csv").write_text(f"uri,size,mtime\na.jpg,,\nb.jpg,12.0,{mtime}\n")
+    first, second = plan(str(tmp_path / "list.csv")).to_pylist()
+    assert (first["size"], first["mtime"]) == (None, None)
+    assert (second["size"], second["mtime"].isoformat()) == (12, "2024-05-01T12:00:00+00:00")
+
+
+def test_integer_ids_of_a_parquet_file_become_decimal_strings(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [7, 1000], "uri": ["a.jpg", "b.jpg"]}), tmp_path / "list.parquet")
+    assert ids(plan(str(tmp_path / "list.parquet"))) == ["1000", "7"]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +116,7 @@ def test_numeric_ids_become_text(photos: Path, tmp_path: Path) -> None:
     [
         ("url\na.jpg\n", "no column 'uri'"),
         ("uri\n", "no images"),
+        ("id,uri\n,a.jpg\n", "row without an id"),
         ("", "cannot read the list"),
     ],
 )
