@@ -107,6 +107,48 @@ def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert shards.paths(Location.of(tmp_path)) == []
 
 
+def images(uris: dict[str, str]) -> pa.Table:
+    """A listing of images by id."""
+    return pa.Table.from_pylist([{"id": name, "uri": uri} for name, uri in uris.items()], schema=schema.COLLECTION)
+
+
+def test_an_image_that_was_planned_under_another_id_is_refused(tmp_path: Path) -> None:
+    update(tmp_path, images({"1": "/a.jpg", "2": "/b.jpg", "ten": "/c.jpg"}))
+    before = planned(tmp_path)
+    with pytest.raises(StorageError, match=r"^2 images .* first '1' as '0001': list them") as caught:
+        update(tmp_path, images({"0001": "/a.jpg", "0002": "/b.jpg", "ten": "/c.jpg", "eleven": "/d.jpg"}))
+    assert "\n" not in str(caught.value)
+    assert planned(tmp_path) == before
+    assert update(tmp_path, images({"1": "/a.jpg", "2": "/b.jpg", "eleven": "/d.jpg"})) == Changes(1, 0, 1)
+
+
+def test_an_image_may_be_listed_under_several_ids(tmp_path: Path) -> None:
+    assert update(tmp_path, images({"one": "/a.jpg", "two": "/a.jpg"})).new == 2
+    assert update(tmp_path, images({"one": "/a.jpg", "two": "/a.jpg", "three": "/a.jpg"})).new == 1
+
+
+def test_queries_of_one_image_may_replace_each_other(tmp_path: Path) -> None:
+    def query(name: str) -> pa.Table:
+        return images({name: "/a.jpg"}).append_column("box", pa.array([None], schema.QUERIES.field("box").type))
+
+    update(tmp_path, query("whole"))
+    assert update(tmp_path, query("tower")) == Changes(new=1, changed=0, removed=1)
+
+
+def test_a_new_part_never_replaces_another(tmp_path: Path) -> None:
+    for number, name in enumerate("abc"):
+        update(tmp_path, rows(dict.fromkeys("abc"[: number + 1], 1)))
+        assert name in planned(tmp_path)
+    first, second, _ = shards.paths(Location.of(tmp_path))
+    second.remove()
+    update(tmp_path, rows(dict.fromkeys("acd", 1)))
+    assert planned(tmp_path).keys() == {"a", "c", "d"}
+    assert [part.name for part in shards.paths(Location.of(tmp_path))] == [
+        *(f"part-0000{number}.parquet" for number in (0, 2, 3))
+    ]
+    assert first.exists()
+
+
 def test_a_shard_is_pending_until_it_is_committed_under_its_generation(tmp_path: Path) -> None:
     plan, folder = Location.of(tmp_path / "plan"), Location.of(tmp_path / "shards")
     update(tmp_path / "plan", rows({"a": 1, "b": 2, "c": 3}))
