@@ -3,9 +3,10 @@
 from typing import Any
 
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 
 
-def rows(folder: str) -> dict[str, dict[str, Any]]:
+def rows(folder: Location) -> dict[str, dict[str, Any]]:
     """All committed rows by id; fails if an id is there twice."""
     found = [row for shard in shards.paths(folder) for row in shards.read(shard).to_pylist()]
     by_id = {row["id"]: row for row in found}

@@ -18,6 +18,7 @@ from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.methods import Method, choose_method
 from osrmac.runs.shard_reader import blocks, listed, rows
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["Exported", "export"]
@@ -67,7 +68,7 @@ class _Vectors:
 
     run: Run
     method: Method
-    shards: Sequence[str]
+    shards: Sequence[Location]
     images: int
     dimension: int
 

@@ -20,6 +20,7 @@ from osrmac.runs.scan import Scan
 from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["weigh"]
@@ -112,7 +113,7 @@ def _fitted(
 def _objective(
     run: Run,
     benchmark: Benchmark,
-    crops: str,
+    crops: Location,
     ids: Mapping[str, str],
     recipe: str,
     parts: tuple[int, ...],
@@ -134,7 +135,7 @@ def _objective(
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
 
 
-def _comparison(folder: str, recipe: str, evaluation: EvaluationConfig) -> Scan:
+def _comparison(folder: Location, recipe: str, evaluation: EvaluationConfig) -> Scan:
     """All vectors of a folder, read when they are first needed."""
 
     @cache

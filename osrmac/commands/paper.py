@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 from osrmac.errors import StorageError
 from osrmac.evaluation.paper_tables import PAPER, PaperTable, paper_table
-from osrmac.storage import filesystem
 from osrmac.storage.run import Run
 
 __all__ = ["tables"]
@@ -20,12 +19,10 @@ def tables(run: str) -> list[PaperTable]:
     """
     place = Run(run)
     place.record()
-    stored = [filesystem.read_json(place.evaluation(name, ".json")) for name in PAPER]
+    stored = [place.evaluation(name, ".json").read_json() for name in PAPER]
     found = [paper_table(evaluation) for evaluation in stored if evaluation is not None]
     if not found:
         raise StorageError(f"{run} has no scores of {', '.join(PAPER)}: make them with osrmac evaluate")
-    filesystem.write_json(place.evaluation("tables", ".json"), {"tables": [asdict(table) for table in found]})
-    filesystem.write_atomically(
-        place.evaluation("tables", ".md"), "\n".join(table.markdown() for table in found).encode()
-    )
+    place.evaluation("tables", ".json").write_json({"tables": [asdict(table) for table in found]})
+    place.evaluation("tables", ".md").write_bytes("\n".join(table.markdown() for table in found).encode())
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from osrmac.evaluation.sweep import Sweep
 from osrmac.pages.components import Part, Tile, page
 from osrmac.pages.contact_sheet import Picture
 from osrmac.pages.sections.collection import Failed, collection, in_bytes
@@ -16,12 +15,14 @@ from osrmac.pages.sections.scores import best_of, scores, value_of
 from osrmac.pages.sections.times import duration, rate, times
 from osrmac.pages.thumbnails import thumbnails
 from osrmac.reduction.base import Selection
+from osrmac.runs.evaluations import load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import Sizes, planned_bytes, sizes
 from osrmac.runs.query_results import StoredQueryResults
 from osrmac.runs.reductions import load_reductions
 from osrmac.runs.shard_reader import rows
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
 from osrmac.types import Box
 
@@ -56,7 +57,7 @@ def report(run: str) -> str:
     place = Run(run)
     record = place.record()
     described, failures = summary(place)
-    scored = {name: found for name, found in place.scored().items() if found["scores"]}
+    scored = {name: found.to_json() for name, found in load_evaluations(place).items() if found.scores}
     measured, selections = sizes(place), load_reductions(place)
     file_bytes = planned_bytes(place)
     failed = sum(kind.count for kind in failures)
@@ -65,7 +66,7 @@ def report(run: str) -> str:
     parts = [
         _collection(place, measured, file_bytes, failures),
         scores(list(scored.values())),
-        sweeps([Sweep.from_json(found) for found in place.sweeps()]),
+        sweeps(load_sweeps(place)),
         precision_recall(_curves(place, scored)),
         queries(list(_extremes(place, scored))),
         features(chosen, identity.parts, identity.values.get("taps", ())),
@@ -81,8 +82,8 @@ def report(run: str) -> str:
     name = "/".join(record["images"].rstrip("/").split("/")[-2:])
     foot = _foot(place, record)
     text = page(name, record["images"], tiles, [part for part in parts if part and part.blocks], foot)
-    filesystem.write_atomically(place.report, text.encode())
-    return place.report
+    place.report.write_bytes(text.encode())
+    return place.report.url
 
 
 def _collection(run: Run, measured: Sizes, file_bytes: int | None, failures: Sequence[Failures]) -> Part:
@@ -186,7 +187,7 @@ def _speed(stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Tile]:
 def _foot(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
     return {
         "images": record["images"],
-        "run": filesystem.to_unicode(run.url),
+        "run": to_unicode(run.url),
         "backbone": record["descriptor"]["backbone"],
         "weights": record["weights"],
         "scales": ", ".join(map(str, record["descriptor"]["scales"])),

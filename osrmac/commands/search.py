@@ -43,7 +43,8 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
     if options.query_expansion:
         compared = images.expanded(compared, options.query_expansion, options.alpha)
     nearest = images.nearest(compared, options.top)
-    shards = {match.shard for matches in nearest for match in matches if match.shard is not None}
+    urls = {match.shard for matches in nearest for match in matches}
+    shards = [shard for shard in within if shard.url in urls]
     known = rows((match.id for matches in nearest for match in matches), shards)
     results = [
         QueryResult(

@@ -16,7 +16,7 @@ from osrmac.reduction.moments import Moments
 from osrmac.runs.methods import Method
 from osrmac.runs.recipes import settled_recipe
 from osrmac.runs.scoring import scores
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 __all__ = ["sweep"]
@@ -61,8 +61,8 @@ def sweep(
         "fitted on": origin.fitted_on,
     }
     result = Sweep(benchmark.name, measure, recipe, conditions, tuple(points))
-    filesystem.write_json(place.evaluation(f"{benchmark.name}-sweep", ".json"), asdict(result))
-    filesystem.write_atomically(place.evaluation(f"{benchmark.name}-sweep", ".png"), figure(result))
+    place.evaluation(f"{benchmark.name}-sweep", ".json").write_json(asdict(result))
+    place.evaluation(f"{benchmark.name}-sweep", ".png").write_bytes(figure(result))
     return result
 
 

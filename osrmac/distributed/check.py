@@ -9,27 +9,27 @@ import ray
 from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.runs import integrity
 from osrmac.storage.manifest import ShardPlan
-from osrmac.storage.run import Identity
+from osrmac.storage.run import Identity, Run
 
 __all__ = ["check_shards"]
 
 
 def check_shards(
-    folder: str, identity: Identity, plans: Sequence[ShardPlan], on_progress: OnProgress | None = None
+    run: Run, identity: Identity, plans: Sequence[ShardPlan], on_progress: OnProgress | None = None
 ) -> Iterator[str]:
     """Yield one line for each problem of the committed shards, in the order of the plans.
 
     Args:
-        folder: URL of the folder of the shards.
+        run: The run that the shards belong to.
         identity: What the descriptors must be.
         plans: Shards to check.
         on_progress: Called with the number of shards checked, and of all.
     """
     shared = ray.put(identity)
-    for problems in run_tasks(_check_shard, [(folder, shared, plan) for plan in plans], on_progress):
+    for problems in run_tasks(_check_shard, [(run, shared, plan) for plan in plans], on_progress):
         yield from problems
 
 
 @ray.remote
-def _check_shard(folder: str, identity: Identity, plan: ShardPlan) -> list[str]:
-    return integrity.check_shard(folder, identity, plan)
+def _check_shard(run: Run, identity: Identity, plan: ShardPlan) -> list[str]:
+    return integrity.check_shard(run, identity, plan)

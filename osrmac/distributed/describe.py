@@ -23,7 +23,8 @@ from osrmac.distributed.work_tracker import start_work_tracker
 from osrmac.distributed.worker import STAGES, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool, size_worker_pool
 from osrmac.errors import FailureRateError
-from osrmac.storage import filesystem, manifest
+from osrmac.storage import manifest
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
 
@@ -60,8 +61,8 @@ class DescribeResult:
 
 
 def describe(
-    planned: str,
-    folder: str,
+    planned: Location,
+    folder: Location,
     identity: Identity,
     weights: Weights,
     compute: ComputeConfig,
@@ -70,8 +71,8 @@ def describe(
     """Describe and commit every shard of a manifest that is not committed yet.
 
     Args:
-        planned: URL of the folder of the manifest.
-        folder: URL of the folder that the shards are written to.
+        planned: Folder of the manifest.
+        folder: Folder that the shards are written to.
         identity: What the descriptors are.
         weights: Weights of the backbone.
         compute: The cluster, and the workers on it.
@@ -85,11 +86,11 @@ def describe(
     plans = manifest.pending(manifest.shard_plans(planned), folder)
     if not plans:
         return DescribeResult(0, 0, {})
-    filesystem.remove_traces(folder)
+    folder.remove_unfinished()
     connect(compute)
     pool = size_worker_pool(compute)
     tracker = start_work_tracker()
-    arguments = (folder, identity, ray.put(dict(weights.state)), pool, compute, failures, tracker)
+    arguments = (planned, folder, identity, ray.put(dict(weights.state)), pool, compute, failures, tracker)
     batches = _describe_batches(plans, pool, arguments, log_ray=compute.log_ray)
     images = sum(plan.rows for plan in plans)
     with show_progress(tracker, images), _ray_data_logging(compute.log_ray), root_cause():

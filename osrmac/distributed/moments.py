@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from osrmac.distributed.tasks import OnProgress, root_cause
 from osrmac.reduction.moments import Moments
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 __all__ = ["exact_moments", "sample"]
 
@@ -25,14 +26,14 @@ _FAN_IN = 8
 _T = TypeVar("_T")
 
 
-def exact_moments(paths: Sequence[str], recipe: str, on_progress: OnProgress | None = None) -> Moments:
+def exact_moments(paths: Sequence[Location], recipe: str, on_progress: OnProgress | None = None) -> Moments:
     """Return the moments of all descriptors of a recipe, as a tree reduction over the shards.
 
     The tree depends only on the shards, so the floating-point result does not depend on the cluster. With n shards it
     has about sqrt(n) leaves of sqrt(n) shards each, which bounds the partial moments in the object store.
 
     Args:
-        paths: URLs of shards of descriptors; at least one.
+        paths: Shards of descriptors; at least one.
         recipe: Name of the descriptor.
         on_progress: Called with the number of leaves computed, and of all.
 
@@ -73,7 +74,7 @@ def _chunks(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 
 @ray.remote
-def _partial_moments(paths: list[str], recipe: str) -> Moments:
+def _partial_moments(paths: list[Location], recipe: str) -> Moments:
     return Moments.of_parts(shards.read_vectors([path], recipe).values for path in paths)
 
 
@@ -82,13 +83,13 @@ def _merge(*parts: Moments) -> Moments:
     return reduce(add, parts)
 
 
-def sample(paths: Sequence[str], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:
+def sample(paths: Sequence[Location], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:
     """Draw descriptors at random, without replacement.
 
     The images drawn depend on the ids and the seed, not on how the images are distributed over shards.
 
     Args:
-        paths: URLs of shards of descriptors.
+        paths: Shards of descriptors.
         recipe: Name of the descriptor.
         samples: Number of descriptors; at most that of the described images.
         seed: Seed of the random generator.

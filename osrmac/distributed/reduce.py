@@ -11,7 +11,8 @@ from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.reduction.base import Reduction
 from osrmac.runs.reduced_reader import digest as reduction_digest
 from osrmac.runs.reduced_reader import is_current, reduce_shard
-from osrmac.storage import filesystem, schema, shards
+from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["write_reduced"]
@@ -42,17 +43,17 @@ def write_reduced(
         pass
 
 
-def _stale_shards(descriptors: str, folder: str, digest: str) -> list[str]:
+def _stale_shards(descriptors: Location, folder: Location, digest: str) -> list[Location]:
     """Return the shards of descriptors whose reduced copy is missing or outdated."""
     existing = set(shards.paths(folder))
-    copies = {source: filesystem.join(folder, filesystem.name(source)) for source in shards.paths(descriptors)}
+    copies = {source: folder / source.name for source in shards.paths(descriptors)}
     return [source for source, copy in copies.items() if copy not in existing or not is_current(copy, source, digest)]
 
 
 @ray.remote
-def _reduce_shard(source: str, folder: str, reduction: Reduction, digest: str) -> None:
+def _reduce_shard(source: Location, folder: Location, reduction: Reduction, digest: str) -> None:
     reduced = reduce_shard(source, reduction.recipe, reduction)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(reduced.values.ravel()), reduction.dimension)
     columns = schema.reduced(reduction.dimension, reduction.fingerprint, digest)
     table = pa.table([pa.array(reduced.ids, pa.string()), vectors], schema=columns)
-    shards.write(folder, table, filesystem.name(source), shards.generation(source))
+    shards.write(folder, table, source.name, shards.generation(source))

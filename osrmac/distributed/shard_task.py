@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from osrmac.descriptor.describer import Description, Failure
-from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.types import Box
 
@@ -38,20 +39,28 @@ class ShardTask:
     deaths: Mapping[str, int]
 
     @classmethod
-    def load(cls, plan: ShardPlan, folder: str, attempt: int, deaths: Mapping[str, int]) -> ShardTask:
-        """Compare the planned rows of a shard with the committed ones in a folder.
+    def load(
+        cls, plan: ShardPlan, planned: Location, folder: Location, attempt: int, deaths: Mapping[str, int]
+    ) -> ShardTask:
+        """Compare the planned rows of a shard with the committed ones.
+
+        Args:
+            plan: The planned shard.
+            planned: Folder of the manifest.
+            folder: Folder of the committed shards.
+            attempt: Number of the attempt, from 1.
+            deaths: See `ShardTask`.
 
         Raises:
             StorageError: The manifest or the committed shard cannot be read.
         """
-        planned = manifest.read(plan)
-        url = filesystem.join(folder, plan.shard)
-        if not filesystem.exists(url):
-            return cls(plan, planned, None, attempt, deaths)
-        fulfilled = planned.filter(pc.field("generation") <= shards.generation(url))
-        committed = shards.read(url)
+        rows, shard = manifest.read(planned, plan), folder / plan.shard
+        if not shard.exists():
+            return cls(plan, rows, None, attempt, deaths)
+        fulfilled = rows.filter(pc.field("generation") <= shards.generation(shard))
+        committed = shards.read(shard)
         kept = committed.filter(_is_in(committed["id"], fulfilled["id"]))
-        due = planned.filter(pc.invert(_is_in(planned["id"], kept["id"])))
+        due = rows.filter(pc.invert(_is_in(rows["id"], kept["id"])))
         return cls(plan, due, kept, attempt, deaths)
 
     @property

@@ -7,7 +7,7 @@ from threading import Thread
 
 from osrmac.config import ComputeConfig
 from osrmac.distributed.cluster import connect
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["connect_while_importing"]
@@ -29,7 +29,8 @@ def connect_while_importing(images: str, run: str, compute: ComputeConfig, modul
         ConfigError: No cluster answers at the address.
         StorageError: The record of the run cannot be read.
     """
-    if Run(run).exists() or (filesystem.is_local(images) and not filesystem.exists(images)):
+    collection = Location.of(images)
+    if Run(run).exists() or (collection.is_local and not collection.exists()):
         return
     importing = Thread(target=import_module, args=(module,), name=f"import {module}")
     importing.start()

@@ -24,6 +24,7 @@ from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import schema, shards
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
 
@@ -47,7 +48,8 @@ class DescribeWorker:
     so that the tracker knows which of them was to blame.
 
     Args:
-        folder: URL of the folder that the shards are written to.
+        planned: Folder of the manifest.
+        folder: Folder that the shards are written to.
         identity: What the descriptors are.
         state: Reference to the state dict of the backbone in the object store.
         pool: Device, threads and resources of this worker.
@@ -58,7 +60,8 @@ class DescribeWorker:
 
     def __init__(
         self,
-        folder: str,
+        planned: Location,
+        folder: Location,
         identity: Identity,
         state: Any,
         pool: WorkerPool,
@@ -74,7 +77,7 @@ class DescribeWorker:
         self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)
         self._fetch = Fetcher(compute.concurrent_reads, failures.attempts, failures.fetch_timeout)
         self._image_timeout = failures.image_timeout
-        self._folder = folder
+        self._planned, self._folder = planned, folder
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._tracker = tracker
         self._commits_behind = 1 if pool.gpus else 0
@@ -124,7 +127,7 @@ class DescribeWorker:
 
     def _start(self, plan: ShardPlan) -> ShardTask:
         attempt, deaths = ray.get(self._tracker.start.remote(plan.shard))
-        return ShardTask.load(plan, self._folder, attempt, deaths)
+        return ShardTask.load(plan, self._planned, self._folder, attempt, deaths)
 
     def _describe_ahead(self, tasks: Sequence[ShardTask]) -> Iterator[Description | Failure]:
         """Describe the images of several shards, while the next images are fetched and decoded."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from osrmac.runs.shard_reader import each
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["Sizes", "planned_bytes", "sizes"]
@@ -54,7 +55,7 @@ def sizes(run: Run) -> Sizes:
     return found
 
 
-def _measured(shard: str) -> pa.Table:
+def _measured(shard: Location) -> pa.Table:
     rows = shards.read(shard, ["status", "width", "height"])
     return rows.filter(pc.equal(rows["status"], schema.OK))
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from osrmac.errors import reason
-from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage import manifest, schema, shards
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
 
@@ -25,17 +25,16 @@ def check_plan(run: Run, planned: list[ShardPlan]) -> Iterator[str]:
     twice = manifest.duplicates(run.manifest)
     if twice:
         yield f"{len(twice)} ids are planned more than once, first {twice[0]}"
-    strays = {filesystem.name(shard) for shard in shards.paths(run.descriptors)} - {plan.shard for plan in planned}
+    strays = {shard.name for shard in shards.paths(run.descriptors)} - {plan.shard for plan in planned}
     for stray in sorted(strays):
         yield f"{stray} is no shard of the plan"
 
 
-def check_shard(folder: str, identity: Identity, plan: ShardPlan) -> list[str]:
+def check_shard(run: Run, identity: Identity, plan: ShardPlan) -> list[str]:
     """What is wrong with the shard of a unit, in a line each."""
-    url = filesystem.join(folder, plan.shard)
     try:
-        with shards.opened(url) as file:
-            found = list(_of_the_shard(pq.ParquetFile(file), identity, manifest.read(plan)["id"]))
+        with (run.descriptors / plan.shard).open() as file:
+            found = list(_of_the_shard(pq.ParquetFile(file), identity, manifest.read(run.manifest, plan)["id"]))
     except Exception as error:  # a damaged file may provoke anything
         found = [f"cannot be read: {reason(error)}"]
     return [f"{plan.shard} {problem}" for problem in found]

@@ -14,6 +14,7 @@ from osrmac.runs.methods import Method
 from osrmac.runs.scan import apart
 from osrmac.runs.shard_reader import Block, blocks, rows
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
@@ -91,7 +92,7 @@ class Collection:
 
     run: Run
     method: Method
-    shards: Sequence[str]
+    shards: Sequence[Location]
     starts: Sequence[int]
     distance: Distance
     device: str

@@ -12,7 +12,9 @@ from osrmac.errors import StorageError
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
 from osrmac.runs.shard_reader import rows
-from osrmac.storage import filesystem, schema
+from osrmac.storage import schema
+from osrmac.storage.file_names import file_url, is_unicode, to_unicode
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box, Matrix
 
@@ -36,7 +38,7 @@ class SearchQuery:
     row: dict[str, Any] | None
 
 
-def find_queries(queries: Sequence[str], within: Sequence[str], box: Box | None) -> list[SearchQuery]:
+def find_queries(queries: Sequence[str], within: Sequence[Location], box: Box | None) -> list[SearchQuery]:
     """Look the queries up: what is no id of the run is a path or URL.
 
     Args:
@@ -47,14 +49,14 @@ def find_queries(queries: Sequence[str], within: Sequence[str], box: Box | None)
     Raises:
         StorageError: An image of the run could not be described.
     """
-    names = [query if filesystem.is_unicode(query) else filesystem.to_unicode(query) for query in queries]
+    names = [to_unicode(query) if not is_unicode(query) else query for query in queries]
     known = rows(names, within)
     return [_question(query, name, known.get(name), box) for query, name in zip(queries, names, strict=True)]
 
 
 def _question(query: str, name: str, row: dict[str, Any] | None, box: Box | None) -> SearchQuery:
     if row is None:
-        uri = query if filesystem.is_unicode(query) else filesystem.file_url(filesystem.file_system(query)[1])
+        uri = query if is_unicode(query) else file_url(Location.of(query).path)
         return SearchQuery(name, uri, box, None)
     if row["status"] != schema.OK:
         raise StorageError(f"{name} has no descriptor, it failed at {row['error_stage']}: {row['error']}")

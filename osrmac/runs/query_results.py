@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from osrmac.config import Distance
 from osrmac.evaluation.pr_curve import mean_precision
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
@@ -56,7 +56,7 @@ class StoredQueryResults:
     @property
     def told(self) -> bool:
         """Whether the file is there and says which images were found, as older ones do not."""
-        return filesystem.exists(self._file) and "ranks" in shards.footer(self._file).schema.to_arrow_schema().names
+        return self._file.exists() and "ranks" in shards.footer(self._file).schema.to_arrow_schema().names
 
     def precision(self, methods: Mapping[str, str], mode: str) -> dict[str, list[float]]:
         """The mean precision of each system at `osrmac.evaluation.pr_curve.RECALLS`, by label.

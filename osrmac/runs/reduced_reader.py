@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.reduction.base import Reduction, aggregate
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 
@@ -32,13 +33,13 @@ def _listed(values: NDArray[np.float64]) -> list[float]:
     return listed
 
 
-def is_current(target: str, source: str, digest: str) -> bool:
+def is_current(target: Location, source: Location, digest: str) -> bool:
     """Whether a shortened shard was written from the descriptors as they are, by the shortening of this digest."""
     made = shards.read_metadata(target)
     return made["osrmac.selection"] == digest and shards.generation(target) == shards.generation(source)
 
 
-def read_shard(run: Run, shard: str, recipe: str, by: Reduction | None) -> Vectors:
+def read_shard(run: Run, shard: Location, recipe: str, by: Reduction | None) -> Vectors:
     """The descriptors in one shard as they are compared; what was written shortened is read if it is up to date.
 
     Args:
@@ -49,14 +50,14 @@ def read_shard(run: Run, shard: str, recipe: str, by: Reduction | None) -> Vecto
     """
     if by is None:
         return shards.read_vectors([shard], recipe)
-    copy = filesystem.join(run.reduced(by.name), filesystem.name(shard))
-    if recipe == by.recipe and filesystem.exists(copy) and is_current(copy, shard, digest(by)):
+    copy = run.reduced(by.name) / shard.name
+    if recipe == by.recipe and copy.exists() and is_current(copy, shard, digest(by)):
         table = shards.read(copy)
         return Vectors(table["id"].to_pylist(), shards.matrix(table["vector"].combine_chunks()).copy())
     return reduce_shard(shard, recipe, by)
 
 
-def read_reduced(paths: Iterable[str], recipe: str, by: Reduction) -> Vectors:
+def read_reduced(paths: Iterable[Location], recipe: str, by: Reduction) -> Vectors:
     """The shortened descriptors of all images, sorted by id, while whole ones are in memory one shard at a time."""
     parts = [reduce_shard(path, recipe, by) for path in paths]
     ids = [image for part in parts for image in part.ids]
@@ -64,7 +65,7 @@ def read_reduced(paths: Iterable[str], recipe: str, by: Reduction) -> Vectors:
     return Vectors([ids[row] for row in order], np.concatenate([part.values for part in parts])[order])
 
 
-def reduce_shard(path: str, recipe: str, by: Reduction) -> Vectors:
+def reduce_shard(path: Location, recipe: str, by: Reduction) -> Vectors:
     """The descriptors of a shard, shortened."""
     whole = shards.read_vectors([path], recipe)
     kept = by.apply(whole.values)

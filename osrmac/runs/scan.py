@@ -36,7 +36,7 @@ class Scan:
     def distances(self, asked: Sequence[Matrix]) -> Iterator[tuple[str, list[str], Matrix]]:
         """For each block its shard, the ids of its n images, and the queries' distances to them, (m, n)."""
         for block in self.blocks():
-            yield block.shard, block.ids, apart(asked, block.vectors, self.distance, self.device)
+            yield block.shard.url, block.ids, apart(asked, block.vectors, self.distance, self.device)
 
     def nearest(self, asked: Sequence[Matrix], number: int) -> list[list[Match]]:
         """The nearest images of each query."""

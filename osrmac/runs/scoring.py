@@ -21,6 +21,7 @@ from osrmac.runs.reduced_reader import read_reduced
 from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import Block, blocks, listed
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 from osrmac.types import Match, Matrix, QueryResult, Verdict
@@ -38,7 +39,7 @@ _IN_MEMORY = 2_000_000_000
 def scores(
     run: Run,
     benchmark: Benchmark,
-    crops: str,
+    crops: Location,
     ids: Mapping[str, str],
     methods: Iterable[Method],
     evaluation: EvaluationConfig,
@@ -78,13 +79,13 @@ def _read_dimension(method: Method, dimension: int) -> int:
     return dimension if method.on_reading is None else method.on_reading.dimension
 
 
-def _read(folder: str, recipe: str, by: Reduction | None) -> Vectors:
+def _read(folder: Location, recipe: str, by: Reduction | None) -> Vectors:
     """All descriptors of one recipe, whole or shortened on reading."""
     paths = shards.paths(folder)
     return shards.read_vectors(paths, recipe) if by is None else read_reduced(paths, recipe, by)
 
 
-def _whole(read: Callable[[str, str, Reduction | None], Vectors], folder: str, method: Method) -> list[Block]:
+def _whole(read: Callable[[Location, str, Reduction | None], Vectors], folder: Location, method: Method) -> list[Block]:
     """All images of a folder in one block, as they are compared."""
     found = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
     return [Block(folder, found[0].ids, tuple(method.reduce(vectors.values) for vectors in found))]
@@ -100,7 +101,7 @@ def _augmented(whole: list[Block], evaluation: EvaluationConfig) -> list[Block]:
 
 
 def query_vectors(
-    queries: Sequence[Query], ids: Mapping[str, str], images: Scan, cropped: Scan, crops: str
+    queries: Sequence[Query], ids: Mapping[str, str], images: Scan, cropped: Scan, crops: Location
 ) -> list[Matrix]:
     """Descriptors of queries, (m, k) for each recipe: from their crops, or from the collection itself.
 

@@ -15,6 +15,7 @@ from osrmac.prefetch import prefetch
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
@@ -36,12 +37,12 @@ class Block:
         vectors: For each recipe of the system (n, k).
     """
 
-    shard: str
+    shard: Location
     ids: list[str]
     vectors: tuple[Matrix, ...]
 
 
-def listed(run: Run) -> list[str]:
+def listed(run: Run) -> list[Location]:
     """URLs of the shards of a run's descriptors.
 
     Raises:
@@ -54,7 +55,7 @@ def listed(run: Run) -> list[str]:
     return found
 
 
-def blocks(run: Run, method: Method, within: Sequence[str]) -> Iterator[Block]:
+def blocks(run: Run, method: Method, within: Sequence[Location]) -> Iterator[Block]:
     """The described images of some shards, a few shards in memory at a time.
 
     Args:
@@ -65,12 +66,12 @@ def blocks(run: Run, method: Method, within: Sequence[str]) -> Iterator[Block]:
     yield from each(partial(_block, run, method), within)
 
 
-def _block(run: Run, method: Method, shard: str) -> Block:
+def _block(run: Run, method: Method, shard: Location) -> Block:
     found = [read_shard(run, shard, recipe, method.reduction) for recipe in method.recipes]
     return Block(shard, found[0].ids, tuple(vectors.values for vectors in found))
 
 
-def rows(ids: Iterable[str], within: Iterable[str]) -> dict[str, dict[str, Any]]:
+def rows(ids: Iterable[str], within: Iterable[Location]) -> dict[str, dict[str, Any]]:
     """What the shards know of some images beside their vectors, and their own URL as `shard`, by id.
 
     Args:
@@ -82,12 +83,12 @@ def rows(ids: Iterable[str], within: Iterable[str]) -> dict[str, dict[str, Any]]
     return {row["id"]: row for some in found for row in some}
 
 
-def _rows(wanted: pa.Array, shard: str) -> list[dict[str, Any]]:
+def _rows(wanted: pa.Array, shard: Location) -> list[dict[str, Any]]:
     table = shards.read(shard, ["id", "uri", "status", "error_stage", "error", "width", "height"])
     found = table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()
     return [row | {"shard": shard} for row in found]
 
 
-def each(make: Callable[[str], _Made], given: Sequence[str]) -> Iterator[_Made]:
+def each(make: Callable[[Location], _Made], given: Sequence[Location]) -> Iterator[_Made]:
     """What a function makes of each shard, in their order; a few are read ahead."""
     return prefetch(make, given, threads=_AHEAD, most=_AHEAD)

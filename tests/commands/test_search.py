@@ -15,7 +15,7 @@ from osrmac.commands.search import search
 from osrmac.config import Distance, ReductionConfig, SearchConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval import expansion
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
@@ -56,7 +56,7 @@ def test_ids_of_the_run_find_what_is_nearest(finished: Run, distance: Distance, 
 def test_the_selection_and_the_local_descriptor_count_where_the_run_has_them(fitted: Run) -> None:
     ids, whole = vectors(fitted, "osrmac")
     _, local = vectors(fitted, "osrmac_local")
-    kept = filesystem.read_json(fitted.selection("osrmac-pfa-32"))["indices"]  # type: ignore[index]
+    kept = fitted.selection("osrmac-pfa-32").read_json()["indices"]  # type: ignore[index]
     everywhere = [cdist(of[:, kept], of[:, kept], "cityblock") for of in (whole, local)]
     row = int(np.argmax((everywhere[1] < everywhere[0]).sum(axis=1)))
     both = [distances[row] for distances in everywhere]
@@ -158,7 +158,7 @@ def test_a_run_without_images_and_other_weights_are_refused(
     with pytest.raises(StorageError, match="no descriptors yet"):
         search(run.url, QUERIES)
     record = run.record()
-    filesystem.write_json(f"{run.url}/run.json", record | {"identity": record["identity"] | {"weights": "others"}})
+    (run.location / "run.json").write_json(record | {"identity": record["identity"] | {"weights": "others"}})
     shutil.copytree(finished.descriptors, run.descriptors, dirs_exist_ok=True)
     assert names(search(run.url, ["copy1.png"])[0])[0] == "copy1.png"
     with pytest.raises(StorageError, match="have changed since"):

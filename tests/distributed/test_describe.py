@@ -9,8 +9,9 @@ from osrmac.distributed import describe
 from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.errors import StorageError
 from osrmac.runs.identity import identify
-from osrmac.storage import manifest
+from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 
 ON_CPU = WorkerPool(1, 1, "cpu", 1, 0.75, 0.0)
@@ -18,7 +19,7 @@ ON_GPU = WorkerPool(1, 1, "cuda", 1, 0.75, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("shards", "images_per_shard", "pool", "shards_per_batch"),
+    ("number", "images_per_shard", "pool", "shards_per_batch"),
     [
         (1000, 1, ON_CPU, 16),
         (1000, 100, ON_CPU, 1),
@@ -28,9 +29,9 @@ ON_GPU = WorkerPool(1, 1, "cuda", 1, 0.75, 1.0)
     ],
 )
 def test_a_batch_has_enough_images_to_prefetch_and_leaves_eight_batches_per_worker(
-    shards: int, images_per_shard: int, pool: WorkerPool, shards_per_batch: int
+    number: int, images_per_shard: int, pool: WorkerPool, shards_per_batch: int
 ) -> None:
-    plans = [ShardPlan("part", 0, "shard", images_per_shard, 0)] * shards
+    plans = [ShardPlan("part", 0, "shard", images_per_shard, 0)] * number
     assert describe._shards_per_batch(plans, pool) == shards_per_batch
 
 
@@ -51,15 +52,16 @@ def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program
     photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DataContext.get_current(), "raise_original_map_exception", False)
-    manifest.update(str(tmp_path / "manifest"), listing(str(photos)), lambda images: images)
-    (plan,) = manifest.shard_plans(str(tmp_path / "manifest"))
-    damaged = Path(plan.part)
+    planned = Location.of(tmp_path / "manifest")
+    manifest.update(planned, listing(Location.of(photos)), lambda images: images)
+    (part,) = shards.paths(planned)
+    damaged = Path(part)
     content = damaged.read_bytes()
     damaged.write_bytes(content[:4] + bytes(200) + content[204:])  # the driver reads the footer only
     identity, weights = identify(small)
     level = logging.getLogger("ray.data").level
     with pytest.raises(StorageError, match="cannot access") as caught:
-        describe.describe(str(tmp_path / "manifest"), str(tmp_path / "descriptors"), identity, weights, one_worker)
+        describe.describe(planned, Location.of(tmp_path / "descriptors"), identity, weights, one_worker)
     assert type(caught.value) is StorageError
     assert "\n" not in str(caught.value)
     assert logging.getLogger("ray.data").level == level

@@ -9,11 +9,12 @@ from osrmac.distributed.moments import exact_moments, sample
 from osrmac.errors import StorageError
 from osrmac.reduction.moments import Moments
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 SHARDS, ROWS, FEATURES = 82, 3, 4
 
 
-def write_shards(folder: str, values: NDArray[np.float32], shards_used: int) -> list[str]:
+def write_shards(folder: Path, values: NDArray[np.float32], shards_used: int) -> list[Location]:
     """Write descriptors (n, d) with the ids 000, 001, ... to shards of about equal size."""
     for number, part in enumerate(np.array_split(np.arange(len(values)), shards_used)):
         columns = {
@@ -21,8 +22,8 @@ def write_shards(folder: str, values: NDArray[np.float32], shards_used: int) -> 
             "status": [schema.OK] * len(part),
             "single": pa.FixedSizeListArray.from_arrays(pa.array(values[part].ravel()), values.shape[1]),
         }
-        shards.write(folder, pa.table(columns), f"part-{number:02d}.parquet")
-    return shards.paths(folder)
+        shards.write(Location.of(folder), pa.table(columns), f"part-{number:02d}.parquet")
+    return shards.paths(Location.of(folder))
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def values() -> NDArray[np.float32]:
 
 def test_a_tree_of_several_levels_gives_the_moments_of_all_shards(tmp_path: Path, values: NDArray[np.float32]) -> None:
     progress: list[tuple[int, int]] = []
-    paths = write_shards(str(tmp_path), values, SHARDS)
+    paths = write_shards(tmp_path, values, SHARDS)
     moments = exact_moments(paths, "single", lambda *counts: progress.append(counts))
     expected = Moments.of(values)
     assert moments.count == SHARDS * ROWS
@@ -42,12 +43,12 @@ def test_a_tree_of_several_levels_gives_the_moments_of_all_shards(tmp_path: Path
 
 
 def test_one_shard_is_a_tree_without_branches(tmp_path: Path, values: NDArray[np.float32]) -> None:
-    moments = exact_moments(write_shards(str(tmp_path), values, 1), "single")
+    moments = exact_moments(write_shards(tmp_path, values, 1), "single")
     np.testing.assert_allclose(moments.mean, Moments.of(values).mean, rtol=1e-12)
 
 
 def test_a_shard_that_cannot_be_read_is_an_error_of_one_line(tmp_path: Path, values: NDArray[np.float32]) -> None:
-    paths = write_shards(str(tmp_path), values, 9)
+    paths = write_shards(tmp_path, values, 9)
     Path(paths[4]).write_bytes(b"not a Parquet file")
     with pytest.raises(StorageError) as caught:
         exact_moments(paths, "single")
@@ -56,7 +57,7 @@ def test_a_shard_that_cannot_be_read_is_an_error_of_one_line(tmp_path: Path, val
 
 
 def test_a_sample_does_not_depend_on_the_shards(tmp_path: Path, values: NDArray[np.float32]) -> None:
-    few, many = (write_shards(str(tmp_path / str(number)), values, number) for number in (2, 9))
+    few, many = (write_shards(tmp_path / str(number), values, number) for number in (2, 9))
     drawn = sample(few, "single", 20, seed=3)
     assert drawn.shape == (20, FEATURES)
     np.testing.assert_array_equal(drawn, sample(many, "single", 20, seed=3))

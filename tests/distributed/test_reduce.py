@@ -29,13 +29,13 @@ def selection(run: Run, indices: tuple[int, ...]) -> Selection:
 
 
 def modified(run: Run) -> dict[str, int]:
-    return {path: Path(path).stat().st_mtime_ns for path in shards.paths(run.reduced("first"))}
+    return {path.url: Path(path).stat().st_mtime_ns for path in shards.paths(run.reduced("first"))}
 
 
 def test_every_shard_of_descriptors_has_a_reduced_copy(run: Run) -> None:
     write_reduced(run, selection(run, (3, 5)), ComputeConfig())
     for source in shards.paths(run.descriptors):
-        reduced = shards.read(f"{run.reduced('first')}/{Path(source).name}")
+        reduced = shards.read(run.reduced("first") / source.name)
         vectors = shards.read_vectors([source], "single")
         assert reduced["id"].to_pylist() == vectors.ids
         np.testing.assert_array_equal(shards.matrix(reduced["vector"].combine_chunks()), vectors.values[:, [3, 5]])
@@ -61,7 +61,7 @@ def test_the_reduction_is_put_into_the_object_store_once(run: Run, monkeypatch: 
 
     class Recorder:
         def remote(self, *values: Any) -> Any:
-            arguments.extend(value for value in values if not isinstance(value, str))
+            arguments.extend(value for value in values if isinstance(value, ray.ObjectRef))
             return ray.put(None)
 
     monkeypatch.setattr(reduce, "_reduce_shard", Recorder())

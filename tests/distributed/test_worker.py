@@ -1,7 +1,7 @@
 """The worker, run in this process rather than as an actor."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from osrmac.runs.failures import DEADLY
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from tests.committed import rows
 
@@ -29,16 +30,21 @@ BESIDE_A_GPU = WorkerPool(1, 1, "cpu", 1, 0.75, 1.0)
 
 
 @pytest.fixture
-def plans(photos: Path, tmp_path: Path) -> list[ShardPlan]:
-    """Three shards of up to ten images."""
-    folder = str(tmp_path / "manifest")
-    manifest.update(folder, listing(str(photos)), lambda _images: 10)
-    return manifest.shard_plans(folder)
+def planned(photos: Path, tmp_path: Path) -> Location:
+    """Manifest of three shards of up to ten images."""
+    folder = Location.of(tmp_path / "manifest")
+    manifest.update(folder, listing(Location.of(photos)), lambda _images: 10)
+    return folder
 
 
 @pytest.fixture
-def descriptors(tmp_path: Path) -> str:
-    return str(tmp_path / "descriptors")
+def plans(planned: Location) -> list[ShardPlan]:
+    return manifest.shard_plans(planned)
+
+
+@pytest.fixture
+def descriptors(tmp_path: Path) -> Location:
+    return Location.of(tmp_path / "descriptors")
 
 
 @pytest.fixture
@@ -46,10 +52,18 @@ def tracker() -> WorkTrackerHandle:
     return start_work_tracker()
 
 
-def make_worker(folder: str, small: DescriptorConfig, pool: WorkerPool, tracker: WorkTrackerHandle) -> DescribeWorker:
+MakeWorker = Callable[[WorkerPool], DescribeWorker]
+
+
+@pytest.fixture
+def make_worker(
+    planned: Location, descriptors: Location, small: DescriptorConfig, tracker: WorkTrackerHandle
+) -> MakeWorker:
     identity, weights = identify(small)
     state = ray.put(dict(weights.state))
-    return DescribeWorker(folder, identity, state, pool, ComputeConfig(), FailureConfig(), tracker)
+    return lambda pool: DescribeWorker(
+        planned, descriptors, identity, state, pool, ComputeConfig(), FailureConfig(), tracker
+    )
 
 
 def describe(worker: DescribeWorker, plans: list[ShardPlan]) -> dict[str, Any]:
@@ -59,9 +73,9 @@ def describe(worker: DescribeWorker, plans: list[ShardPlan]) -> dict[str, Any]:
 
 
 def test_a_batch_is_counted_and_timed(
-    plans: list[ShardPlan], descriptors: str, small: DescriptorConfig, tracker: WorkTrackerHandle
+    plans: list[ShardPlan], make_worker: MakeWorker, tracker: WorkTrackerHandle
 ) -> None:
-    worker = make_worker(descriptors, small, ON_CPU, tracker)
+    worker = make_worker(ON_CPU)
     first, second = describe(worker, plans[:1]), describe(worker, plans[1:])
     assert (first["workers"], second["workers"]) == (1, 0)
     assert (first["described"] + second["described"], first["failed"] + second["failed"]) == (26, 3)
@@ -72,21 +86,17 @@ def test_a_batch_is_counted_and_timed(
 
 
 def test_beside_a_gpu_a_shard_is_committed_while_the_next_one_is_described(
-    plans: list[ShardPlan],
-    descriptors: str,
-    small: DescriptorConfig,
-    tracker: WorkTrackerHandle,
-    monkeypatch: pytest.MonkeyPatch,
+    plans: list[ShardPlan], descriptors: Location, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second_described = threading.Event()
     write, started = shards.write, []
 
-    def write_late(folder: str, rows: pa.Table, name: str, generation: int = 0) -> None:
+    def write_late(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> None:
         if name == plans[0].shard:
             assert second_described.wait(20), "the second shard was not described meanwhile"
         write(folder, rows, name, generation)
 
-    worker = make_worker(descriptors, small, BESIDE_A_GPU, tracker)
+    worker = make_worker(BESIDE_A_GPU)
     collect = worker._collect
 
     def record(task: ShardTask, results: Iterator[Any]) -> list[Any]:
@@ -105,13 +115,9 @@ def test_beside_a_gpu_a_shard_is_committed_while_the_next_one_is_described(
 
 
 def test_on_a_cpu_each_shard_is_committed_before_the_next_one_is_started(
-    plans: list[ShardPlan],
-    descriptors: str,
-    small: DescriptorConfig,
-    tracker: WorkTrackerHandle,
-    monkeypatch: pytest.MonkeyPatch,
+    plans: list[ShardPlan], descriptors: Location, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = make_worker(descriptors, small, ON_CPU, tracker)
+    worker = make_worker(ON_CPU)
     collect, pending = worker._collect, []
 
     def record(task: ShardTask, results: Iterator[Any]) -> list[Any]:
@@ -125,22 +131,26 @@ def test_on_a_cpu_each_shard_is_committed_before_the_next_one_is_started(
 
 @pytest.mark.parametrize("pool", [ON_CPU, BESIDE_A_GPU])
 def test_a_shard_that_cannot_be_written_stops_the_worker(
-    plans: list[ShardPlan], descriptors: str, small: DescriptorConfig, tracker: WorkTrackerHandle, pool: WorkerPool
+    plans: list[ShardPlan], descriptors: Location, make_worker: MakeWorker, pool: WorkerPool
 ) -> None:
     Path(descriptors).write_text("a file where the folder should be")
     with pytest.raises(StorageError, match=r"cannot write .*descriptors"):
-        describe(make_worker(descriptors, small, pool, tracker), plans)
+        describe(make_worker(pool), plans)
 
 
 def test_an_image_that_has_killed_two_workers_alone_becomes_a_failed_row(
-    plans: list[ShardPlan], descriptors: str, small: DescriptorConfig, tracker: WorkTrackerHandle
+    planned: Location,
+    plans: list[ShardPlan],
+    descriptors: Location,
+    make_worker: MakeWorker,
+    tracker: WorkTrackerHandle,
 ) -> None:
     shard = plans[0].shard
-    image = manifest.read(plans[0])["id"][0].as_py()
+    image = manifest.read(planned, plans[0])["id"][0].as_py()
     for _ in range(2):
         ray.get(tracker.start.remote(shard))
         ray.get(tracker.isolate.remote(shard, image))
-    describe(make_worker(descriptors, small, ON_CPU, tracker), plans[:1])
+    describe(make_worker(ON_CPU), plans[:1])
     committed = rows(descriptors)
     assert committed[image]["status"] == "failed"
     assert committed[image]["error"].startswith(f"{DEADLY} 3 times")

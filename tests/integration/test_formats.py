@@ -14,6 +14,7 @@ from osrmac.commands.fit_weights import weigh
 from osrmac.config import FORMAT_VERSION, EvaluationConfig, LayerWeightsConfig, ReductionConfig
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from tests import documents
 
@@ -55,7 +56,7 @@ def scored(run: Run, oxford: str) -> Run:
     return run
 
 
-def first(folder: str) -> pa.Schema:
+def first(folder: Location) -> pa.Schema:
     return shards.read(shards.paths(folder)[0]).schema
 
 

@@ -18,7 +18,7 @@ from osrmac.commands.extract import extract
 from osrmac.commands.report import report
 from osrmac.commands.search import search
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.pages.soundness import Parsed, sound
 
@@ -103,7 +103,7 @@ def test_they_are_text_in_the_report(odd: tuple[Path, Run], tmp_path: Path) -> N
         csv.writer(file).writerows([("id", "group"), *((name, place % 2) for place, name in enumerate(known))])
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv")))
     report(run.url)
-    page = sound(filesystem.read_bytes(run.report).decode())
+    page = sound(run.report.read_bytes().decode())
     assert set(known) <= set(page.texts)
     shown = [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"]
     assert set(shown) == set(known)

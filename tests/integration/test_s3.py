@@ -10,16 +10,17 @@ import pytest
 import s3fs
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.lock import locked
 from osrmac.storage.run import Run
 
 
 def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
-    (plan,) = listing(f"{bucket}/photos")
+    (plan,) = listing(Location.of(f"{bucket}/photos"))
     assert plan.num_rows == 29
     row = next(row for row in plan.to_pylist() if row["id"] == "odd/03.png")
     assert row["uri"] == "s3://archive/photos/odd/03.png"
@@ -33,9 +34,13 @@ def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, ph
 
 
 def test_a_bucket_is_locked_too(bucket: str) -> None:
-    with locked(f"{bucket}/run"), pytest.raises(StorageError, match="in use by process"), locked(f"{bucket}/run"):
+    with (
+        locked(Location.of(f"{bucket}/run")),
+        pytest.raises(StorageError, match="in use by process"),
+        locked(Location.of(f"{bucket}/run")),
+    ):
         pass
-    with locked(f"{bucket}/run"):
+    with locked(Location.of(f"{bucket}/run")):
         pass
 
 
@@ -58,6 +63,6 @@ def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished:
     assert on_s3.ids == on_disk.ids
     np.testing.assert_allclose(on_s3.values, on_disk.values, atol=1e-5)
     assert len(shards.paths(run.reduced("osrmac-pfa-32"))) == len(shards.paths(run.descriptors))
-    page = filesystem.read_bytes(run.report).decode()
+    page = run.report.read_bytes().decode()
     assert "s3://archive/photos" in page
     assert page.count("data:image/jpeg") == 1  # of the picture that is cut off

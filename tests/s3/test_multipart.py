@@ -16,6 +16,7 @@ import s3fs
 
 from osrmac.errors import StorageError
 from osrmac.storage import retry, shards
+from osrmac.storage.location import Location
 
 from .proxy import PASSING, Fault, Proxy, Rule
 
@@ -65,25 +66,25 @@ def test_a_large_shard_appears_when_it_is_whole(
     proxy.rules += [Rule([fault], operations=["COMPLETE"], times=1) for fault in ends]
     key = f"{bucket}/run/{NAME}"
     with sizes_seen(direct, key) as seen:
-        shards.write(f"s3://{bucket}/run", table, NAME)
+        shards.write(Location.of(f"s3://{bucket}/run"), table, NAME)
         size = direct.info(key)["size"]
     assert seen <= {size}
     assert size > 100_000_000
     assert len(proxy.asked("PART", NAME)) >= 3 + len(PASSING)
     assert len(proxy.asked("COMPLETE", NAME)) == len(ends) + 1
     proxy.rules = [Rule(PASSING, operations=["GET"], times=6)]
-    assert shards.read(f"s3://{bucket}/run/{NAME}").equals(table)
+    assert shards.read(Location.of(f"s3://{bucket}/run/{NAME}")).equals(table)
 
 
 def test_an_upload_that_fails_leaves_what_was_there(
     table: pa.Table, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shards.write(f"s3://{bucket}/run", table.slice(0, 10), NAME)
+    shards.write(Location.of(f"s3://{bucket}/run"), table.slice(0, 10), NAME)
     monkeypatch.setattr(retry, "_S3_TRIES", 2)
     proxy.rules = [Rule([Fault.SLOW_DOWN], operations=["PART"], key=NAME)]
     for name in (NAME, f"new-{NAME}"):
         with pytest.raises(StorageError, match=r"cannot write .* reduce your request rate"):
-            shards.write(f"s3://{bucket}/run", table, name)
+            shards.write(Location.of(f"s3://{bucket}/run"), table, name)
     assert len(proxy.asked("ABORT", NAME)) == 2
     assert uploads(direct, bucket) == 0
     assert direct.find(f"{bucket}/run") == [f"{bucket}/run/{NAME}"]
@@ -108,5 +109,5 @@ def test_an_upload_that_is_killed_leaves_nothing_to_be_seen(
     assert len(proxy.asked("PART", NAME)) == 3
     assert direct.find(f"{bucket}/run") == []
     assert uploads(direct, bucket) == 1
-    shards.write(f"s3://{bucket}/run", pa.table({"id": ["a"]}), NAME)
-    assert shards.read(f"s3://{bucket}/run/{NAME}")["id"].to_pylist() == ["a"]
+    shards.write(Location.of(f"s3://{bucket}/run"), pa.table({"id": ["a"]}), NAME)
+    assert shards.read(Location.of(f"s3://{bucket}/run/{NAME}"))["id"].to_pylist() == ["a"]

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from osrmac.storage import filesystem
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.location import Location
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -17,7 +17,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
     for number in range(50):
-        filesystem.write_atomically(f"{folder}/{number}", str(number).encode())
+        Location.of(f"{folder}/{number}").write_bytes(str(number).encode())
     found = list(Fetcher(concurrent=4)([f"{folder}/{number}" for number in (*range(50), "missing", 0)]))
     assert found[:50] == [str(number).encode() for number in range(50)]
     assert isinstance(found[50], FileNotFoundError)
@@ -26,7 +26,7 @@ def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
 
 def test_files_of_several_file_systems_are_fetched_together(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"A")
-    filesystem.write_atomically("memory://elsewhere/b", b"B")
+    Location.of("memory://elsewhere/b").write_bytes(b"B")
     assert list(Fetcher()([str(tmp_path / "a"), "memory://elsewhere/b"])) == [b"A", b"B"]
 
 

@@ -2,7 +2,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem
+from osrmac.storage.filesystem import open_url
 from osrmac.storage.retry import is_transient
 
 
@@ -37,9 +37,9 @@ def test_kinds_of_errors(error: Exception, expected: bool) -> None:
 
 
 def test_s3_tries_again_unless_the_caller_does() -> None:
-    retry_requests, _ = filesystem.file_system("s3://bucket/key")
-    once, _ = filesystem.file_system("s3://bucket/key", once=True)
+    retry_requests, _ = open_url("s3://bucket/key")
+    once, _ = open_url("s3://bucket/key", retries=False)
     assert retry_requests.retries > 1
     assert once.retries == 1
-    assert filesystem.file_system("s3://bucket/other")[0] is retry_requests
+    assert open_url("s3://bucket/other")[0] is retry_requests
     assert retry_requests.retries > 1

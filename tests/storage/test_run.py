@@ -5,7 +5,7 @@ import pytest
 
 from osrmac.config import DescriptorConfig, canonical
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
 
@@ -55,7 +55,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
     run = opened(tmp_path)
-    filesystem.write_json(str(tmp_path / "run.json"), run.record() | {"format": 99})
+    Location.of(tmp_path / "run.json").write_json(run.record() | {"format": 99})
     with pytest.raises(StorageError, match="format 99"):
         run.record()
 

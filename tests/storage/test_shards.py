@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 DIMENSIONS = {"single": 4, "osrmac": 6, "regions": 3}
 SCHEMA = schema.descriptors(DIMENSIONS, "fingerprint", regional=("regions",))
@@ -38,9 +39,9 @@ def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
     return pa.table(columns | vectors, schema=SCHEMA)
 
 
-def write(folder: Path, table: pa.Table, name: str = "part-0.parquet", generation: int = 0) -> str:
-    shards.write(str(folder), table, name, generation)
-    return str(folder / name)
+def write(folder: Path, table: pa.Table, name: str = "part-0.parquet", generation: int = 0) -> Location:
+    shards.write(Location.of(folder), table, name, generation)
+    return Location.of(folder / name)
 
 
 def test_a_shard_is_sorted_and_keeps_types_and_fingerprint(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_shard_is_sorted_and_keeps_types_and_fingerprint(tmp_path: Path) -> No
 def test_a_shard_is_replaced(tmp_path: Path) -> None:
     write(tmp_path, rows(["1", "2"]))
     write(tmp_path, rows(["2", "1"], failed=frozenset("1")), generation=1)
-    (shard,) = shards.paths(str(tmp_path))
+    (shard,) = shards.paths(Location.of(tmp_path))
     assert shards.read(shard)["status"].to_pylist() == ["failed", "ok"]
     assert shards.generation(shard) == 1
 
@@ -65,7 +66,7 @@ def test_a_shard_is_replaced(tmp_path: Path) -> None:
 def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) -> None:
     write(tmp_path, rows(["4", "1", "7"], failed=frozenset("4")))
     write(tmp_path, rows(["2", "9"]), "part-1.parquet")
-    found = shards.read_vectors(shards.paths(str(tmp_path)), "single")
+    found = shards.read_vectors(shards.paths(Location.of(tmp_path)), "single")
     assert found.ids == ["1", "2", "7", "9"]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2, n + 3] for n in (1, 2, 7, 9)])
@@ -74,26 +75,26 @@ def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) 
 def test_regions_of_all_shards_come_image_by_image(tmp_path: Path) -> None:
     write(tmp_path, rows(["4", "1", "3"], failed=frozenset("4")))
     write(tmp_path, rows(["2"]), "part-1.parquet")
-    found = shards.read_vectors(shards.paths(str(tmp_path)), "regions")
+    found = shards.read_vectors(shards.paths(Location.of(tmp_path)), "regions")
     assert found.ids == ["1", "2", "3"]
     assert found.regions is not None
     assert found.regions.tolist() == [1, 2, 3]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2] for n in (1, 2, 2, 3, 3, 3)])
-    only = shards.read_vectors(shards.paths(str(tmp_path)), "regions", only=pa.array(["3"]))
+    only = shards.read_vectors(shards.paths(Location.of(tmp_path)), "regions", only=pa.array(["3"]))
     assert (only.ids, only.values.shape) == (["3"], (3, 3))
 
 
 def test_a_shard_of_failures_has_no_vectors(tmp_path: Path) -> None:
     write(tmp_path, rows(["1", "2"], failed=frozenset("12")))
     for recipe, dimension in DIMENSIONS.items():
-        found = shards.read_vectors(shards.paths(str(tmp_path)), recipe)
+        found = shards.read_vectors(shards.paths(Location.of(tmp_path)), recipe)
         assert (found.ids, found.values.shape) == ([], (0, dimension))
 
 
 def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
     write(tmp_path, rows(["1", "2", "3"], failed=frozenset("3")))
-    found = shards.read_vectors(shards.paths(str(tmp_path)), "single", only=pa.array(["2", "3"]))
+    found = shards.read_vectors(shards.paths(Location.of(tmp_path)), "single", only=pa.array(["2", "3"]))
     assert found.ids == ["2"]
 
 
