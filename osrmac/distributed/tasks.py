@@ -61,12 +61,16 @@ def root_cause() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        for cause in _chain(error):
-            # Ray's wrapper is a subclass of the type that it wraps, with a traceback as its message.
-            if isinstance(cause, OsrmacError) and type(cause).__module__ == OsrmacError.__module__:
-                cause.args = (str(cause).partition("\n")[0],)  # Ray Data appends advice about its own retries
-                raise cause from error
-        raise
+        cause = next(filter(_is_own, _chain(error)), None)
+        if cause is None or cause is error:
+            raise
+        cause.args = (str(cause).partition("\n")[0],)  # Ray Data appends advice about its own retries
+        raise cause from error
+
+
+def _is_own(error: BaseException) -> bool:
+    """Return whether this is an OsrmacError; Ray's wrapper, a subclass of the type that it wraps, is not."""
+    return isinstance(error, OsrmacError) and type(error).__module__ == OsrmacError.__module__
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -5,7 +5,7 @@ import pytest
 import ray
 from ray.exceptions import TaskCancelledError
 
-from osrmac.distributed.tasks import run_tasks
+from osrmac.distributed.tasks import root_cause, run_tasks
 from osrmac.errors import StorageError
 
 
@@ -73,3 +73,15 @@ def test_closing_the_iterator_cancels_the_tasks_that_still_run() -> None:
     results.close()
     with pytest.raises(TaskCancelledError):
         ray.get(recorder.references[1], timeout=20)
+
+
+def test_an_error_of_the_driver_passes_unchanged() -> None:
+    with pytest.raises(StorageError) as caught, root_cause():
+        raise StorageError("no space left")
+    assert caught.value.__cause__ is None
+
+
+def test_advice_that_ray_data_appends_to_a_message_is_dropped() -> None:
+    with pytest.raises(StorageError) as caught:
+        list(run_tasks(fail, [("no space left\nFailed to apply UDF transform after 1/1 attempts",)]))
+    assert str(caught.value) == "no space left"
