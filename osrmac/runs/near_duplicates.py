@@ -158,7 +158,7 @@ class Collection:
             ]
             for piece in self._pieces()
         ]
-        return [np.concatenate(of_recipe) for of_recipe in zip(*parts, strict=True)]
+        return [np.concatenate(vectors) for vectors in zip(*parts, strict=True)]
 
     def describe_groups(self, members: Iterable[Positions], nearest: Matrix) -> list[tuple[Twin, ...]]:
         """Look up the images of groups, and sort the groups and their members.
@@ -174,11 +174,11 @@ class Collection:
 
     def _twins(self, positions: Positions, nearest: Matrix) -> dict[int, Twin]:
         twins = {}
-        of_shard = np.searchsorted(self.starts, positions, side="right") - 1
-        for number in np.unique(of_shard).tolist():
+        shard_numbers = np.searchsorted(self.starts, positions, side="right") - 1
+        for number in np.unique(shard_numbers).tolist():
             ids = shards.described_ids(self.shards[number])
             rows = find_rows(ids, [self.shards[number]])
-            for position in positions[of_shard == number].tolist():
+            for position in positions[shard_numbers == number].tolist():
                 row = rows[ids[position - self.starts[number]]]
                 twins[position] = Twin(row["id"], row["uri"], row["width"], row["height"], float(nearest[position]))
         return twins

@@ -49,7 +49,7 @@ def find_queries(queries: Sequence[str], within: Sequence[Location], box: Box | 
     Raises:
         StorageError: An image of the run has no descriptor because it failed.
     """
-    names = [to_unicode(query) if not is_unicode(query) else query for query in queries]
+    names = [query if is_unicode(query) else to_unicode(query) for query in queries]
     rows = find_rows(names, within)
     return [_search_query(query, name, rows.get(name), box) for query, name in zip(queries, names, strict=True)]
 
@@ -73,14 +73,14 @@ def vectors(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[Ma
     """
     stored = iter([_stored(run, method, query.row) for query in queries if query.row is not None])
     described = iter(_described(run, method, [query for query in queries if query.row is None]))
-    of_queries = [next(described if query.row is None else stored) for query in queries]
-    return [np.stack(of_recipe) for of_recipe in zip(*of_queries, strict=True)]
+    in_order = [next(described if query.row is None else stored) for query in queries]
+    return [np.stack(recipe_vectors) for recipe_vectors in zip(*in_order, strict=True)]
 
 
 def _stored(run: Run, method: Method, row: dict[str, Any]) -> list[Matrix]:
     """Read the vectors of an image of the run, one for each recipe, (k,)."""
-    of_recipes = [read_shard(run, row["shard"], recipe, method.reduction) for recipe in method.recipes]
-    return [vectors.values[vectors.ids.index(row["id"])] for vectors in of_recipes]
+    per_recipe = [read_shard(run, row["shard"], recipe, method.reduction) for recipe in method.recipes]
+    return [vectors.values[vectors.ids.index(row["id"])] for vectors in per_recipe]
 
 
 def _described(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:

@@ -66,11 +66,11 @@ class StoredQueryResults:
             mode: Query mode.
         """
         rows = shards.read(self._file, ["system", "mode", "ranks", "positives"])
-        of_methods = {label: _select(rows, method, mode) for method, label in methods.items()}
+        by_label = {label: _select(rows, method, mode) for method, label in methods.items()}
         return {
-            label: mean_precision(zip(found["ranks"].to_pylist(), found["positives"].to_pylist(), strict=True))
-            for label, found in of_methods.items()
-            if found.num_rows
+            label: mean_precision(zip(results["ranks"].to_pylist(), results["positives"].to_pylist(), strict=True))
+            for label, results in by_label.items()
+            if results.num_rows
         }
 
     def ranked(self, method: str, mode: str, measure: str) -> list[QueryResult]:

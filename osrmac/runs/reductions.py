@@ -23,7 +23,7 @@ def write(run: Run, reduction: Reduction) -> None:
         axes, offsets = values.pop("axes"), values.pop("offsets")
         columns = pa.FixedSizeListArray.from_arrays(pa.array(axes.ravel()), reduction.features_in)
         shards.write_table(run.axes(reduction.name), pa.table({"axis": columns, "offset": offsets}))
-    run.write_selection(reduction.name, values)
+    run.selection(reduction.name).write_json(values)
 
 
 def load_reductions(run: Run) -> list[Reduction]:

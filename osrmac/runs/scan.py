@@ -57,11 +57,9 @@ class Scan:
         is database-side augmentation (Arandjelovic and Zisserman 2012), where each image is its own nearest neighbour
         and counts twice. See `osrmac.retrieval.expansion.average` for the weights.
         """
-        return [
-            self._of_recipe(index)._expanded(of_recipe, neighbours, alpha) for index, of_recipe in enumerate(queries)
-        ]
+        return [self._single(index)._expanded(vectors, neighbours, alpha) for index, vectors in enumerate(queries)]
 
-    def _of_recipe(self, index: int) -> Scan:
+    def _single(self, index: int) -> Scan:
         """Return a scan of one recipe's vectors."""
 
         def blocks() -> Iterator[Block]:
@@ -83,7 +81,7 @@ class Scan:
             for row, image in enumerate(block.ids)
             if image in wanted
         }
-        return [dict(zip(found, of_recipe, strict=True)) for of_recipe in zip(*found.values(), strict=True)]
+        return [dict(zip(found, vectors, strict=True)) for vectors in zip(*found.values(), strict=True)]
 
 
 def smallest_distances(
@@ -99,8 +97,8 @@ def smallest_distances(
         distance: Distance between two vectors.
         device: Torch device to compute on.
     """
-    of_recipes = [distances(left, right, distance, device) for left, right in zip(queries, images, strict=True)]
-    smallest: Matrix = np.minimum.reduce(of_recipes)
+    per_recipe = [distances(left, right, distance, device) for left, right in zip(queries, images, strict=True)]
+    smallest: Matrix = np.minimum.reduce(per_recipe)
     return smallest
 
 

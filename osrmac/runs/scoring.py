@@ -93,8 +93,8 @@ def _read(folder: Location, recipe: str, reduction: Reduction | None) -> Vectors
 
 def _read_all(read: _Read, folder: Location, method: Method) -> Iterator[Block]:
     """Read all images of a folder into one block."""
-    of_recipes = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
-    yield Block(of_recipes[0].ids, tuple(method.reduce(vectors.values) for vectors in of_recipes))
+    per_recipe = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
+    yield Block(per_recipe[0].ids, tuple(method.reduce(vectors.values) for vectors in per_recipe))
 
 
 def _augmented(images: Block, evaluation: EvaluationConfig) -> Block:
@@ -105,7 +105,7 @@ def _augmented(images: Block, evaluation: EvaluationConfig) -> Block:
     starts = range(0, len(images.ids), _AUGMENTED_AT_ONCE)
     chunks = ([vectors[start : start + _AUGMENTED_AT_ONCE] for vectors in images.vectors] for start in starts)
     parts = [scan.expanded(chunk, evaluation.database_augmentation, evaluation.alpha) for chunk in chunks]
-    return replace(images, vectors=tuple(np.concatenate(of_recipe) for of_recipe in zip(*parts, strict=True)))
+    return replace(images, vectors=tuple(np.concatenate(chunks) for chunks in zip(*parts, strict=True)))
 
 
 class _Replayed:
@@ -156,7 +156,7 @@ def query_vectors(
     missing = [name for name in wanted if not vectors or name not in vectors[0]]
     if missing:
         raise BenchmarkError(f"query {missing[0]!r} could not be described: see the error of its row in {crops}")
-    return [np.stack([of_recipe[name] for name in wanted]) for of_recipe in vectors]
+    return [np.stack([by_name[name] for name in wanted]) for by_name in vectors]
 
 
 def query_results(
@@ -170,11 +170,12 @@ def query_results(
         distances: Distances of the queries to the collection, block by block. They are iterated over twice.
         ids: Ids of the described images, by name.
     """
-    judged_images = [{ids[name]: name for name in query.positives | query.junk if name in ids} for query in queries]
-    to_judged: list[dict[str, float]] = [{} for _ in queries]
+    targets = [{ids[name]: name for name in query.positives | query.junk if name in ids} for query in queries]
+    target_distances: list[dict[str, float]] = [{} for _ in queries]
     number = SHOWN + max(len(query.junk) for query in queries)
-    first = nearest(_noting(distances, judged_images, to_judged), len(queries), number)
-    for query, names, matches, by_id in zip(queries, judged_images, first, ranks(distances, to_judged), strict=True):
+    first = nearest(_noting(distances, targets, target_distances), len(queries), number)
+    ranks_by_id = ranks(distances, target_distances)
+    for query, names, matches, by_id in zip(queries, targets, first, ranks_by_id, strict=True):
         by_name = {names[image]: rank for image, rank in by_id.items()}
         yield replace(judged(benchmark, query, by_name, matches), image=ids[query.image])
 
@@ -182,11 +183,11 @@ def query_results(
 def _noting(
     distances: Iterable[DistanceBlock], wanted: Sequence[Mapping[str, str]], noted: Sequence[dict[str, float]]
 ) -> Iterator[DistanceBlock]:
-    """Pass the blocks on, and note for each query its distances to some images."""
+    """Pass the blocks on, and note the distances of each query to the images wanted for it."""
     for url, images, block in distances:
         positions = {image: position for position, image in enumerate(images)}
-        for of_query, to_wanted, row in zip(wanted, noted, block, strict=True):
-            to_wanted |= {image: float(row[positions[image]]) for image in of_query.keys() & positions.keys()}
+        for images_wanted, distance_of, row in zip(wanted, noted, block, strict=True):
+            distance_of |= {image: float(row[positions[image]]) for image in images_wanted.keys() & positions.keys()}
         yield url, images, block
 
 

@@ -22,11 +22,11 @@ def vectors(seed: int, rows: int = 20) -> Matrix:
     return np.random.default_rng(seed).normal(size=(rows, 6)).astype(np.float32)
 
 
-def scanned(of_recipes: Sequence[Matrix], block_rows: int = 20, distance: Distance = "l1") -> Scan:
+def scanned(per_recipe: Sequence[Matrix], block_rows: int = 20, distance: Distance = "l1") -> Scan:
     """A scan of these vectors in blocks of a given size."""
     starts = range(0, len(IDS), block_rows)
     blocks = [
-        Block(IDS[start : start + block_rows], tuple(values[start : start + block_rows] for values in of_recipes))
+        Block(IDS[start : start + block_rows], tuple(values[start : start + block_rows] for values in per_recipe))
         for start in starts
     ]
     return Scan(lambda: blocks, distance)
@@ -54,10 +54,10 @@ def test_vectors_are_looked_up_by_id_and_unknown_ids_left_out() -> None:
 def test_queries_are_expanded_for_each_recipe_by_its_own_distances(block_rows: int) -> None:
     values, queries = [vectors(0), vectors(1)], [vectors(2, 3), vectors(3, 3)]
     found = scanned(values, block_rows).expanded(queries, 4, 2.0)
-    for of_recipe, database, expanded in zip(queries, values, found, strict=True):
-        distances = np.abs(of_recipe[:, None] - database[None]).sum(axis=2)
+    for vectors_in, database, expanded in zip(queries, values, found, strict=True):
+        distances = np.abs(vectors_in[:, None] - database[None]).sum(axis=2)
         neighbours = database[np.argsort(distances, axis=1, kind="stable")[:, :4]]
-        np.testing.assert_allclose(expanded, average(of_recipe, neighbours, 2.0), rtol=1e-6)
+        np.testing.assert_allclose(expanded, average(vectors_in, neighbours, 2.0), rtol=1e-6)
 
 
 def test_more_neighbours_than_images_are_all_images() -> None:

@@ -63,6 +63,6 @@ def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
 def test_selections_are_read_in_order_of_name(tmp_path: Path) -> None:
     run = Run(str(tmp_path))
     assert run.selections() == []
-    run.write_selection("b", {"name": "b"})
-    run.write_selection("a", {"name": "a"})
+    run.selection("b").write_json({"name": "b"})
+    run.selection("a").write_json({"name": "a"})
     assert run.selections() == [{"name": "a"}, {"name": "b"}]
