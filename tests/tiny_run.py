@@ -34,8 +34,8 @@ def tiny_run(
     """
     failed, sizes = failed or {}, sizes or {}
     vectors = {
-        recipe: {name: np.asarray(vector, np.float32) for name, vector in of_recipe.items()}
-        for recipe, of_recipe in recipes.items()
+        recipe: {name: np.asarray(vector, np.float32) for name, vector in by_id.items()}
+        for recipe, by_id in recipes.items()
     }
     run = Run(str(folder))
     identity = _identity(vectors)
@@ -57,9 +57,9 @@ def tiny_run(
 def _identity(vectors: Mapping[str, Mapping[str, np.ndarray]]) -> Identity:
     config = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=tuple(vectors))
     parts: dict[str, tuple[int, ...]] = {
-        recipe: next(iter(of_recipe.values())).shape[-1:] for recipe, of_recipe in vectors.items()
+        recipe: next(iter(by_id.values())).shape[-1:] for recipe, by_id in vectors.items()
     }
-    regional = tuple(recipe for recipe, of_recipe in vectors.items() if next(iter(of_recipe.values())).ndim == 2)
+    regional = tuple(recipe for recipe, by_id in vectors.items() if next(iter(by_id.values())).ndim == 2)
     values = canonical(config, layers=("layer4", "layer3"), weights="digest")
     return Identity(config, values, "resnet18 random:0", parts, regional)
 
@@ -74,5 +74,5 @@ def _row(
     if name in failed:
         stage, message = failed[name]
         return row | {"status": schema.FAILED, "error_stage": stage, "error": message}
-    values = {recipe: of_recipe[name].tolist() for recipe, of_recipe in vectors.items()}
+    values = {recipe: by_id[name].tolist() for recipe, by_id in vectors.items()}
     return row | {"status": schema.OK, "width": size[0], "height": size[1], **values}

@@ -129,7 +129,7 @@ def _objective(
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]
-        found = query_results(benchmark, benchmark.modes[mode], lambda: compared, ids)
+        found = query_results(benchmark, benchmark.modes[mode], compared, ids)
         return fmean(result.values[benchmark.measures[0]] for result in found)
 
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
@@ -141,6 +141,6 @@ def _comparison(folder: Location, recipe: str, evaluation: EvaluationConfig) -> 
     @cache
     def read() -> list[Block]:
         found = shards.read_vectors(shards.paths(folder), recipe)
-        return [Block(folder, found.ids, (found.values,))]
+        return [Block(found.ids, (found.values,))]
 
     return Scan(read, evaluation.distance)

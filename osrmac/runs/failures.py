@@ -39,31 +39,29 @@ class Failures:
             type of the exception, or the message with `N` for each number.
         count: Number of images.
         first: The first few ids.
-        example: Message of the first image.
+        example: Message of the first image, where the messages differ.
     """
 
     stage: str
     reason: str
     count: int
     first: tuple[str, ...]
-    example: str
+    example: str | None = None
 
     def __str__(self) -> str:
         """Describe the group in one line."""
         more = f" and {self.count - len(self.first)} more" if self.count > len(self.first) else ""
-        example = f" (for example {self.example})" if self.example != self.reason else ""
+        example = f" (for example {self.example})" if self.example else ""
         return f"{self.count} failed at {self.stage}, {self.reason}{example}: {', '.join(self.first)}{more}"
 
-    def __add__(self, other: Failures) -> Failures:
-        """Merge two groups of the same kind."""
-        first = tuple(sorted(self.first + other.first)[:_NAMED])
-        return replace(
-            self,
-            reason=self.reason if self.reason == other.reason else _kind(self.example),
-            count=self.count + other.count,
-            first=first,
-            example=self.example if first[0] in self.first else other.example,
-        )
+    def joined_by(self, image: str, message: str) -> Failures:
+        """Return the group with another image, whose message is of the same kind."""
+        first = tuple(sorted((*self.first, image))[:_NAMED])
+        group = replace(self, count=self.count + 1, first=first)
+        if self.example is None and message == self.reason:
+            return group
+        example = message if first[0] == image else self.example or self.reason
+        return replace(group, reason=_kind(message), example=example)
 
 
 def summary(run: Run) -> tuple[int, list[Failures]]:
@@ -74,10 +72,9 @@ def summary(run: Run) -> tuple[int, list[Failures]]:
         failed = _failed(rows)
         described += rows.num_rows - failed.num_rows
         for row in failed.to_pylist():
-            stage, message = row["error_stage"], row["error"]
-            one = Failures(stage, message, 1, (row["id"],), message)
-            key = stage, _kind(message)
-            groups[key] = groups[key] + one if key in groups else one
+            image, stage, message = row["id"], row["error_stage"], row["error"]
+            group = groups.get(key := (stage, _kind(message)))
+            groups[key] = group.joined_by(image, message) if group else Failures(stage, message, 1, (image,))
     return described, sorted(groups.values(), key=lambda group: (-group.count, group.stage, group.reason))
 
 

@@ -15,7 +15,7 @@ def groups(folder: Path, failed: Mapping[str, tuple[str, str]]) -> list[Failures
 
 def test_a_failure_of_its_own_kind_keeps_its_message(tmp_path: Path) -> None:
     (found,) = groups(tmp_path, {"empty.jpg": ("decode", "the file is empty")})
-    assert found == Failures("decode", "the file is empty", 1, ("empty.jpg",), "the file is empty")
+    assert found == Failures("decode", "the file is empty", 1, ("empty.jpg",))
     assert str(found) == "1 failed at decode, the file is empty: empty.jpg"
 
 
@@ -31,7 +31,7 @@ def test_missing_files_form_one_group_whatever_their_paths(tmp_path: Path) -> No
 
 def test_a_message_that_all_images_share_is_the_reason(tmp_path: Path) -> None:
     (found,) = groups(tmp_path, dict.fromkeys(("a.jpg", "b.jpg"), ("fetch", "PermissionError: Access Denied")))
-    assert (found.reason, found.example) == ("PermissionError: Access Denied", "PermissionError: Access Denied")
+    assert (found.reason, found.example) == ("PermissionError: Access Denied", None)
 
 
 def test_numbers_do_not_split_a_group(tmp_path: Path) -> None:
@@ -53,3 +53,9 @@ def test_stages_exceptions_and_other_messages_are_groups_of_their_own(tmp_path: 
 def test_failed_images_are_listed(tmp_path: Path) -> None:
     failed = dict.fromkeys(("b.jpg", "a.jpg"), ("decode", "the file is empty"))
     assert sorted(failed_ids(tiny_run(tmp_path, {"single": {"ok.jpg": [1.0]}}, failed=failed))) == ["a.jpg", "b.jpg"]
+
+
+def test_the_example_is_the_message_of_the_first_image(tmp_path: Path) -> None:
+    messages = {"c.jpg": "OSError: 3", "a.jpg": "OSError: 1", "d.jpg": "OSError: 1", "b.jpg": "OSError: 2"}
+    (found,) = groups(tmp_path, {name: ("fetch", message) for name, message in messages.items()})
+    assert (found.reason, found.count, found.example) == ("OSError", 4, "OSError: 1")
