@@ -28,7 +28,7 @@ def explain(image: str, output: str, descriptor: DescriptorConfig = DescriptorCo
     if isinstance(content, Exception):
         raise StorageError(f"cannot read {image}: {reason(content)}")
     try:
-        photo = decode(content, exif_orientation=descriptor.exif_orientation, max_pixels=descriptor.max_pixels)
+        photo, _ = decode(content, exif_orientation=descriptor.exif_orientation, max_pixels=descriptor.max_pixels)
     except DecodeError as error:
         raise StorageError(f"cannot read {image}: {error}") from error
     picture(Describer.load(descriptor), photo).save(output)

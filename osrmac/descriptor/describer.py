@@ -17,7 +17,7 @@ from torch import Tensor
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.batching import Batches, buckets, windows
 from osrmac.descriptor.device import OnCPU, OnGPU, Placement, Prepared
-from osrmac.descriptor.images import DecodeError, crop, decode_at_least
+from osrmac.descriptor.images import DecodeError, crop, decode
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.optimize.compile import Compiled
@@ -175,8 +175,11 @@ class Describer:
         config = self.config
         needed = self._longest if box is None else None  # boxes are in pixels of the whole picture
         try:
-            image, size = decode_at_least(
-                needed, encoded, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels
+            image, size = decode(
+                encoded,
+                max_pixels=config.max_pixels,
+                exif_orientation=config.exif_orientation,
+                min_longest_side=needed,
             )
         except DecodeError as error:
             return Failure("decode", str(error))

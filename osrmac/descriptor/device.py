@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from osrmac.descriptor.batching import fitting
-from osrmac.descriptor.images import resized, to_scales
+from osrmac.descriptor.resize import image_pyramid, resize
 
 __all__ = ["OnCPU", "OnGPU", "Placement"]
 
@@ -60,7 +60,7 @@ class OnCPU:
 
     def prepare(self, image: Image.Image) -> Prepared:
         """The picture at its scales."""
-        return to_scales(image, self._scales)
+        return image_pyramid(image, self._scales)
 
     def scaled(self, pictures: Sequence[Prepared]) -> Iterator[Tensor]:
         """Those."""
@@ -98,7 +98,8 @@ class OnGPU:
             pixels = torch.stack([pixels.to(self._device, non_blocking=True) for (pixels,) in pictures])
         computing.wait_stream(self._copying)
         pixels.record_stream(computing)
-        return resized(pixels.permute(0, 3, 1, 2), self._scales)
+        images = pixels.permute(0, 3, 1, 2)
+        return (resize(images, longest_side) for longest_side in self._scales)
 
     def finished(self) -> Callable[[], object]:
         """An event."""

@@ -19,10 +19,10 @@ from torch import Tensor
 from osrmac.config import DescriptorConfig, Precision
 from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.device import OnCPU, OnGPU, Prepared
-from osrmac.descriptor.images import to_scales
 from osrmac.descriptor.models.backbones import build
 from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.recipes import RECIPES
+from osrmac.descriptor.resize import image_pyramid
 
 SCALES = (96, 64, 48)
 CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=SCALES)
@@ -105,7 +105,7 @@ def test_both_bring_pictures_to_the_same_pixels(cuda: list[str]) -> None:
         scaled = list(placement.scaled([placement.prepare(image) for image in pictures]))
         assert len(scaled) == len(SCALES)
         for position, image in enumerate(pictures):
-            for pixels, expected in zip(scaled, to_scales(image, SCALES), strict=True):
+            for pixels, expected in zip(scaled, image_pyramid(image, SCALES), strict=True):
                 assert torch.equal(pixels[position], expected)
 
 

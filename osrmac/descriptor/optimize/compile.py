@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from osrmac.descriptor.images import scaled_size
+from osrmac.descriptor.resize import scaled_size
 from osrmac.errors import ConfigError, reason
 
 __all__ = ["Compiled"]

@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights
 
-from osrmac.descriptor.images import to_scale
 from osrmac.descriptor.models.backbones import Backbone, architecture, build, load_weights, loaded
 from osrmac.descriptor.models.weights import Weights
+from osrmac.descriptor.resize import image_pyramid
 from osrmac.errors import ConfigError, WeightsError
 
 CATEGORIES: list[str] = ResNet50_Weights.IMAGENET1K_V1.meta["categories"]
@@ -138,7 +138,8 @@ def test_packaged_weights_fit(number: int, last: int, previous: int) -> None:
 @torch.inference_mode()
 def labels(backbone: Backbone, photograph: Image.Image) -> list[str]:
     """The two likeliest categories."""
-    maps = backbone(to_scale(photograph, 320)[None].float() / 255)
+    (pixels,) = image_pyramid(photograph, [320])
+    maps = backbone(pixels[None].float() / 255)
     assert backbone.classifier is not None
     scores = backbone.classifier(maps[0].mean(dim=(2, 3)))[0]
     return [CATEGORIES[index] for index in scores.topk(2).indices.tolist()]
