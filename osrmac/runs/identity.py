@@ -29,7 +29,7 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     """
     found = backbones.load_weights(descriptor.backbone, descriptor.weights)
     backbone = backbones.build(descriptor.backbone, descriptor.layers, found.state)
-    weights = backbones.loaded(backbone, found)
+    weights = backbones.used_weights(backbone, found)
     values = canonical(descriptor, layers=backbone.layers, weights=weights.digest)
     called = "; ".join([weights.source, *weights.remarks])
     describer = Describer(backbone, descriptor)
