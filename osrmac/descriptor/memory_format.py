@@ -1,15 +1,15 @@
-"""How feature maps lie in memory, which changes no value but decides which of torch's loops runs."""
+"""Reshaping of feature maps that keeps their memory format, by which torch chooses its kernels."""
 
 from torch import Tensor
 
-__all__ = ["as_batch"]
+__all__ = ["to_nchw"]
 
 
-def as_batch(maps: Tensor) -> Tensor:
-    """Maps, (..., C, H, W), as a batch, (N, C, H, W), and channels-last for torch if they are.
+def to_nchw(maps: Tensor) -> Tensor:
+    """Reshape feature maps, (..., C, H, W), to a batch, (N, C, H, W), that is channels-last if the maps are.
 
-    `maps[None]` holds the same for one image, but torch tells the layout by the strides, and does not recognise
-    channels-last in those that it gets: its loop for pooling is then forty times slower.
+    For a single image, `maps[None]` has the same values, but torch infers the memory format from the strides and does
+    not recognise channels-last in those of `maps[None]`: its pooling is then forty times slower.
     """
     if maps.ndim == 3:
         return maps.permute(1, 2, 0)[None].permute(0, 3, 1, 2)
