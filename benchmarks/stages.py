@@ -29,7 +29,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    malloc.keep()
+    malloc.retain()
     image = photograph(0, *chosen.size)
     results = {}
     for precision in chosen.precision:

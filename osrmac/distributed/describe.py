@@ -181,7 +181,7 @@ class _DescribingWorker:
         tracker: WorkTrackerHandle,
     ) -> None:
         started = time.perf_counter()
-        malloc.keep()
+        malloc.retain()
         torch.set_num_threads(pool.threads)
         config = identity.descriptor
         backbone = backbones.build(config.backbone, config.layers, ray.get(state))
@@ -277,8 +277,8 @@ class _DescribingWorker:
             faulthandler.cancel_dump_traceback_later()
             counts[isinstance(result, Failure)] += 1
             self._seen += 1
-            if self._seen % malloc.KEPT_FOR == 0:
-                malloc.give_back()
+            if self._seen % malloc.TRIM_INTERVAL == 0:
+                malloc.trim()
             if time.monotonic() - told > _PROGRESS_SECONDS:
                 self._tracker.progress.remote(work.plan.shard, *counts)
                 told = time.monotonic()
