@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor.cam_figure import explain as picture
+from osrmac.descriptor.cam_figure import draw_cam
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.images import DecodeError, decode
 from osrmac.errors import StorageError, reason
@@ -28,7 +28,7 @@ def explain(image: str, output: str, descriptor: DescriptorConfig = DescriptorCo
     if isinstance(content, Exception):
         raise StorageError(f"cannot read {image}: {reason(content)}")
     try:
-        photo = decode(content, exif_orientation=descriptor.exif_orientation, max_pixels=descriptor.max_pixels)
+        photo, _ = decode(content, exif_orientation=descriptor.exif_orientation, max_pixels=descriptor.max_pixels)
     except DecodeError as error:
         raise StorageError(f"cannot read {image}: {error}") from error
-    picture(Describer.load(descriptor), photo).save(output)
+    draw_cam(Describer.load(descriptor), photo).save(output)

@@ -70,7 +70,7 @@ class DescribeWorker:
         tracker: WorkTrackerHandle,
     ) -> None:
         started = time.perf_counter()
-        malloc.keep()
+        malloc.retain()
         torch.set_num_threads(pool.threads)
         config = identity.descriptor
         backbone = backbones.build(config.backbone, config.layers, ray.get(state))
@@ -164,8 +164,8 @@ class DescribeWorker:
         result = next(results)
         faulthandler.cancel_dump_traceback_later()
         self._images += 1
-        if self._images % malloc.KEPT_FOR == 0:
-            malloc.give_back()
+        if self._images % malloc.TRIM_INTERVAL == 0:
+            malloc.trim()
         return result
 
     def _commit(self, task: ShardTask, results: Sequence[Description | Failure]) -> tuple[int, int]:

@@ -29,7 +29,7 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     """
     candidate = backbones.load_weights(descriptor.backbone, descriptor.weights)
     backbone = backbones.build(descriptor.backbone, descriptor.layers, candidate.state)
-    weights = backbones.loaded(backbone, candidate)
+    weights = backbones.used_weights(backbone, candidate)
     values = canonical(descriptor, layers=backbone.layers, weights=weights.digest)
     name = "; ".join([weights.source, *weights.remarks])
     describer = Describer(backbone, descriptor)

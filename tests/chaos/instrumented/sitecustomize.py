@@ -17,7 +17,7 @@ LETHAL, ENDLESS = b"this image kills", b"this image never ends"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Wraps `osrmac.descriptor.images.decode_at_least` when the module is imported."""
+    """Wraps `osrmac.descriptor.images.decode` when the module is imported."""
 
     def find_spec(self, name: str, *_location: object) -> ModuleSpec | None:
         if name != "osrmac.descriptor.images":
@@ -30,17 +30,17 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def execute_and_wrap(module: ModuleType) -> None:
             execute(module)
-            decode = module.decode_at_least
+            decode = module.decode
 
-            def wrapped(longest: int | None, encoded: bytes, **options: Any) -> Any:
+            def wrapped(encoded: bytes, **options: Any) -> Any:
                 _count()
                 if encoded.endswith(LETHAL):
                     os.kill(os.getpid(), signal.SIGSEGV)
                 if encoded.endswith(ENDLESS):
                     time.sleep(1000)
-                return decode(longest, encoded, **options)
+                return decode(encoded, **options)
 
-            module.decode_at_least = wrapped  # type: ignore[attr-defined]
+            module.decode = wrapped  # type: ignore[attr-defined]
 
         spec.loader.exec_module = execute_and_wrap  # type: ignore[method-assign]
         return spec
