@@ -52,7 +52,7 @@ from osrmac.reduction.base import LayerWeighting, Reduction
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Duplicates
 from osrmac.runs.query_results import SearchResult
-from osrmac.runs.shard_reader import blocks, listed
+from osrmac.runs.shard_reader import list_shards, read_blocks
 from osrmac.storage import run as storage
 from osrmac.storage import shards
 from osrmac.types import Matrix
@@ -351,7 +351,7 @@ class Run:
             `height`, in the order of the shards.
         """
         columns = None if vectors else ["id", "uri", "status", "error_stage", "error", "width", "height"]
-        return pa.concat_tables(shards.read(shard, columns) for shard in listed(self._files))
+        return pa.concat_tables(shards.read(shard, columns) for shard in list_shards(self._files))
 
     def vectors(self, method: str | None = None) -> tuple[list[str], Matrix]:
         """Read the vectors that a search compares into memory.
@@ -366,8 +366,8 @@ class Run:
         Raises:
             ConfigError: Unknown method.
         """
-        within = listed(self._files)
-        read = list(blocks(self._files, choose_method(self._files, method, local=False), within))
+        within = list_shards(self._files)
+        read = list(read_blocks(self._files, choose_method(self._files, method, local=False), within))
         ids = np.array([image for block in read for image in block.ids], dtype=object)
         order = np.argsort(ids, kind="stable")
         return ids[order].tolist(), np.concatenate([block.vectors[0] for block in read])[order]

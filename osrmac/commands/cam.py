@@ -31,14 +31,14 @@ def cam(image: str, output: str = "cam.png", backbone: BackboneConfig = Backbone
     if isinstance(content, Exception):
         raise StorageError(f"cannot read {image}: {reason(content)}")
     # Imported here, as they load torch.
-    from osrmac.descriptor.cam_figure import explain
+    from osrmac.descriptor.cam_figure import draw_cam
     from osrmac.descriptor.describer import Describer
     from osrmac.descriptor.images import DecodeError, decode
 
     try:
-        photo = decode(content, exif_orientation=backbone.exif_orientation, max_pixels=backbone.max_pixels)
+        photo, _ = decode(content, exif_orientation=backbone.exif_orientation, max_pixels=backbone.max_pixels)
     except DecodeError as error:
         raise StorageError(f"cannot read {image}: {error}") from error
     describer = Describer.load(DescriptorConfig(**vars(backbone), recipes=("single",)))
-    explain(describer, photo).save(output)
+    draw_cam(describer, photo).save(output)
     return output

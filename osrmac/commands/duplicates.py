@@ -12,7 +12,7 @@ from osrmac.retrieval.near_duplicates import Groups
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
-from osrmac.runs.shard_reader import listed
+from osrmac.runs.shard_reader import list_shards
 from osrmac.storage.run import Run
 from osrmac.storage.shards import described_ids
 
@@ -35,20 +35,20 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
         StorageError: The run has no descriptors.
     """
     place = Run(run)
-    shards = listed(place)
+    shards = list_shards(place)
     method = choose_method(place, options.method)
     starts = (0, *accumulate(len(described_ids(shard)) for shard in shards))
     collection = Collection(place, method, shards, starts, options.distance, torch_device(options.device))
     if options.threshold is None:
         with stage("suggesting a threshold"):
-            threshold, reason = collection.suggested()
+            threshold, reason = collection.suggested_threshold()
     else:
         threshold, reason = options.threshold, "as given"
     groups, nearest = Groups(starts[-1]), np.full(starts[-1], np.inf, np.float32)
     with stage("comparing"):
-        for pairs, distances in collection.close(threshold):
+        for pairs, distances in collection.pairs(threshold):
             groups.join(pairs)
             for side in pairs.T:
                 np.minimum.at(nearest, side, distances)
-    named = collection.named(groups.members(), nearest)
+    named = collection.describe_groups(groups.members(), nearest)
     return Duplicates(method.name, options.distance, threshold, reason, tuple(named))

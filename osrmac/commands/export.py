@@ -19,7 +19,7 @@ from osrmac.config import ExportConfig
 from osrmac.errors import ConfigError
 from osrmac.progress import stage
 from osrmac.runs.methods import Method, choose_method
-from osrmac.runs.shard_reader import blocks, listed, rows
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -66,10 +66,10 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
     if options.to == "lance":
         _lancedb()
     place = Run(run)
-    within = listed(place)
+    within = list_shards(place)
     method = choose_method(place, options.method, local=False)
     images = sum(len(shards.described_ids(shard)) for shard in within)
-    dimension = next(blocks(place, method, within)).vectors[0].shape[1]
+    dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
     with stage("exporting"):
         _WRITERS[options.to](_Vectors(place, method, within, images, dimension), folder)
     return Export(method.name, images, dimension)
@@ -93,8 +93,9 @@ class _Vectors:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the images of one shard at a time."""
-        for block in blocks(self.run, self.method, self.shards):
-            details = rows(block.ids, [block.shard])
+        blocks = read_blocks(self.run, self.method, self.shards)
+        for shard, block in zip(self.shards, blocks, strict=True):
+            details = find_rows(block.ids, [shard])
             uris = [details[image]["uri"] for image in block.ids]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.vectors[0].ravel()), self.dimension)
             yield pa.record_batch([pa.array(block.ids, pa.string()), pa.array(uris, pa.string()), vectors], self.schema)

@@ -107,9 +107,9 @@ def extract(
     with stage("listing"):
         listed = listing(Location.of(images))
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
-    from osrmac.distributed.startup import begin
+    from osrmac.distributed.startup import connect_while_importing
 
-    begin(images, run, compute, "osrmac.distributed.describe")
+    connect_while_importing(images, run, compute, "osrmac.distributed.describe")
     from osrmac.distributed.describe import describe
     from osrmac.distributed.node_trace import trace_nodes
     from osrmac.runs.identity import identify, rows_per_shard
@@ -130,7 +130,7 @@ def extract(
             done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
         with watch("summary"), stage("counting"):
             described, failure_kinds = summary(place)
-        profile = Profile(watch.take(), done.processes, done.seconds)
+        profile = Profile(watch.take(), done.workers, done.seconds)
         result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, profile)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
         if done.rows:

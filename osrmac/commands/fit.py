@@ -56,8 +56,8 @@ def fit(
 
     for found in chosen:
         if found.method in _WRITTEN:
-            with stage(f"reducing to {found.name}"):
-                write_reduced(place, found, cluster)
+            with stage(f"reducing to {found.name}") as progress:
+                write_reduced(place, found, cluster, progress.update)
     return chosen
 
 
@@ -121,9 +121,9 @@ class _Plan:
         from osrmac.reduction.moments import Moments
 
         connect(cluster)
-        with stage("reading descriptors"):
+        with stage("reading descriptors") as progress:
             if self.config.samples == "all":
-                moments = exact_moments(self.shards, self.recipe)
+                moments = exact_moments(self.shards, self.recipe, progress.update)
             else:
                 moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
         origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)

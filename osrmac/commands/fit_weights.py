@@ -74,8 +74,8 @@ def fit_weights(
     write(place, weighting)
     from osrmac.distributed.reduce import write_reduced
 
-    with stage("weighting descriptors"):
-        write_reduced(place, weighting, compute)
+    with stage("weighting descriptors") as progress:
+        write_reduced(place, weighting, compute, progress.update)
     return weighting
 
 
@@ -137,7 +137,7 @@ def _objective(
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]
-        results = query_results(benchmark, benchmark.modes[mode], lambda: compared, ids)
+        results = query_results(benchmark, benchmark.modes[mode], compared, ids)
         return fmean(result.values[benchmark.measures[0]] for result in results)
 
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
@@ -149,6 +149,6 @@ def _comparison(folder: Location, recipe: str, evaluation: BenchmarkConfig) -> S
     @cache
     def read() -> list[Block]:
         vectors = shards.read_vectors(shards.paths(folder), recipe)
-        return [Block(folder, vectors.ids, (vectors.values,))]
+        return [Block(vectors.ids, (vectors.values,))]
 
     return Scan(read, evaluation.distance)

@@ -20,11 +20,11 @@ from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import Sizes, planned_bytes, sizes
 from osrmac.runs.query_results import StoredQueryResults
 from osrmac.runs.reductions import load_reductions
-from osrmac.runs.shard_reader import rows
+from osrmac.runs.shard_reader import find_rows
 from osrmac.storage import shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
-from osrmac.types import Box
+from osrmac.types import Box, QueryResult
 
 __all__ = ["report"]
 
@@ -87,7 +87,7 @@ def report(run: str) -> str:
 
 
 def _collection(run: Run, measured: Sizes, file_bytes: int | None, failures: Sequence[Failures]) -> Part:
-    found = rows((image for kind in failures[:_KINDS] for image in kind.first), shards.paths(run.descriptors))
+    found = find_rows((image for kind in failures[:_KINDS] for image in kind.first), shards.paths(run.descriptors))
     # What has ended the process that described it must not end this one.
     safe = [image for kind in failures[:_KINDS] if not kind.reason.startswith(DEADLY) for image in kind.first]
     shown = dict(zip(safe, thumbnails(run, [(found[i]["uri"], None) for i in safe], _SIDE, damaged=True), strict=True))
@@ -102,7 +102,7 @@ def _curves(run: Run, scored: _Scores) -> dict[tuple[str, str], dict[str, list[f
     found = {}
     for name, evaluation in scored.items():
         answers = StoredQueryResults(run, name)
-        if not answers.told:
+        if not answers.available:
             continue
         labels = {score["system"]: score["label"] for score in evaluation["scores"]}
         methods = {method: _told_apart(method, labels) for method in drawn(evaluation)}
@@ -119,13 +119,13 @@ def _told_apart(method: str, labels: Mapping[str, str]) -> str:
 
 def _extremes(run: Run, scored: _Scores) -> Iterator[Extremes]:
     with_answers = {name: StoredQueryResults(run, name) for name in list(scored)[:_QUERIES]}
-    told = {name: answers for name, answers in with_answers.items() if answers.told}
+    told = {name: answers for name, answers in with_answers.items() if answers.available}
     number = max(1, _QUERIES // max(1, len(told)))
     for name, answers in told.items():
         evaluation = scored[name]
         measure, best = evaluation["measures"][0], best_of(evaluation)
         ranked = [
-            answer for answer in answers.ranked(best["system"], best["mode"], measure) if answer["image"] is not None
+            answer for answer in answers.ranked(best["system"], best["mode"], measure) if answer.image is not None
         ]
         if not ranked:
             continue
@@ -136,27 +136,23 @@ def _extremes(run: Run, scored: _Scores) -> Iterator[Extremes]:
         yield Extremes(title, measure, shown[: len(high)], shown[len(high) :])
 
 
-def _answered(run: Run, answers: Sequence[Mapping[str, Any]], measure: str) -> Iterator[Answered]:
-    asked: list[tuple[str, Box | None]] = [(answer["image"], _box(answer)) for answer in answers]
-    found: list[tuple[str, Box | None]] = [(each["id"], None) for answer in answers for each in answer["nearest"]]
+def _answered(run: Run, answers: Sequence[QueryResult], measure: str) -> Iterator[Answered]:
+    asked: list[tuple[str, Box | None]] = [(answer.image or "", answer.box) for answer in answers]
+    found: list[tuple[str, Box | None]] = [(each.id, None) for answer in answers for each in answer.matches]
     shown = _shown(run, asked + found)
     for answer in answers:
-        pictures = [Picture(answer["image"], "query", *shown(answer["image"], _box(answer)), mark="query")]
+        image = answer.image or ""
+        pictures = [Picture(image, "query", *shown(image, answer.box), mark="query")]
         pictures += [
-            Picture(each["id"], str(rank), *shown(each["id"]), mark=each["verdict"])
-            for rank, each in enumerate(answer["nearest"], 1)
+            Picture(each.id, str(each.rank), *shown(each.id), mark=each.verdict or "") for each in answer.matches
         ]
-        yield Answered(answer["query"], answer[measure], answer["positives"], pictures)
-
-
-def _box(answer: Mapping[str, Any]) -> Box | None:
-    return None if answer["box"] is None else tuple(answer["box"])
+        yield Answered(answer.query, answer.values[measure], answer.positives, pictures)
 
 
 def _shown(run: Run, wanted: Iterable[tuple[str, Box | None]]) -> Callable[..., tuple[str, str]]:
     """Gives the thumbnail of, and the link to, one of these images and boxes; nothing where the run lacks it."""
     distinct = list(dict.fromkeys(wanted))
-    known = rows((image for image, _ in distinct), shards.paths(run.descriptors))
+    known = find_rows((image for image, _ in distinct), shards.paths(run.descriptors))
     there = [(image, box) for image, box in distinct if image in known]
     made = thumbnails(run, [(known[image]["uri"], box) for image, box in there], _SIDE)
     found = dict(zip(there, made, strict=True))

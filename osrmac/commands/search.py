@@ -13,7 +13,7 @@ from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import find_queries, vectors
 from osrmac.runs.query_results import SearchResult
 from osrmac.runs.scan import Scan, torch_device
-from osrmac.runs.shard_reader import blocks, listed, rows
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
@@ -38,10 +38,10 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
     if options.box is not None and len(queries) > 1:
         raise ConfigError(f"--box is a part of one image, but {len(queries)} are given: search for one at a time")
     place = Run(run)
-    shards = listed(place)
+    shards = list_shards(place)
     method = choose_method(place, options.method)
     found_queries = find_queries(queries, shards, options.box)
-    images = Scan(partial(blocks, place, method, shards), options.distance, torch_device(options.device))
+    images = Scan(partial(read_blocks, place, method, shards), options.distance, torch_device(options.device))
     with stage("describing the queries"):
         query_vectors = vectors(place, method, found_queries)
     with stage("comparing"):
@@ -49,7 +49,7 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
             query_vectors = images.expanded(query_vectors, options.query_expansion, options.alpha)
         nearest = images.nearest(query_vectors, options.top)
     urls = {match.shard for matches in nearest for match in matches}
-    details = rows((match.id for matches in nearest for match in matches), [s for s in shards if s.url in urls])
+    details = find_rows((match.id for matches in nearest for match in matches), [s for s in shards if s.url in urls])
     results = [
         QueryResult(
             query.name,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
-from osrmac.descriptor.images import DecodeError, decode_at_least, salvage
+from osrmac.descriptor.images import DecodeError, decode
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.file_names import file_url
 from osrmac.storage.location import Location
@@ -37,10 +37,14 @@ def thumbnails(
         if isinstance(content, Exception):
             yield "", ""
             continue
-        longest = side if box is None else None
-        decode = salvage if damaged else decode_at_least
         try:
-            image, _ = decode(longest, content, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels)
+            image, _ = decode(
+                content,
+                max_pixels=config.max_pixels,
+                exif_orientation=config.exif_orientation,
+                min_longest_side=side if box is None else None,
+                allow_truncated=damaged,
+            )
         except DecodeError:
             yield "", link
         else:

@@ -27,6 +27,12 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tif
 _LIST_SUFFIXES = (".csv", ".parquet", ".txt")
 _WILDCARDS = frozenset("*?[")
 _VERSION = ("size", "etag", "mtime")
+_CSV_TYPES = {
+    # Inference would turn the id 0001 into 1 and 1e3 into 1000.
+    **dict.fromkeys(("id", "uri", "etag"), pa.string()),
+    # pandas writes whole numbers as 12.0 where others of the column are missing.
+    "size": pa.float64(),
+}
 _BATCH = 100_000
 
 _T = TypeVar("_T")
@@ -39,7 +45,8 @@ def listing(images: Location) -> Iterator[pa.Table]:
 
     Args:
         images: A folder, a bucket's prefix, a glob, or a list of URIs: a text file with one URI a line, or
-            a CSV or Parquet file with the column `uri` and optionally `id`, `size`, `etag` and `mtime`.
+            a CSV or Parquet file with the column `uri` and optionally `id`, `size`, `etag` and `mtime`. Ids, URIs and
+            etags of a CSV file are taken literally; numbers in a Parquet file become their decimal string.
 
     Returns:
         A table of up to 100 000 rows at a time.
@@ -121,7 +128,8 @@ def _parsed(location: Location) -> Iterator[pa.Table]:
             if location.path.endswith(".parquet"):
                 yield from map(_table, _row_batches(pq.ParquetFile(file)))
             elif location.path.endswith(".csv"):
-                yield from map(_table, pyarrow.csv.open_csv(file))
+                options = pyarrow.csv.ConvertOptions(column_types=_CSV_TYPES)
+                yield from map(_table, pyarrow.csv.open_csv(file, convert_options=options))
             else:
                 yield from (pa.table({"uri": uris}) for uris in _batched(_lines(file)))
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -157,6 +165,8 @@ def _listed_rows(images: Location, table: pa.Table) -> pa.Table:
     if not given.keys() & set(_VERSION):
         versions = [_local_version(uri) for uri in table["uri"].to_pylist()]
         given |= {name: pa.array([v.get(name) for v in versions], COLLECTION.field(name).type) for name in _VERSION}
+    if pc.any(pc.equal(given["id"].cast(pa.string()).fill_null(""), "")).as_py():
+        raise StorageError(f"the list {images} has a row without an id: every image needs an id of its own")
     columns = {field.name: given.get(field.name, pa.nulls(table.num_rows, field.type)) for field in COLLECTION}
     return pa.table(columns).cast(COLLECTION)
 

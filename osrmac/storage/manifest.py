@@ -9,6 +9,7 @@ every shard is therefore one that some plan asked for, and no image is in two of
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ __all__ = [
     "update",
 ]
 
+_PART = re.compile(r"part-(\d+)\.parquet")
 _PART_ROWS = 500_000
 _BATCH = 100_000
 _MEMORY = "1GB"
@@ -150,7 +152,7 @@ def update(folder: Location, listing: Iterable[pa.Table], rows_per_shard: Callab
         rows_per_shard: Gives the number of images in a shard, from the number of all planned images.
 
     Raises:
-        StorageError: An id is listed twice.
+        StorageError: An id is listed twice, or images are listed under other ids than they were planned.
     """
     batches = iter(listing)
     first = next(batches)
@@ -169,7 +171,35 @@ def update(folder: Location, listing: Iterable[pa.Table], rows_per_shard: Callab
         for part in shards.paths(folder):
             tables.register("part", shards.read(part, stored.names))
             tables.execute("insert into planned by name from part")
+        if first.schema.equals(schema.COLLECTION):  # several queries may be boxes of one image
+            _refuse_renamed(tables, folder)
         return _apply(tables, folder, first.schema, rows_per_shard)
+
+
+def _refuse_renamed(tables: duckdb.DuckDBPyConnection, folder: Location) -> None:
+    """Raise an error if a new id names an image that was planned under an id that is no longer listed.
+
+    Such an image would be described twice and found twice. Lists read by version 0.1.0 have such ids: it took the id
+    0001 of a CSV file for the number 1.
+    """
+    tables.execute("create view new_rows as from listing anti join planned using (id)")
+    if not _count(tables, "new_rows") or not _count(tables, "planned anti join listing using (id)"):
+        return
+    query = """
+        select removed.id, new_rows.id
+        from new_rows join (from part anti join listing using (id)) as removed using (uri)
+        order by all
+    """
+    renamed = []
+    for part in shards.paths(folder):
+        tables.register("part", shards.read(part, ["id", "uri"]))
+        renamed += tables.execute(query).fetchall()
+    if renamed:
+        old, new = renamed[0]
+        raise StorageError(
+            f"{len(renamed)} images of the run are listed under another id, first {old!r} as {new!r}: list them under "
+            "the ids that they have in the run, or use a new run"
+        )
 
 
 def _apply(
@@ -201,13 +231,14 @@ def _count(tables: duckdb.DuckDBPyConnection, relation: str) -> int:
 
 def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema, rows_per_shard: int) -> None:
     """Write new rows, sorted by id, as further parts of the manifest."""
-    number = len(shards.paths(folder))
+    names = [_PART.fullmatch(part.name) for part in shards.paths(folder)]
+    number = max((int(name[1]) for name in names if name), default=-1) + 1
     rows_per_part = max(1, _PART_ROWS // rows_per_shard) * rows_per_shard
     for part, table in enumerate(_regrouped(rows, rows_per_part), number):
         groups = [table.slice(start, rows_per_shard) for start in range(0, table.num_rows, rows_per_shard)]
-        names = [_shard_name(group["id"].to_pylist()) for group in groups]
+        shard_names = [_shard_name(group["id"].to_pylist()) for group in groups]
         own = {
-            "shard": pa.array(np.repeat(names, [group.num_rows for group in groups]), pa.string()),
+            "shard": pa.array(np.repeat(shard_names, [group.num_rows for group in groups]), pa.string()),
             "generation": pa.array(np.zeros(table.num_rows, np.int32)),
         }
         columns = {name: table[name] for name in collection.names}

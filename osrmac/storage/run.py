@@ -142,7 +142,7 @@ class Run:
         regional = tuple(record.get("regional", ()))
         # Early runs have no parts, only the length of each recipe.
         parts = record.get("parts") or {recipe: [length] for recipe, length in record["dimensions"].items()}
-        lengths = {recipe: tuple(of_layers) for recipe, of_layers in parts.items()}
+        lengths = {recipe: tuple(layers) for recipe, layers in parts.items()}
         return Identity(descriptor, record["identity"], record["weights"], lengths, regional)
 
     def open(self, identity: Identity, images: str, versions: dict[str, str]) -> None:
@@ -207,10 +207,6 @@ class Run:
     def set_counts(self, counts: dict[str, int]) -> None:
         """Record the numbers of images that were planned, were described, and failed."""
         self._record.write_json(self.record() | {"counts": counts})
-
-    def write_selection(self, name: str, selection: dict[str, Any]) -> None:
-        """Write the JSON file of a reduction."""
-        self.selection(name).write_json(selection)
 
     def selections(self) -> list[dict[str, Any]]:
         """Return the JSON objects of all reductions, in order of name."""

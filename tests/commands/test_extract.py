@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from osrmac.commands.extract import extract
 from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.descriptor.describer import Describer, Description
-from osrmac.distributed.describe import STAGES, describe
+from osrmac.distributed.describe import describe
+from osrmac.distributed.worker import STAGES
 from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, schema, shards

@@ -14,7 +14,7 @@ from osrmac.commands.fit import fit
 from osrmac.commands.search import search
 from osrmac.config import Distance, ReductionConfig, SearchConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError
-from osrmac.retrieval import expansion
+from osrmac.retrieval.expansion import average
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
@@ -104,7 +104,8 @@ def test_a_box_asks_with_a_part_of_the_image(finished: Run) -> None:
 def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
     ids, values = vectors(finished, "early")
     rows = [ids.index(query) for query in QUERIES]
-    expanded = expansion.expand(values[rows], values, 3, 2.0, "l1")
+    nearest = np.argsort(cdist(values[rows], values, "cityblock"), axis=1, kind="stable")[:, :3]
+    expanded = average(values[rows], values[nearest], 2.0)
     expected = cdist(expanded, values, "cityblock")
     found = search(finished.url, QUERIES, SearchConfig(method="early", query_expansion=3, alpha=2.0))
     for answer, distances in zip(found, expected, strict=True):
@@ -121,8 +122,8 @@ def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> Non
 
 
 def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("osrmac.runs.methods.systems", lambda _run: [])
-    with pytest.raises(ConfigError, match="nothing but regions"):
+    monkeypatch.setattr("osrmac.runs.methods.list_methods", lambda _run: [])
+    with pytest.raises(ConfigError, match="only vectors of regions"):
         search(finished.url, QUERIES)
 
 
@@ -134,7 +135,7 @@ def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pyte
         (["empty.jpg"], SearchConfig(), "empty.jpg has no descriptor, it failed at decode: the file is empty"),
         (["even/08.png"], SearchConfig(box=(500, 500, 600, 600)), "cannot be described, it failed at crop"),
         (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "ask with one at a time"),
-        (QUERIES, SearchConfig(method="best"), "no system best .* choose from single, early, osrmac, "),
+        (QUERIES, SearchConfig(method="best"), "no method best .* choose from single, early, osrmac, "),
     ],
 )
 def test_what_cannot_be_asked(finished: Run, queries: list[str], options: SearchConfig, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of request under every kind of fault, through the seam to storage."""
+"""Every kind of request under every kind of fault, made through the storage package."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from osrmac.storage.fetch import Fetcher
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
 
-from .proxy import PASSING, Fault, Proxy, Rule
+from .proxy import TRANSIENT, Fault, Proxy, Rule
 
 TABLE = pa.table({"id": [f"{number:03d}" for number in range(100)]})
 
@@ -52,9 +52,9 @@ def _remove(url: str, fs: s3fs.S3FileSystem) -> None:
     assert not fs.exists(f"{url}/photos/a.png")
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", TRANSIENT)
 @pytest.mark.parametrize("act", [_read, _fetch, _read_shard, _list, _write, _create, _remove])
-def test_what_may_pass_passes(
+def test_a_request_succeeds_after_transient_faults(
     act: Callable[[str, s3fs.S3FileSystem], None], fault: Fault, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy
 ) -> None:
     direct.pipe_file(f"{bucket}/photos/a.png", b"A" * 1000)
@@ -66,7 +66,7 @@ def test_what_may_pass_passes(
 
 
 @pytest.mark.parametrize("operation", ["GET", "PUT", "LIST"])
-def test_an_answer_that_never_comes_is_not_waited_for(
+def test_a_request_without_a_response_times_out_and_is_repeated(
     operation: str, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3fs.S3FileSystem, "read_timeout", 2)
@@ -78,14 +78,14 @@ def test_an_answer_that_never_comes_is_not_waited_for(
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.MISSING])
-def test_what_will_not_pass_is_asked_for_once(fault: Fault, bucket: str, proxy: Proxy) -> None:
+def test_a_permanent_error_is_not_retried(fault: Fault, bucket: str, proxy: Proxy) -> None:
     proxy.rules = [Rule([fault])]
     (found,) = Fetcher()([f"s3://{bucket}/a.png"])
     assert isinstance(found, PermissionError if fault is Fault.FORBIDDEN else FileNotFoundError)
     assert len(proxy.record) == 1
 
 
-def test_a_bucket_that_is_closed_is_one_line(bucket: str, proxy: Proxy) -> None:
+def test_a_forbidden_bucket_is_an_error_of_one_line(bucket: str, proxy: Proxy) -> None:
     proxy.rules = [Rule([Fault.FORBIDDEN])]
     for act in (Location.files, Location.read_bytes, Location.remove, listing, shards.read):
         with pytest.raises(StorageError, match="PermissionError") as caught:
@@ -96,7 +96,7 @@ def test_a_bucket_that_is_closed_is_one_line(bucket: str, proxy: Proxy) -> None:
             write(Location.of(f"s3://{bucket}/run"), b"-")
 
 
-def test_tries_end(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_attempts_is_limited(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "_S3_ATTEMPTS", 3)
     proxy.rules = [Rule([Fault.ERROR])]
     with pytest.raises(StorageError, match="cannot access"):
