@@ -219,7 +219,7 @@ def search(
 
     found = step(run, queries, comparison)
     if html is not None:
-        from osrmac.pages.sheets import search_sheet
+        from osrmac.pages.contact_sheet import search_sheet
 
         _write_sheet(html, search_sheet(run, found))
     if terminal.as_json(json):
@@ -250,7 +250,7 @@ def duplicates(
 
     found = step(run, comparison)
     if html is not None:
-        from osrmac.pages.sheets import duplicates_sheet
+        from osrmac.pages.contact_sheet import duplicates_sheet
 
         _write_sheet(html, duplicates_sheet(run, found))
     rows = [(number, image) for number, group in enumerate(found.groups, 1) for image in group]
@@ -332,7 +332,7 @@ def sweep(
     if terminal.as_json(json):
         terminal.write_json([found])
     terminal.say(
-        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it",
+        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .svg beside it",
         aside=terminal.as_json(json),
     )
 

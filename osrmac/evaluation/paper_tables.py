@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from osrmac.evaluation.results import Evaluation
-from osrmac.tables import Table, numeric
+from osrmac.tables import Table, numeric, text
 
 __all__ = [
     "PAPER",
@@ -121,7 +121,7 @@ class PaperTable:
             ]
             for row in self.rows
         ]
-        columns = ("method", *numeric("dims", *(f"{self.measure} {mode}" for mode in modes), PAPER_COLUMN))
+        columns = text("method") + numeric("dims", *(f"{self.measure} {mode}" for mode in modes), PAPER_COLUMN)
         return Table(self.benchmark, columns, rows, [f"{name}: {value}" for name, value in self.conditions.items()])
 
 
