@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from osrmac.evaluation.results import Evaluation
-from osrmac.pages.components import Tile, report_page
+from osrmac.pages.components import report_page
 from osrmac.pages.highlights import best_and_worst, best_score, methods_to_draw
-from osrmac.pages.sections.collection import collection_section, format_bytes
+from osrmac.pages.sections.collection import collection_section
 from osrmac.pages.sections.features import features_section
 from osrmac.pages.sections.precision_recall import precision_recall_section
 from osrmac.pages.sections.queries import QueryExtremes, queries_section
 from osrmac.pages.sections.scores import scores_section
 from osrmac.pages.sections.sweeps import sweeps_section
-from osrmac.pages.sections.times import format_duration, format_rate, times_section
+from osrmac.pages.sections.times import times_section
 from osrmac.pages.thumbnails import Thumbnail, thumbnails_by_id
+from osrmac.pages.tiles import summary_tiles
 from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
@@ -35,9 +36,6 @@ _QUERIES = 5
 
 _KINDS = 8
 """Number of kinds of failures that are shown with thumbnails."""
-
-_TILES = 2
-"""Number of evaluations with a tile."""
 
 
 def report(run: str) -> str:
@@ -72,13 +70,8 @@ def report(run: str) -> str:
         features_section(selections, identity.parts, identity.values.get("taps", ())),
         times_section(record["stages"]),
     ]
-    tiles = [
-        Tile(f"{described + failed:,}", "images", "" if file_bytes is None else format_bytes(file_bytes)),
-        Tile(f"{failed:,}", "could not be described", alarm=failed > 0),
-        *_score_tiles(evaluations),
-        *_size_tile(selections),
-        *_speed_tile(record["stages"].get("extract", {})),
-    ]
+    extraction = record["stages"].get("extract", {})
+    tiles = summary_tiles(described, failed, file_bytes, evaluations, selections, extraction)
     title = "/".join(record["images"].rstrip("/").split("/")[-2:])
     footer = _provenance(place, record)
     page = report_page(title, record["images"], tiles, [section for section in sections if section], footer)
@@ -99,17 +92,9 @@ def _curves(run: Run, evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, 
     for name, evaluation in evaluations.items():
         results = StoredQueryResults(run, name)
         if results.told:
-            labels = _distinct_labels(evaluation)
-            methods = {method: labels[method] for method in methods_to_draw(evaluation)}
+            methods = methods_to_draw(evaluation)
             curves |= {(name, mode): results.precision(methods, mode) for mode in evaluation.modes}
     return curves
-
-
-def _distinct_labels(evaluation: Evaluation) -> dict[str, str]:
-    """Return the label of each method, or its name if several have the same label."""
-    labels = {score.method: score.label for score in evaluation.scores}
-    shared = list(labels.values())
-    return {method: label if shared.count(label) == 1 else method for method, label in labels.items()}
 
 
 def _extremes(run: Run, evaluations: Mapping[str, Evaluation]) -> Iterator[QueryExtremes]:
@@ -120,25 +105,6 @@ def _extremes(run: Run, evaluations: Mapping[str, Evaluation]) -> Iterator[Query
         ranked = [result for result in results.ranked(best.method, best.mode, measure) if result.image is not None]
         title = f"{name}, {best.label}, queries: {best.mode}"
         yield QueryExtremes(title, measure, *best_and_worst(ranked, max(1, _QUERIES // len(shown))))
-
-
-def _score_tiles(evaluations: Mapping[str, Evaluation]) -> Iterator[Tile]:
-    for name, evaluation in list(evaluations.items())[:_TILES]:
-        best, measure = best_score(evaluation), evaluation.measure
-        yield Tile(f"{best.values[measure]:.2f}", f"{measure}, {name}", f"{best.label}, {best.mode}")
-
-
-def _size_tile(selections: Sequence[Selection]) -> Iterator[Tile]:
-    kept = [selection for selection in selections if selection.method == "pfa"]
-    if kept:
-        longest = max(kept, key=lambda selection: selection.dimension)
-        yield Tile(f"{longest.dimension:,}", "numbers per image", f"selected by PFA from {longest.features_in:,}")
-
-
-def _speed_tile(stage: Mapping[str, Any]) -> Iterator[Tile]:
-    if rate := format_rate(stage):
-        number, unit = rate.split(" ", 1)
-        yield Tile(number, unit, f"{stage['images']:,} images in {format_duration(stage['seconds'])}")
 
 
 def _provenance(run: Run, record: Mapping[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from osrmac.evaluation.paper_tables import paper_steps
@@ -28,10 +29,11 @@ def best_score(evaluation: Evaluation) -> Score:
     return max(others or scores, key=lambda score: score.values[evaluation.measure])
 
 
-def methods_to_draw(evaluation: Evaluation) -> list[str]:
-    """Return the names of the methods to draw curves of, in order of decreasing score in the first query mode.
+def methods_to_draw(evaluation: Evaluation) -> dict[str, str]:
+    """Return the labels of the methods to draw curves of, by name, in order of decreasing score.
 
-    They are the best method, the best of each step of the paper, and the best of the others as space permits.
+    They are the best method, the best of each step of the paper, and the best of the others as space permits, all in
+    the first query mode. If several methods have the same label, they are labelled by their names.
     """
     values = {score.method: score.values[evaluation.measure] for score in _in_first_mode(evaluation)}
     best_of_step: dict[str, str] = {}
@@ -41,7 +43,12 @@ def methods_to_draw(evaluation: Evaluation) -> list[str]:
     steps = sorted(best_of_step.values(), key=lambda name: -values[name])
     others = sorted(values, key=lambda name: (is_control(name), -values[name]))
     chosen = list(dict.fromkeys([others[0], *steps, *others]))[:_CURVES]
-    return sorted(chosen, key=lambda name: -values[name])
+    labels = {score.method: score.label for score in evaluation.scores}
+    shared = Counter(labels.values())
+    return {
+        name: labels[name] if shared[labels[name]] == 1 else name
+        for name in sorted(chosen, key=lambda name: -values[name])
+    }
 
 
 def best_and_worst(ranked: Sequence[QueryResult], number: int) -> tuple[list[QueryResult], list[QueryResult]]:

@@ -41,11 +41,16 @@ def test_random_and_top_variance_are_controls(method: str, expected: bool) -> No
 
 
 def test_the_steps_of_the_paper_are_drawn_before_other_methods() -> None:
-    assert methods_to_draw(evaluation())[:3] == ["osrmac-random-4", "osrmac-pfa-4", "osrmac-pfa-8"]
+    assert list(methods_to_draw(evaluation()))[:3] == ["osrmac-random-4", "osrmac-pfa-4", "osrmac-pfa-8"]
     many = methods_to_draw(evaluation(**{f"s{number}": 75.0 for number in range(9)}))
     assert set(many) >= {"s0", "osrmac-pfa-4", "osrmac", "osrmac-pfa-4+cam", "single"}
     assert len(many) == 7
     assert "osrmac-random-4" not in many
+
+
+def test_methods_of_the_same_label_are_drawn_with_their_names() -> None:
+    scores = [Score(name, label, "all", 4, 1, {"mAP": 1.0}) for name, label in (("a", "x"), ("b", "x"), ("c", "y"))]
+    assert methods_to_draw(Evaluation("groups", ("mAP",), "", {}, tuple(scores))) == {"a": "a", "b": "b", "c": "y"}
 
 
 def test_no_query_is_among_the_best_and_the_worst() -> None:
