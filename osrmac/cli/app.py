@@ -438,7 +438,7 @@ def explain(
 
 def _report(found: Extracted, run: str, scores: Evaluation | None = None, *, json: bool) -> None:
     """Say what a run has come to hold; where that is written as JSON, it is said aside."""
-    from osrmac.storage.filesystem import to_unicode
+    from osrmac.storage.file_names import to_unicode
 
     aside = terminal.as_json(json)
     changes = found.changes
@@ -482,9 +482,9 @@ def _plain(fitted: Reduction) -> dict[str, Any]:
 
 
 def _write_sheet(file: Path, page: str) -> None:
-    from osrmac.storage.filesystem import write_atomically
+    from osrmac.storage.location import Location
 
-    write_atomically(str(file), page.encode())
+    Location.of(file).write_bytes(page.encode())
     terminal.say(f"contact sheet in {file}", aside=True)
 
 

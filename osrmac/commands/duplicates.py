@@ -11,7 +11,7 @@ from osrmac.retrieval.near_duplicates import Groups
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
-from osrmac.runs.shard_reader import listed
+from osrmac.runs.shard_reader import list_shards
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -32,19 +32,19 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
         OsrmacError: No run, no descriptors, or no such system.
     """
     place = Run(run)
-    within = listed(place)
+    within = list_shards(place)
     starts = (0, *accumulate(len(shards.described_ids(shard)) for shard in within))
     collection = Collection(
         place, choose_method(place, options.method), within, starts, options.distance, torch_device(options.device)
     )
     if options.threshold is None:
-        threshold, reason = collection.suggested()
+        threshold, reason = collection.suggested_threshold()
     else:
         threshold, reason = options.threshold, "as given"
     groups, nearest = Groups(starts[-1]), np.full(starts[-1], np.inf, np.float32)
-    for pairs, distances in collection.close(threshold):
+    for pairs, distances in collection.pairs(threshold):
         groups.join(pairs)
         for side in pairs.T:
             np.minimum.at(nearest, side, distances)
-    found = collection.named(groups.members(), nearest)
+    found = collection.describe_groups(groups.members(), nearest)
     return Duplicates(collection.method.name, options.distance, threshold, reason, tuple(found))

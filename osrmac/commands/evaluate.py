@@ -17,8 +17,10 @@ from osrmac.evaluation.benchmark import Benchmark, Query
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.runs.methods import Method, list_methods
 from osrmac.runs.scoring import SHOWN, judged, scores
-from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
+from osrmac.storage.text_files import read_files, read_texts
 from osrmac.types import Match, QueryResult
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
@@ -69,7 +71,7 @@ def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None
     Raises:
         OsrmacError: No rankings, no ground truth, or a query without a ranking.
     """
-    found = rankings.parse(filesystem.read_texts(folder))
+    found = rankings.parse(read_texts(Location.of(folder)))
     listed = [name for ranked in found.values() for name in ranked]
     benchmark = _benchmark(evaluation, listed)
     label = PurePosixPath(folder).name
@@ -89,7 +91,9 @@ def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None
     return result
 
 
-def prepare(run: Run, evaluation: EvaluationConfig, compute: ComputeConfig) -> tuple[Benchmark, str, dict[str, str]]:
+def prepare(
+    run: Run, evaluation: EvaluationConfig, compute: ComputeConfig
+) -> tuple[Benchmark, Location, dict[str, str]]:
     """Fit a benchmark to what a run has described, and describe the queries that are a part of their image.
 
     Returns:
@@ -107,7 +111,7 @@ def prepare(run: Run, evaluation: EvaluationConfig, compute: ComputeConfig) -> t
 
 
 def _benchmark(evaluation: EvaluationConfig, collection: Iterable[str]) -> Benchmark:
-    ground_truth = filesystem.read_files(evaluation.ground_truth) if evaluation.ground_truth else {}
+    ground_truth = read_files(Location.of(evaluation.ground_truth)) if evaluation.ground_truth else {}
     loaded = protocols.load(evaluation.name, ground_truth, collection=collection, subset=evaluation.subset)
     return loaded.in_modes(evaluation.queries)
 
@@ -147,7 +151,7 @@ def _fitted_on(compared: Iterable[Method]) -> dict[str, str]:
     return {"selections fitted on": next(iter(names)) if len(names) == 1 else ", ".join(each)}
 
 
-def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], compute: ComputeConfig) -> str:
+def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], compute: ComputeConfig) -> Location:
     """Describe the queries that are a part of their image; the folder of their shards, named by query."""
     queries = {query.name: query for mode in benchmark.modes.values() for query in mode if query.box is not None}
     folder = run.queries(benchmark.name)
@@ -185,7 +189,7 @@ def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
 
 def _write(run: Run, name: str, evaluation: Evaluation) -> None:
     """Write the scores as JSON, and the result of every query as Parquet."""
-    filesystem.write_json(run.evaluation(name, ".json"), evaluation.to_json())
+    run.evaluation(name, ".json").write_json(evaluation.to_json())
     rows = [
         {"system": score.method, "mode": score.mode, **_row(result)}
         for score in evaluation.scores

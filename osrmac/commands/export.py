@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from osrmac.config import ExportConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.methods import Method, choose_method
-from osrmac.runs.shard_reader import blocks, listed, rows
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["Exported", "export"]
@@ -50,13 +51,13 @@ def export(run: str, output: str, options: ExportConfig) -> Exported:
         OsrmacError: No run, no such system, a folder that exists, or a library that is not installed.
     """
     place = Run(run)
-    within = listed(place)
+    within = list_shards(place)
     method = choose_method(place, options.method, local=False)
     folder = Path(output)
     if folder.exists():
         raise StorageError(f"{output} exists: name a folder that does not")
     images = sum(len(shards.described_ids(shard)) for shard in within)
-    dimension = next(blocks(place, method, within)).vectors[0].shape[1]
+    dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
     _WRITERS[options.to](_Vectors(place, method, within, images, dimension), folder)
     return Exported(method.name, images, dimension)
 
@@ -67,7 +68,7 @@ class _Vectors:
 
     run: Run
     method: Method
-    shards: Sequence[str]
+    shards: Sequence[Location]
     images: int
     dimension: int
 
@@ -79,8 +80,9 @@ class _Vectors:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The images of a shard at a time."""
-        for block in blocks(self.run, self.method, self.shards):
-            known = rows(block.ids, [block.shard])
+        blocks = read_blocks(self.run, self.method, self.shards)
+        for shard, block in zip(self.shards, blocks, strict=True):
+            known = find_rows(block.ids, [shard])
             uris = [known[image]["uri"] for image in block.ids]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.vectors[0].ravel()), self.dimension)
             yield pa.record_batch([pa.array(block.ids, pa.string()), pa.array(uris, pa.string()), vectors], self.schema)

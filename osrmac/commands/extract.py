@@ -13,8 +13,10 @@ from osrmac.distributed.node_trace import trace_nodes
 from osrmac.runs.failures import Failures, failed_ids, summary
 from osrmac.runs.identity import identify, rows_per_shard
 from osrmac.stopwatch import Stopwatch
-from osrmac.storage import filesystem, manifest, schema
+from osrmac.storage import manifest, schema
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.lock import locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
@@ -85,16 +87,16 @@ def extract(
     """
     watch = Stopwatch()
     place = Run(run)
-    listed = listing(images)
+    listed = listing(Location.of(images))
     with watch("weights"):
         identity, weights = identify(descriptor)
     for remark in weights.remarks:
         print(f"osrmac: {remark}", file=sys.stderr, flush=True)
-    with locked(run):
+    with locked(place.location):
         with watch("plan"):
             place.open(
                 identity,
-                filesystem.to_unicode(images),
+                to_unicode(images),
                 {name: version(name) for name in _RECORDED} | {"python": platform.python_version()},
             )
             changes = manifest.update(place.manifest, listed, rows_per_shard(identity, compute))

@@ -16,6 +16,7 @@ from osrmac.reduction.moments import Moments
 from osrmac.runs.recipes import settled_recipe, training_run
 from osrmac.runs.reductions import load_reductions, write
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["fit"]
@@ -63,7 +64,7 @@ class _Plan:
     """What is to be fitted: the options, settled against the run."""
 
     config: ReductionConfig
-    shards: tuple[str, ...]
+    shards: tuple[Location, ...]
     recipe: str
     dimension: int
     features: tuple[int, ...]

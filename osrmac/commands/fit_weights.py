@@ -20,6 +20,7 @@ from osrmac.runs.scan import Scan
 from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["weigh"]
@@ -112,7 +113,7 @@ def _fitted(
 def _objective(
     run: Run,
     benchmark: Benchmark,
-    crops: str,
+    crops: Location,
     ids: Mapping[str, str],
     recipe: str,
     parts: tuple[int, ...],
@@ -128,18 +129,18 @@ def _objective(
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]
-        found = query_results(benchmark, benchmark.modes[mode], lambda: compared, ids)
+        found = query_results(benchmark, benchmark.modes[mode], compared, ids)
         return fmean(result.values[benchmark.measures[0]] for result in found)
 
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
 
 
-def _comparison(folder: str, recipe: str, evaluation: EvaluationConfig) -> Scan:
+def _comparison(folder: Location, recipe: str, evaluation: EvaluationConfig) -> Scan:
     """All vectors of a folder, read when they are first needed."""
 
     @cache
     def read() -> list[Block]:
         found = shards.read_vectors(shards.paths(folder), recipe)
-        return [Block(folder, found.ids, (found.values,))]
+        return [Block(found.ids, (found.values,))]
 
     return Scan(read, evaluation.distance)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import summary
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
 
 __all__ = ["info"]
@@ -25,7 +27,7 @@ def info(run: str) -> dict[str, Any]:
     described, failures = summary(place)
     failed = sum(kind.count for kind in failures)
     return {
-        "run": filesystem.to_unicode(run),
+        "run": to_unicode(run),
         "images": record["images"],
         "counts": {"planned": record["counts"].get("planned"), "described": described, "failed": failed},
         "failures": [asdict(kind) for kind in failures],
@@ -34,7 +36,7 @@ def info(run: str) -> dict[str, Any]:
         "fingerprint": record["fingerprint"],
         "dimensions": record["dimensions"],
         "selections": [_selection(place, found) for found in place.selections()],
-        "evaluations": place.evaluations(),
+        "evaluations": [found.to_json() for found in load_evaluations(place).values()],
         "stages": record["stages"],
         "versions": {"osrmac": record["osrmac"], **record["versions"]},
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from osrmac.errors import StorageError
 from osrmac.evaluation.paper_tables import PAPER, PaperTable, paper_table
 from osrmac.runs.evaluations import load_evaluations
-from osrmac.storage import filesystem
 from osrmac.storage.run import Run
 
 __all__ = ["paper"]
@@ -29,8 +28,7 @@ def paper(run: str) -> list[PaperTable]:
     tables = [paper_table(evaluations[name]) for name in PAPER if name in evaluations]
     if not tables:
         raise StorageError(f"{run} has no scores of {', '.join(PAPER)}: make them with osrmac evaluate")
-    stored = {"tables": [table.to_json() for table in tables]}
-    filesystem.write_json(place.evaluation("tables", ".json"), stored)
+    place.evaluation("tables", ".json").write_json({"tables": [table.to_json() for table in tables]})
     text = "\n".join(table.table().markdown() for table in tables)
-    filesystem.write_atomically(place.evaluation("tables", ".md"), text.encode())
+    place.evaluation("tables", ".md").write_bytes(text.encode())
     return tables

@@ -23,7 +23,7 @@ from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.query_results import StoredQueryResults
 from osrmac.runs.reductions import load_reductions
-from osrmac.storage import filesystem
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
 
 __all__ = ["report"]
@@ -75,8 +75,8 @@ def report(run: str) -> str:
     title = "/".join(record["images"].rstrip("/").split("/")[-2:])
     footer = _provenance(place, record)
     page = report_page(title, record["images"], tiles, [section for section in sections if section], footer)
-    filesystem.write_atomically(place.report, page.encode())
-    return place.report
+    place.report.write_bytes(page.encode())
+    return place.report.url
 
 
 def _damaged(run: Run, failures: Sequence[Failures]) -> dict[str, Thumbnail]:
@@ -91,7 +91,7 @@ def _curves(run: Run, evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, 
     curves: dict[tuple[str, str], dict[str, list[float]]] = {}
     for name, evaluation in evaluations.items():
         results = StoredQueryResults(run, name)
-        if results.told:
+        if results.available:
             methods = methods_to_draw(evaluation)
             curves |= {(name, mode): results.precision(methods, mode) for mode in evaluation.modes}
     return curves
@@ -99,7 +99,7 @@ def _curves(run: Run, evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, 
 
 def _extremes(run: Run, evaluations: Mapping[str, Evaluation]) -> Iterator[QueryExtremes]:
     stored = {name: StoredQueryResults(run, name) for name in list(evaluations)[:_QUERIES]}
-    shown = {name: results for name, results in stored.items() if results.told}
+    shown = {name: results for name, results in stored.items() if results.available}
     for name, results in shown.items():
         measure, best = evaluations[name].measure, best_score(evaluations[name])
         ranked = [result for result in results.ranked(best.method, best.mode, measure) if result.image is not None]
@@ -111,7 +111,7 @@ def _provenance(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
     versions = {"osrmac": record["osrmac"], **record["versions"]}
     return {
         "images": record["images"],
-        "run": filesystem.to_unicode(run.url),
+        "run": to_unicode(run.url),
         "backbone": record["descriptor"]["backbone"],
         "weights": record["weights"],
         "image sizes": ", ".join(map(str, record["descriptor"]["scales"])),

@@ -12,7 +12,7 @@ from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import find_queries, vectors
 from osrmac.runs.query_results import SearchResult
 from osrmac.runs.scan import Scan, torch_device
-from osrmac.runs.shard_reader import blocks, listed, rows
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
@@ -35,16 +35,17 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
     if options.box is not None and len(queries) > 1:
         raise ConfigError(f"--box is a part of one image, and {len(queries)} are given: ask with one at a time")
     place = Run(run)
-    within = listed(place)
+    within = list_shards(place)
     method = choose_method(place, options.method)
     asked = find_queries(queries, within, options.box)
-    images = Scan(partial(blocks, place, method, within), options.distance, torch_device(options.device))
+    images = Scan(partial(read_blocks, place, method, within), options.distance, torch_device(options.device))
     compared = vectors(place, method, asked)
     if options.query_expansion:
         compared = images.expanded(compared, options.query_expansion, options.alpha)
     nearest = images.nearest(compared, options.top)
-    shards = {match.shard for matches in nearest for match in matches if match.shard is not None}
-    known = rows((match.id for matches in nearest for match in matches), shards)
+    urls = {match.shard for matches in nearest for match in matches}
+    shards = [shard for shard in within if shard.url in urls]
+    known = find_rows((match.id for matches in nearest for match in matches), shards)
     results = [
         QueryResult(
             query.name,

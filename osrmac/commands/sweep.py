@@ -18,7 +18,7 @@ from osrmac.reduction.moments import Moments
 from osrmac.runs.methods import Method
 from osrmac.runs.recipes import settled_recipe
 from osrmac.runs.scoring import scores
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 __all__ = ["sweep"]
@@ -95,6 +95,6 @@ def _point(reduction: Reduction | None, score: Score, measure: str) -> Point:
 
 def _write(run: Run, sweep: Sweep) -> None:
     name = f"{sweep.benchmark}-sweep"
-    filesystem.write_json(run.evaluation(name, ".json"), asdict(sweep))
-    notes = "; ".join(f"{name}: {value}" for name, value in sweep.conditions.items())
-    filesystem.write_atomically(run.evaluation(name, ".svg"), svg(sweep_charts(sweep), notes).encode())
+    run.evaluation(name, ".json").write_json(asdict(sweep))
+    notes = "; ".join(f"{condition}: {value}" for condition, value in sweep.conditions.items())
+    run.evaluation(name, ".svg").write_bytes(svg(sweep_charts(sweep), notes).encode())

@@ -38,4 +38,4 @@ def problems(run: str, compute: ComputeConfig = ComputeConfig()) -> Iterator[str
         yield f"{rows} planned images are not described yet, in {len(left)} shards, first {left[0].shard}"
     connect(compute)
     unfinished = {plan.shard for plan in left}
-    yield from check_shards(place.descriptors, identity, [plan for plan in planned if plan.shard not in unfinished])
+    yield from check_shards(place, identity, [plan for plan in planned if plan.shard not in unfinished])

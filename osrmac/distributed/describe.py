@@ -30,8 +30,9 @@ from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracke
 from osrmac.errors import FailureRateError
 from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
-from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage import manifest, schema, shards
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
 
@@ -72,8 +73,8 @@ class Described:
 
 
 def describe(
-    planned: str,
-    folder: str,
+    planned: Location,
+    folder: Location,
     identity: Identity,
     weights: Weights,
     compute: ComputeConfig,
@@ -100,7 +101,7 @@ def describe(
     left = manifest.pending(manifest.shard_plans(planned), folder)
     if not left:
         return Described(0, 0, {})
-    filesystem.remove_traces(folder)
+    folder.remove_unfinished()
     connect(compute)
     pool = size_pool(compute)
     tracker = start_work_tracker()
@@ -111,7 +112,7 @@ def describe(
     work.context.execution_no_progress_timeout_s = _FOR_EVER
     done = work.map_batches(
         _DescribingWorker,
-        fn_constructor_args=(folder, identity, ray.put(dict(weights.state)), pool, compute, failures, tracker),
+        fn_constructor_args=(planned, folder, identity, ray.put(dict(weights.state)), pool, compute, failures, tracker),
         compute=ActorPoolStrategy(
             min_size=min(pool.fewest, calls),
             max_size=min(pool.most, calls),
@@ -172,7 +173,8 @@ class _DescribingWorker:
 
     def __init__(
         self,
-        folder: str,
+        planned: Location,
+        folder: Location,
         identity: Identity,
         state: Any,
         pool: Pool,
@@ -188,7 +190,7 @@ class _DescribingWorker:
         self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)
         self._fetch = Fetcher(compute.concurrent_reads, failures.attempts, failures.fetch_timeout)
         self._image_timeout = failures.image_timeout
-        self._folder = folder
+        self._planned, self._folder = planned, folder
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._tracker = tracker
         self._uncommitted = 1 if pool.gpus else 0
@@ -222,7 +224,7 @@ class _DescribingWorker:
 
     def _begin(self, plan: ShardPlan) -> _Work:
         attempt, deaths = ray.get(self._tracker.begin.remote(plan.shard))
-        planned = manifest.read(plan)
+        planned = manifest.read(self._planned, plan)
         kept = self._kept(plan, planned)
         due = planned if kept is None else planned.filter(pc.invert(_among(planned["id"], kept["id"])))
         return _Work(plan, due, kept, attempt, deaths)
@@ -241,11 +243,11 @@ class _DescribingWorker:
 
     def _kept(self, plan: ShardPlan, planned: pa.Table) -> pa.Table | None:
         """The rows of a committed shard that fulfil the plan, or None if nothing is committed."""
-        url = filesystem.join(self._folder, plan.shard)
-        if not filesystem.exists(url):
+        shard = self._folder / plan.shard
+        if not shard.exists():
             return None
-        fulfilled = planned.filter(pc.field("generation") <= shards.generation(url))
-        rows = shards.read(url)
+        fulfilled = planned.filter(pc.field("generation") <= shards.generation(shard))
+        rows = shards.read(shard)
         return rows.filter(_among(rows["id"], fulfilled["id"]))
 
     def _swiftly(self, works: Sequence[_Work]) -> Iterator[Description | Failure]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from osrmac.reduction.moments import Moments
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 __all__ = ["exact_moments", "sample"]
 
@@ -24,7 +25,7 @@ _FAN_IN = 8
 _T = TypeVar("_T")
 
 
-def exact_moments(paths: Sequence[str], recipe: str) -> Moments:
+def exact_moments(paths: Sequence[Location], recipe: str) -> Moments:
     """Moments of all descriptors: partial ones where the shards are read, merged as a tree where these are.
 
     The tree depends on the shards alone, so that the sums are the same whatever the cluster. It has as many leaves as
@@ -41,7 +42,7 @@ def _batched(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 
 @ray.remote
-def _partial_moments(paths: list[str], recipe: str) -> Moments:
+def _partial_moments(paths: list[Location], recipe: str) -> Moments:
     return Moments.of_parts(shards.read_vectors([path], recipe).values for path in paths)
 
 
@@ -50,7 +51,7 @@ def _merged(*parts: Moments) -> Moments:
     return reduce(add, parts)
 
 
-def sample(paths: Sequence[str], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:
+def sample(paths: Sequence[Location], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:
     """Descriptors drawn at random, (samples, d), in order of their ids: the same ones however they are sharded."""
     tables = [shards.read(path, ["id", "status"]) for path in paths]
     described = pa.concat_tables(tables).filter(pc.field("status") == schema.OK)

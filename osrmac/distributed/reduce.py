@@ -10,7 +10,8 @@ from osrmac.distributed.cluster import connect
 from osrmac.reduction.base import Reduction
 from osrmac.runs.reduced_reader import digest as reduction_digest
 from osrmac.runs.reduced_reader import is_current, reduce_shard
-from osrmac.storage import filesystem, schema, shards
+from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["write_reduced"]
@@ -24,8 +25,7 @@ def write_reduced(run: Run, selection: Reduction, compute: ComputeConfig) -> Non
     due = [
         (source, name)
         for source in shards.paths(run.descriptors)
-        if (target := filesystem.join(folder, name := filesystem.name(source))) not in written
-        or not is_current(target, source, digest)
+        if (target := folder / (name := source.name)) not in written or not is_current(target, source, digest)
     ]
     if due:
         connect(compute)
@@ -33,7 +33,7 @@ def write_reduced(run: Run, selection: Reduction, compute: ComputeConfig) -> Non
 
 
 @ray.remote
-def _reduce_shard(source: str, folder: str, name: str, selection: Reduction, digest: str) -> None:
+def _reduce_shard(source: Location, folder: Location, name: str, selection: Reduction, digest: str) -> None:
     kept = reduce_shard(source, selection.recipe, selection)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(kept.values.ravel()), selection.dimension)
     rows = schema.reduced(selection.dimension, selection.fingerprint, digest)

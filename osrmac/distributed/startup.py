@@ -7,7 +7,7 @@ from threading import Thread
 
 from osrmac.config import ComputeConfig
 from osrmac.distributed.cluster import connect
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["begin"]
@@ -27,7 +27,8 @@ def begin(images: str, run: str, compute: ComputeConfig, step: str) -> None:
     Raises:
         StorageError: There is something at `run` that cannot be read.
     """
-    if Run(run).exists() or (filesystem.is_local(images) and not filesystem.exists(images)):
+    collection = Location.of(images)
+    if Run(run).exists() or (collection.is_local and not collection.exists()):
         return
     loading = Thread(target=import_module, args=(step,), name="loading")
     loading.start()

@@ -10,9 +10,11 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 from osrmac.descriptor.images import DecodeError, decode_at_least, salvage
-from osrmac.runs.shard_reader import rows
-from osrmac.storage import filesystem, shards
+from osrmac.runs.shard_reader import find_rows
+from osrmac.storage import shards
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.file_names import file_url
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box
 
@@ -52,7 +54,8 @@ def thumbnails(
         if isinstance(content, Exception):
             yield NO_THUMBNAIL
             continue
-        link = filesystem.file_url(filesystem.file_system(uri)[1]) if filesystem.is_local(uri) else ""
+        location = Location.of(uri)
+        link = file_url(location.path) if location.is_local else ""
         size = side if box is None else None  # a box is in pixels of the full image
         try:
             image, _ = decode(size, content, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels)
@@ -67,7 +70,7 @@ def thumbnails_by_id(
 ) -> dict[tuple[str, Box | None], Thumbnail]:
     """Return thumbnails of images that a run has rows of, by id and box; for the arguments see `thumbnails`."""
     distinct = list(dict.fromkeys(images))
-    known = rows((image_id for image_id, _ in distinct), shards.paths(run.descriptors))
+    known = find_rows((image_id for image_id, _ in distinct), shards.paths(run.descriptors))
     present = [(image_id, box) for image_id, box in distinct if image_id in known]
     uris = [(known[image_id]["uri"], box) for image_id, box in present]
     return dict(zip(present, thumbnails(run, uris, side, damaged=damaged), strict=True))

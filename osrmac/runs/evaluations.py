@@ -15,9 +15,9 @@ def load_evaluations(run: Run) -> dict[str, Evaluation]:
     The name is that of the benchmark, or of the foreign rankings that were scored; the files of an evaluation begin
     with it (`RUN/evaluation/NAME.json`, `NAME-queries.parquet`).
     """
-    return {name: Evaluation.from_json(values) for name, values in run.scored().items()}
+    return {name: Evaluation.from_json(values) for name, values in run.evaluations().items() if "scores" in values}
 
 
 def load_sweeps(run: Run) -> list[Sweep]:
     """Return the stored sweeps over the number of features kept, in order of name."""
-    return [Sweep.from_json(values) for values in run.sweeps()]
+    return [Sweep.from_json(values) for values in run.evaluations().values() if "points" in values]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import s3fs
 from PIL import Image
 
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 from .heads import Head, head
@@ -83,7 +83,7 @@ def same(one: Run, other: Run) -> None:
 
 
 def rankings(run: Run) -> list[dict[str, Any]]:
-    (found,) = [shards.read(url) for url in filesystem.list_folder(f"{run.url}/evaluation", ".parquet")]
+    (found,) = [shards.read(url) for url in (run.location / "evaluation").files(".parquet")]
     assert found.num_rows
     listed: list[dict[str, Any]] = found.to_pylist()
     return listed

@@ -16,7 +16,7 @@ from osrmac.commands.sweep import sweep
 from osrmac.config import EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import StorageError
 from osrmac.runs.failures import DEADLY
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.pages.html import ParsedPage, parse
 
@@ -31,7 +31,7 @@ def pairs(tmp_path: Path) -> str:
 
 
 def read(run: Run) -> ParsedPage:
-    return parse(filesystem.read_bytes(run.report).decode())
+    return parse(run.report.read_bytes().decode())
 
 
 def titles(page: ParsedPage) -> list[str]:
@@ -59,9 +59,9 @@ def test_a_run_without_scores_has_a_report(run: Run, capsys: pytest.CaptureFixtu
     assert {"29", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
     # Of the three failed images, only the truncated one can be decoded in part.
     assert page.values("img", "alt") == ["cut.png"]
-    before = filesystem.read_bytes(run.report)
+    before = run.report.read_bytes()
     report(run.url)
-    assert filesystem.read_bytes(run.report) == before
+    assert run.report.read_bytes() == before
 
 
 def test_everything_that_a_run_holds_has_a_section(with_crops: Run, pairs: str, oxford: str) -> None:
@@ -79,7 +79,7 @@ def test_everything_that_a_run_holds_has_a_section(with_crops: Run, pairs: str, 
     assert {"query", "relevant", "wrong", "alarm"} <= set(page.values("li", "class"))
     assert "72.27" in page.texts  # the paper's score
     assert "overlap between seeds" in page.texts
-    found = filesystem.read_json(with_crops.selection("osrmac-pfa-32"))
+    found = with_crops.selection("osrmac-pfa-32").read_json()
     assert found is not None
     assert 0 < found["stability"] <= 1
     assert sum(found["variances"]) == pytest.approx(1)
@@ -109,10 +109,9 @@ def test_a_run_of_an_earlier_version_has_a_report_without_what_it_does_not_store
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     older = run.evaluation("groups", "-queries.parquet")
     shards.write_table(older, shards.read(older).drop_columns(["image", "box", "ranks", "nearest"]))
-    selection = filesystem.read_json(run.selection("osrmac-pfa-32"))
+    selection = run.selection("osrmac-pfa-32").read_json()
     assert selection is not None
-    filesystem.write_json(
-        run.selection("osrmac-pfa-32"),
+    run.selection("osrmac-pfa-32").write_json(
         {key: value for key, value in selection.items() if key not in {"variances", "stability"}},
     )
     report(run.url)
@@ -153,7 +152,7 @@ def test_a_deleted_image_has_a_placeholder(run: Run, photos: Path, pairs: str, t
 
 def test_a_run_without_descriptors_has_a_report(run: Run, tmp_path: Path) -> None:
     begun = Run(str(tmp_path / "begun"))
-    filesystem.write_json(f"{begun.url}/run.json", run.record() | {"counts": {}, "stages": {}})
+    (begun.location / "run.json").write_json(run.record() | {"counts": {}, "stages": {}})
     report(begun.url)
     assert titles(read(begun)) == []
 
@@ -173,10 +172,10 @@ def test_a_missing_run_is_reported(tmp_path: Path) -> None:
 
 def test_the_number_of_thumbnails_does_not_grow_with_the_benchmarks(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
-    scores = filesystem.read_json(run.evaluation("groups", ".json"))
+    scores = run.evaluation("groups", ".json").read_json()
     assert scores is not None
     for number in range(9):
-        filesystem.write_json(run.evaluation(f"groups-{number}", ".json"), scores)
+        run.evaluation(f"groups-{number}", ".json").write_json(scores)
         results = shards.read(run.evaluation("groups", "-queries.parquet"))
         shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), results)
     report(run.url)

@@ -16,6 +16,7 @@ from osrmac.errors import StorageError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 
 ON_CPU = Pool(1, 1, "cpu", 1, 0.75, 0.0)
@@ -25,17 +26,17 @@ BESIDE_A_GPU = Pool(1, 1, "cpu", 1, 0.75, 1.0)
 
 @pytest.fixture
 def shard_plans(photos: Path, tmp_path: Path) -> list[ShardPlan]:
-    folder = str(tmp_path / "manifest")
-    manifest.update(folder, listing(str(photos)), lambda _images: 10)
+    folder = Location.of(tmp_path / "manifest")
+    manifest.update(folder, listing(Location.of(photos)), lambda _images: 10)
     return manifest.shard_plans(folder)
 
 
 def process(tmp_path: Path, small: DescriptorConfig, pool: Pool) -> describe._DescribingWorker:
     identity, weights = identify(small)
     state = ray.put(dict(weights.state))
-    folder = str(tmp_path / "descriptors")
+    planned, folder = Location.of(tmp_path / "manifest"), Location.of(tmp_path / "descriptors")
     return describe._DescribingWorker(
-        folder, identity, state, pool, ComputeConfig(), FailureConfig(), start_work_tracker()
+        planned, folder, identity, state, pool, ComputeConfig(), FailureConfig(), start_work_tracker()
     )
 
 
@@ -45,7 +46,7 @@ def test_beside_a_gpu_a_shard_is_committed_while_the_next_one_is_described(
     prefetch = threading.Event()
     write, begun = shards.write, []
 
-    def slow_write(folder: str, rows: pa.Table, name: str, generation: int = 0) -> None:
+    def slow_write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> None:
         if name == shard_plans[0].shard:
             assert prefetch.wait(20), "the second shard was not described meanwhile"
         write(folder, rows, name, generation)
@@ -65,7 +66,7 @@ def test_beside_a_gpu_a_shard_is_committed_while_the_next_one_is_described(
     (counts,) = worker(pa.Table.from_pylist([asdict(plan) for plan in shard_plans])).to_pylist()
     assert (counts["described"], counts["failed"]) == (26, 3)
     assert begun == [plan.shard for plan in shard_plans]
-    assert manifest.pending(shard_plans, str(tmp_path / "descriptors")) == []
+    assert manifest.pending(shard_plans, Location.of(tmp_path / "descriptors")) == []
 
 
 def test_on_a_cpu_no_shard_is_begun_before_the_last_one_is_committed(
@@ -75,7 +76,7 @@ def test_on_a_cpu_no_shard_is_begun_before_the_last_one_is_committed(
     found, left = worker._found, []
 
     def noted(work: describe._Work, results: object) -> object:
-        left.append(len(manifest.pending(shard_plans, str(tmp_path / "descriptors"))))
+        left.append(len(manifest.pending(shard_plans, Location.of(tmp_path / "descriptors"))))
         return found(work, results)  # type: ignore[arg-type]
 
     monkeypatch.setattr(worker, "_found", noted)

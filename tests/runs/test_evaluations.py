@@ -6,7 +6,6 @@ import pytest
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.evaluation.sweep import Point, Sweep
 from osrmac.runs.evaluations import load_evaluations, load_sweeps
-from osrmac.storage import filesystem
 from osrmac.storage.run import Run
 
 EVALUATION = Evaluation(
@@ -22,10 +21,10 @@ SWEEP = Sweep("groups", "mAP", "osrmac", {"distance": "l1"}, (Point("pfa", 32, 0
 @pytest.fixture
 def scored(tmp_path: Path) -> Run:
     run = Run(str(tmp_path))
-    filesystem.write_json(run.evaluation("oxford5k", ".json"), EVALUATION.to_json())
-    filesystem.write_json(run.evaluation("oxford5k-whole", ".json"), EVALUATION.to_json())
-    filesystem.write_json(run.evaluation("groups-sweep", ".json"), asdict(SWEEP))
-    filesystem.write_json(run.evaluation("tables", ".json"), {"tables": []})
+    run.evaluation("oxford5k", ".json").write_json(EVALUATION.to_json())
+    run.evaluation("oxford5k-whole", ".json").write_json(EVALUATION.to_json())
+    run.evaluation("groups-sweep", ".json").write_json(asdict(SWEEP))
+    run.evaluation("tables", ".json").write_json({"tables": []})
     return run
 
 

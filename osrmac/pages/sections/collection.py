@@ -10,7 +10,7 @@ from osrmac.pages.components import Block, DefinitionList, Galleries, Gallery, G
 from osrmac.pages.thumbnails import Thumbnail
 from osrmac.runs.failures import Failures
 from osrmac.runs.image_stats import Sizes
-from osrmac.tables import Table, numeric, text
+from osrmac.tables import Cell, Table, numeric, text
 
 __all__ = ["collection_section", "format_bytes"]
 
@@ -26,7 +26,7 @@ def collection_section(
     Args:
         sizes: Sizes of the described images.
         file_bytes: Size of all files, or None if it is not known.
-        failures: Failures by kind, the most frequent kind first.
+        failures: Groups of failed images, the largest first.
         thumbnails: Thumbnails of damaged files by id, as far as they can be decoded.
     """
     blocks = [*_sizes(sizes, file_bytes), *_failures(failures, thumbnails)]
@@ -73,7 +73,15 @@ def _bins(longest: Mapping[int, int]) -> list[tuple[str, int]]:
 def _failures(failures: Sequence[Failures], thumbnails: Mapping[str, Thumbnail]) -> list[Block]:
     if not failures:
         return []
-    rows = [(kind.reason, kind.stage, f"{kind.count:,}", ", ".join(kind.first)) for kind in failures]
+    rows = [
+        (
+            Cell(kind.reason, detail=f"for example {kind.example}" if kind.example else ""),
+            kind.stage,
+            f"{kind.count:,}",
+            ", ".join(kind.first),
+        )
+        for kind in failures
+    ]
     columns = text("reason", "stage") + numeric("images") + text("examples")
     galleries = []
     for kind in failures:

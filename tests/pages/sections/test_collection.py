@@ -6,7 +6,7 @@ from osrmac.pages.sections.collection import collection_section, format_bytes
 from osrmac.pages.thumbnails import NO_THUMBNAIL, Thumbnail
 from osrmac.runs.failures import Failures
 from osrmac.runs.image_stats import Sizes
-from osrmac.tables import Table
+from osrmac.tables import Cell, Table
 
 
 def sizes_grid(sizes: Sizes, file_bytes: int | None = None) -> Grid:
@@ -46,13 +46,19 @@ def test_images_of_one_size_need_no_histogram() -> None:
 
 
 def test_failures_are_listed_and_damaged_files_shown_as_far_as_possible() -> None:
-    failures = [Failures("decode", "truncated", 7, ("a.jpg", "b.jpg")), Failures("fetch", "gone", 1, ("c.jpg",))]
+    failures = [
+        Failures("decode", "truncated", 7, ("a.jpg", "b.jpg")),
+        Failures("fetch", "FileNotFoundError", 2, ("c.jpg",), example="FileNotFoundError: c.jpg"),
+    ]
     shown = {"a.jpg": Thumbnail("data:a", ""), "b.jpg": NO_THUMBNAIL}
     section = collection_section(Sizes(), None, failures, shown)
     assert section is not None
     table, galleries = section.blocks
     assert isinstance(table, Table)
-    assert table.rows[0] == ("truncated", "decode", "7", "a.jpg, b.jpg")
+    assert table.rows == [
+        (Cell("truncated"), "decode", "7", "a.jpg, b.jpg"),
+        (Cell("FileNotFoundError", detail="for example FileNotFoundError: c.jpg"), "fetch", "2", "c.jpg"),
+    ]
     assert isinstance(galleries, Galleries)
     (gallery,) = galleries.galleries
     assert (gallery.title, gallery.note) == ("truncated", "7 at decode")
