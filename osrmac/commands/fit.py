@@ -11,7 +11,7 @@ from osrmac.distributed.moments import exact_moments, sample
 from osrmac.distributed.reduce import write_reduced
 from osrmac.errors import ConfigError, StorageError
 from osrmac.reduction.base import Reduction, Selection
-from osrmac.reduction.fitting import Origin, reduction, with_stability
+from osrmac.reduction.fitting import STABILITY_SEEDS, Origin, fit_reduction
 from osrmac.reduction.moments import Moments
 from osrmac.runs.recipes import settled_recipe, training_run
 from osrmac.runs.reductions import load_reductions, write
@@ -124,6 +124,6 @@ class _Plan:
             moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
         origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)
         return [
-            with_stability(reduction(method, kept, moments, self.config, origin), moments, self.config, origin)
+            fit_reduction(method, kept, moments, self.config, origin, seeds=STABILITY_SEEDS)
             for method, kept in self.wanted
         ]
