@@ -157,10 +157,10 @@ class Describer:
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
         placement = self._placement
         pictures = prefetch(
-            lambda request: self._read(*request), requests, threads=placement.threads, most=placement.window
+            lambda request: self._read(*request), requests, threads=placement.threads, depth=placement.window
         )
         begun: deque[_Begun] = deque()
-        for window in self.stopwatch.waiting("decode", windows(pictures, placement.window)):
+        for window in self.stopwatch.timed("decode", windows(pictures, placement.window)):
             with self.stopwatch("network"):
                 begun.append(self._begin(window))
             if len(begun) > placement.in_flight:

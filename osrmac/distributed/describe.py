@@ -216,8 +216,8 @@ class _DescribingWorker:
         works = [self._begin(plan) for plan in shard_plans]
         swift = self._swiftly(works) if all(work.attempt == 1 for work in works) else None
         found = ((work, self._found(work, self._singly(work) if swift is None else swift)) for work in works)
-        commits = prefetch(lambda of_unit: self._finish(*of_unit), found, threads=1, most=self._uncommitted)
-        counts = list(self._stopwatch.waiting("commit", commits))
+        commits = prefetch(lambda of_unit: self._finish(*of_unit), found, threads=1, depth=self._uncommitted)
+        counts = list(self._stopwatch.timed("commit", commits))
         return sum(described for described, _ in counts), sum(failed for _, failed in counts)
 
     def _begin(self, plan: ShardPlan) -> _Work:
@@ -264,7 +264,7 @@ class _DescribingWorker:
             yield from self._describer(list(self._contents([uri])), [box])
 
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
-        return self._stopwatch.waiting("fetch", self._meter.counted(self._fetch(uris)))
+        return self._stopwatch.timed("fetch", self._meter.counted(self._fetch(uris)))
 
     def _found(self, work: _Work, results: Iterator[Description | Failure]) -> list[Description | Failure]:
         """Those of a unit; the ledger is told now and then, and this process ends if one image takes too long."""

@@ -68,7 +68,7 @@ def failed_ids(run: Run) -> list[str]:
 
 
 def _statuses(run: Run) -> Iterator[pa.Table]:
-    return prefetch(_status, shards.paths(run.descriptors), threads=_AT_ONCE, most=_AT_ONCE)
+    return prefetch(_status, shards.paths(run.descriptors), threads=_AT_ONCE, depth=_AT_ONCE)
 
 
 def _status(shard: str) -> pa.Table:

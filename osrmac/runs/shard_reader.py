@@ -90,4 +90,4 @@ def _rows(wanted: pa.Array, shard: str) -> list[dict[str, Any]]:
 
 def each(make: Callable[[str], _Made], given: Sequence[str]) -> Iterator[_Made]:
     """What a function makes of each shard, in their order; a few are read ahead."""
-    return prefetch(make, given, threads=_AHEAD, most=_AHEAD)
+    return prefetch(make, given, threads=_AHEAD, depth=_AHEAD)

@@ -39,7 +39,7 @@ class Fetcher:
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Contents in the order of the URLs, or for each that cannot be read the reason."""
-        return prefetch(self._fetch, urls, threads=self._concurrent, most=self._concurrent)
+        return prefetch(self._fetch, urls, threads=self._concurrent, depth=self._concurrent)
 
     def _fetch(self, url: str) -> bytes | Exception:
         try:
