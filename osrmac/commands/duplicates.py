@@ -7,7 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from osrmac.config import DuplicatesConfig
-from osrmac.retrieval.near_duplicates import Groups
+from osrmac.retrieval.near_duplicates import ConnectedComponents
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
@@ -41,10 +41,10 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
         threshold, reason = collection.suggested()
     else:
         threshold, reason = options.threshold, "as given"
-    groups, nearest = Groups(starts[-1]), np.full(starts[-1], np.inf, np.float32)
+    groups, nearest = ConnectedComponents(starts[-1]), np.full(starts[-1], np.inf, np.float32)
     for pairs, distances in collection.close(threshold):
-        groups.join(pairs)
+        groups.add(pairs)
         for side in pairs.T:
             np.minimum.at(nearest, side, distances)
-    found = collection.named(groups.members(), nearest)
+    found = collection.named(groups.groups(), nearest)
     return Duplicates(collection.method.name, options.distance, threshold, reason, tuple(found))

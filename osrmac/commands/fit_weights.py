@@ -13,7 +13,7 @@ from osrmac.errors import ConfigError
 from osrmac.evaluation.benchmark import Benchmark
 from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
-from osrmac.retrieval.weighted_distances import by_weights
+from osrmac.retrieval.weighted_distances import weighted_distances
 from osrmac.runs.recipes import training_run
 from osrmac.runs.reductions import write
 from osrmac.runs.scan import Scan
@@ -124,7 +124,7 @@ def _objective(
     distances = {}
     for mode, queries in benchmark.modes.items():
         (asked,) = query_vectors(queries, ids, images, cropped, crops)
-        distances[mode] = by_weights(asked, database.vectors[0], parts, evaluation.distance)
+        distances[mode] = weighted_distances(asked, database.vectors[0], parts, evaluation.distance)
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]

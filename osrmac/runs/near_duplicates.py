@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.config import Distance
-from osrmac.retrieval.threshold import suggest
+from osrmac.retrieval.near_duplicates import suggest_threshold
 from osrmac.runs.methods import Method
 from osrmac.runs.scan import apart
 from osrmac.runs.shard_reader import Block, blocks, rows
@@ -141,7 +141,7 @@ class Collection:
             nearest = np.minimum(nearest, distances.min(axis=1, initial=np.inf))
         between = apart(sample, sample, self.distance, self.device)[np.triu_indices(len(drawn), 1)]
         typical = float(np.median(between)) if len(between) else 0.0
-        found = suggest(nearest, typical, self.distance)
+        found = suggest_threshold(nearest, typical, self.distance)
         return found, f"suggested by the distances of {len(drawn)} images, the median of which is {typical:.4g}"
 
     def named(self, members: Iterable[Places], nearest: Matrix) -> list[tuple[Twin, ...]]:
