@@ -1,4 +1,4 @@
-"""A sweep over the number of features: its points, and their figure."""
+"""Scores of reductions as a function of their dimension."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ METHODS = {
     "whitening": "PCA-whitening",
     "random": "random choice (mean and spread)",
 }
-"""What is drawn, and what it is called."""
+"""Labels of the methods that are compared with the whole descriptor."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A score.
+    """Score of one reduction in one query mode.
 
     Attributes:
         method: `pfa`, `variance`, `whitening`, `random`, or `whole descriptor`.
-        features: How many are kept.
-        seed: Of the random choice; 0 where nothing is random.
-        mode: The query mode.
-        value: In the sweep's measure.
+        features: Number of features or axes kept.
+        seed: Seed of the random choice; 0 for the other methods.
+        mode: Query mode.
+        value: Value of the sweep's measure.
     """
 
     method: str
@@ -43,7 +43,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Scores of one descriptor, shortened to several sizes in several ways, under one benchmark."""
+    """Scores of one descriptor under one benchmark, reduced to several sizes by several methods.
+
+    Attributes:
+        benchmark: Name of the benchmark.
+        measure: Measure of all values.
+        recipe: Recipe of the descriptor.
+        conditions: Conditions of the scores by name, such as coverage and distance.
+        points: Score of each reduction in each query mode.
+    """
 
     benchmark: str
     measure: str
@@ -53,16 +61,16 @@ class Sweep:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The sweep whose `asdict` was stored as JSON."""
+        """Return the sweep whose `asdict` was stored as JSON."""
         return cls(**{**values, "points": tuple(Point(**point) for point in values["points"])})
 
     def curve(self, method: str, mode: str) -> list[tuple[int, float, float]]:
-        """Number of features, mean and standard deviation over the seeds, by number of features."""
-        found: dict[int, list[float]] = {}
+        """Return features, mean and standard deviation over the seeds, by increasing number of features."""
+        values_by_size: dict[int, list[float]] = {}
         for point in self.points:
             if (point.method, point.mode) == (method, mode):
-                found.setdefault(point.features, []).append(point.value)
-        return [(features, fmean(values), pstdev(values)) for features, values in sorted(found.items())]
+                values_by_size.setdefault(point.features, []).append(point.value)
+        return [(features, fmean(values), pstdev(values)) for features, values in sorted(values_by_size.items())]
 
 
 def require_matplotlib() -> None:

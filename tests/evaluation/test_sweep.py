@@ -1,3 +1,5 @@
+"""Curves of a sweep."""
+
 import io
 import sys
 from dataclasses import replace
@@ -16,7 +18,7 @@ POINTS = [
 SWEEP = Sweep("groups", "mAP", "osrmac", {"coverage": "26 images"}, tuple(POINTS))
 
 
-def test_a_curve_is_mean_and_spread_over_the_seeds_by_size() -> None:
+def test_a_curve_has_mean_and_standard_deviation_over_the_seeds() -> None:
     assert SWEEP.curve("random", "all") == [(4, 51.0, 1.0), (8, 51.0, 1.0)]
     assert SWEEP.curve("pfa", "all") == [(4, 64.0, 0.0), (8, 68.0, 0.0)]
     assert SWEEP.curve("pfa", "first") == []
