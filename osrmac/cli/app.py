@@ -219,7 +219,7 @@ def search(
 
     found = step(run, queries, comparison)
     if html is not None:
-        from osrmac.pages.sheets import search_sheet
+        from osrmac.pages.contact_sheet import search_sheet
 
         _write_sheet(html, search_sheet(run, found))
     if terminal.as_json(json):
@@ -250,7 +250,7 @@ def duplicates(
 
     found = step(run, comparison)
     if html is not None:
-        from osrmac.pages.sheets import duplicates_sheet
+        from osrmac.pages.contact_sheet import duplicates_sheet
 
         _write_sheet(html, duplicates_sheet(run, found))
     rows = [(number, image) for number, group in enumerate(found.groups, 1) for image in group]
@@ -332,7 +332,7 @@ def sweep(
     if terminal.as_json(json):
         terminal.write_json([found])
     terminal.say(
-        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .png beside it",
+        f"{len(found.points)} scores in {run}/evaluation/{found.benchmark}-sweep.json, drawn in the .svg beside it",
         aside=terminal.as_json(json),
     )
 
@@ -345,16 +345,13 @@ def tables(run: RunArgument, json: bool = False) -> None:
         run: Folder or URL of a run that was scored on holidays, ukbench, oxford5k or paris6k.
         json: Write a line of JSON a table, as is done through a pipe.
     """
-    from osrmac.commands.paper import tables as step
+    from osrmac.commands.paper import paper
 
-    found = step(run)
+    found = paper(run)
     if terminal.as_json(json):
-        terminal.write_json(found)
+        terminal.write_json(table.to_json() for table in found)
         return
-    for table in found:
-        terminal.show(table.terminal())
-        for name, value in table.conditions.items():
-            terminal.say(f"{name}: {value}")
+    terminal.show(*(terminal.render(table.table()) for table in found))
 
 
 @app.command
@@ -466,9 +463,9 @@ def _say_where(run: str, *, json: bool) -> None:
 
 
 def _show(scores: Evaluation) -> None:
-    from osrmac.evaluation.results import table
+    from osrmac.evaluation.score_tables import scores_tables
 
-    terminal.show(table(scores))
+    terminal.show(*map(terminal.render, scores_tables(scores)))
 
 
 def _plain(fitted: Reduction) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from osrmac import tables
 from osrmac.errors import printable
 
 if TYPE_CHECKING:
     from osrmac.commands.extract import Profile
 
-__all__ = ["as_json", "overview", "profile", "say", "show", "table", "write_json"]
+__all__ = ["as_json", "overview", "profile", "render", "say", "show", "table", "write_json"]
 
 
 def as_json(asked_for: bool) -> bool:
@@ -125,3 +126,19 @@ def _scores(evaluation: Mapping[str, Any]) -> Table:
     )
     title = f"{evaluation['benchmark']}, {evaluation['coverage']}"
     return table(title, ("descriptor", "queries", *measures), rows)
+
+
+def render(table: tables.Table) -> Table:
+    """Render a table for a terminal; its texts are shown as they are, neither parsed as markup nor as control codes."""
+    rendered = Table(
+        title=_text(table.title),
+        caption=Text("\n".join(map(printable, table.notes))) if table.notes else None,
+        title_justify="left",
+        caption_justify="left",
+        show_header=any(column.name for column in table.columns),
+    )
+    for column in table.columns:
+        rendered.add_column(_text(column.name), justify=column.align, overflow="fold")
+    for row in table.cells:
+        rendered.add_row(*(Text(printable(cell.text), style="bold" if cell.best else "") for cell in row))
+    return rendered

@@ -13,7 +13,7 @@ from osrmac.config import Distance
 from osrmac.evaluation.pr_curve import mean_precision
 from osrmac.storage import filesystem, shards
 from osrmac.storage.run import Run
-from osrmac.types import QueryResult
+from osrmac.types import Match, QueryResult
 
 __all__ = ["SearchResult", "StoredQueryResults"]
 
@@ -73,13 +73,25 @@ class StoredQueryResults:
             if rows.num_rows
         }
 
-    def ranked(self, method: str, mode: str, measure: str) -> list[dict[str, Any]]:
-        """The answers of a system, the best first; of equal ones, those with the most to find."""
-        columns = ["query", measure, "positives", "image", "box", "nearest"]
-        found = _of(shards.read(self._file, ["system", "mode", *columns]), method, mode)
+    def ranked(self, method: str, mode: str, measure: str) -> list[QueryResult]:
+        """Return the results of a method, the best first; of equal ones, those with the most positives first."""
+        columns = ["query", measure, "positives", "image", "box", "ranks", "nearest"]
+        rows = _of(shards.read(self._file, ["system", "mode", *columns]), method, mode)
         order = [(measure, "descending"), ("positives", "descending"), ("query", "ascending")]
-        rows: list[dict[str, Any]] = found.sort_by(order).to_pylist()
-        return rows
+        return [_result(row, measure) for row in rows.sort_by(order).to_pylist()]
+
+
+def _result(row: Mapping[str, Any], measure: str) -> QueryResult:
+    matches = [Match(match["id"], rank, verdict=match["verdict"]) for rank, match in enumerate(row["nearest"], 1)]
+    return QueryResult(
+        row["query"],
+        tuple(matches),
+        image=row["image"],
+        box=None if row["box"] is None else tuple(row["box"]),
+        values={measure: row[measure]},
+        positives=row["positives"],
+        ranks=tuple(row["ranks"]),
+    )
 
 
 def _of(rows: pa.Table, method: str, mode: str) -> pa.Table:

@@ -13,7 +13,7 @@ from osrmac.commands.search import search
 from osrmac.config import DuplicatesConfig, SearchConfig
 from osrmac.storage import shards
 from osrmac.storage.run import Run
-from tests.pages.soundness import Parsed
+from tests.pages.html import parse
 
 
 def in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,8 +56,8 @@ def test_a_box_is_drawn_on_the_sheet_and_what_is_gone_cannot_be_shown(
     sheet = tmp_path / "sheet.html"
     main(["search", "--run", run.url, "--box", "0", "0", "70", "120", "--html", str(sheet), "even/08.png"])
     assert capsys.readouterr().err == f"contact sheet in {sheet}\n"
-    page = Parsed(sheet.read_text())
-    assert "query, 0 0 70 120" in page.texts
+    page = parse(sheet.read_text())
+    assert "query, box 0 0 70 120" in page.texts
     sources = [given["src"] for tag, given in page.tags if tag == "img"]
     assert len(sources) == 11
     assert sources[0] not in sources[1:]  # the query has a frame, its match has none
@@ -67,7 +67,7 @@ def test_a_box_is_drawn_on_the_sheet_and_what_is_gone_cannot_be_shown(
         main(["search", "--run", run.url, "--html", str(sheet), "even/08.png"])
     finally:
         (tmp_path / "aside.png").rename(removed)
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert "".join(page.texts).count("cannot be shown") == 2
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
 
@@ -83,16 +83,16 @@ def test_duplicates_are_rows_and_a_sheet(
         (number, image.id) for number, group in enumerate(found.groups, 1) for image in group
     ]
     assert shown.err.endswith("10 images in 5 groups, compared by single: l1 up to 0, as given\n")
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 5
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 10
     assert "copy3.png" in page.texts
 
-    monkeypatch.setattr("osrmac.pages.sheets._GROUPS", 2)
+    monkeypatch.setattr("osrmac.pages.contact_sheet._MAX_GROUPS", 2)
     main(["duplicates", finished.url, "--method", "single", "--threshold", "0", "--html", str(sheet)])
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 2
-    assert "5, of which the first 2 are shown" in page.texts
+    assert "5, the first 2 of them shown" in page.texts
 
 
 def test_duplicates_in_a_terminal_are_a_table(
@@ -175,7 +175,6 @@ def test_what_is_fitted_weighed_tried_and_exported_is_json(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("matplotlib")
     fitted = ["fit", "--run", run.url, "--recipe", "osrmac", "--features", "32", "--retained-variance", "0.8"]
     weighed = ["weigh", "--run", run.url, "--recipe", "osrmac", "--layer-weights", "1", "0.5"]
     tried = ["sweep", "--run", run.url, "--sizes", "16", "--seeds", "1", *WHOLE, oxford]
