@@ -1,16 +1,33 @@
-"""Errors that a user can fix. Each message is one line: what is wrong, and what to do."""
+"""Errors that a user can fix; each message is one line that says what is wrong and what to do."""
+
+from typing import ClassVar
 
 
 class OsrmacError(Exception):
-    """Base class; the command line prints the message without a traceback."""
+    """Base class of all errors that the command line reports as one line, without a traceback.
+
+    Attributes:
+        exit_status: Exit status of the command line: 2 for a mistake in the arguments, found before any work is done,
+            and 1 for a failure during the work.
+    """
+
+    exit_status: ClassVar[int] = 1
 
 
 class ConfigError(OsrmacError):
-    """An option has an invalid value, or options contradict each other."""
+    """An option has a value that cannot work."""
+
+    exit_status = 2
 
 
 class StorageError(OsrmacError):
-    """A file, folder or bucket is missing, unreadable or of the wrong kind."""
+    """A file, folder or bucket is unreadable, cannot be written, or does not have the expected content."""
+
+
+class NotFoundError(StorageError):
+    """A run, folder or file that an argument names does not exist."""
+
+    exit_status = 2
 
 
 class WeightsError(OsrmacError):
@@ -18,11 +35,13 @@ class WeightsError(OsrmacError):
 
 
 class FailureRateError(OsrmacError):
-    """More images fail than `max_failure_rate` allows."""
+    """More images fail than the user allows."""
 
 
 class BenchmarkError(OsrmacError):
-    """A benchmark is unknown, or its ground truth is malformed or does not fit the collection."""
+    """A collection, a ground truth and a benchmark do not fit together."""
+
+    exit_status = 2
 
 
 def reason(error: BaseException) -> str:
