@@ -38,7 +38,7 @@ def slow_map(ids: list[str], vectors: NDArray[np.float32]) -> float:
     return 100 * float(np.mean(found))
 
 
-def by_weights(run: Run) -> dict[tuple[float, ...], float]:
+def weighted_distances(run: Run) -> dict[tuple[float, ...], float]:
     """The score of every pair of weights, from the scaled descriptors themselves."""
     whole = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
     pairs = [pair for pair in product(GRID, repeat=2) if any(pair)]
@@ -64,7 +64,7 @@ def test_given_weights_are_one_more_system(run: Run, truth: EvaluationConfig) ->
 
 def test_weights_are_fitted_until_no_single_change_is_better(run: Run, photos: Path, truth: EvaluationConfig) -> None:
     found = weigh(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID))
-    scores = by_weights(run)
+    scores = weighted_distances(run)
     first, second = found.weights
     changed = [(weight, second) for weight in GRID] + [(first, weight) for weight in GRID]
     best = max(scores[pair] for pair in changed if any(pair))
