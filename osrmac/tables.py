@@ -19,7 +19,7 @@ class Column:
     """
 
     name: str
-    align: Literal["left", "right"]
+    align: Literal["left", "right"] = "left"
 
 
 def text(*names: str) -> tuple[Column, ...]:
