@@ -1,8 +1,8 @@
-"""What do a million, a hundred million and a billion images cost? From counts and sizes that are taken here.
+"""Estimate what extraction of a million, a hundred million and a billion images costs.
 
-Floating-point operations are counted by torch on a 4:3 photograph at the three scales, the size of a row on vectors
-like those of the recipe, written as a shard. Requests an image and a shard come from `benchmarks/store.py`, the rate
-of a GPU is assumed: neither is measured here. Prints JSON.
+Measured here: the floating-point operations for a 4:3 photograph at the three default sizes, and the bytes of a row in
+a shard of synthetic descriptors. Given as options: requests per image and per shard, which `benchmarks/store.py`
+measures, and the speed of a GPU. Prints JSON.
 """
 
 import argparse
@@ -23,21 +23,21 @@ from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 
 SIZES = (1_000_000, 100_000_000, 1_000_000_000)
-LISTED_AT_ONCE = 1000
+KEYS_PER_LISTING = 1000
 ROWS = 2000
 
 
-def gflop_an_image(config: DescriptorConfig) -> float:
+def gflop_per_image(config: DescriptorConfig) -> float:
     weights = backbones.load_weights(config.backbone, "random:0")
     network = backbones.build(config.backbone, (), weights.state).to("meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
-        for scale in config.image_sizes:
-            network(torch.zeros(1, 3, round(scale * 3 / 4), scale, device="meta"))
+        for longest_side in config.image_sizes:
+            network(torch.zeros(1, 3, round(longest_side * 3 / 4), longest_side, device="meta"))
     return counter.get_total_flops() / 1e9
 
 
-def bytes_a_row(dimension: int) -> float:
+def bytes_per_row(dimension: int) -> float:
     values = np.abs(np.random.default_rng(0).normal(size=(ROWS, dimension))).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     ids = [f"{number % 1000:03d}/{number:010d}.jpg" for number in range(ROWS)]
@@ -51,8 +51,8 @@ def bytes_a_row(dimension: int) -> float:
 def cost(images: int, gflop: float, row: float, options: argparse.Namespace) -> dict[str, Any]:
     rows = shards.rows_per_shard(images, 4 * options.dimension)
     parts = math.ceil(images / rows)
-    gets = images * options.requests_an_image + parts * options.gets_a_shard
-    puts = parts * options.puts_a_shard + images / LISTED_AT_ONCE
+    gets = images * options.requests_per_image + parts * options.gets_per_shard
+    puts = parts * options.puts_per_shard + images / KEYS_PER_LISTING
     hours = images * gflop / (options.tflops * 1000) / 3600
     return {
         "images": images,
@@ -71,17 +71,17 @@ def cost(images: int, gflop: float, row: float, options: argparse.Namespace) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dimension", type=int, default=3072)
-    parser.add_argument("--image-kb", type=float, default=300.0, help="size of an encoded image")
-    parser.add_argument("--tflops", type=float, default=30.0, help="that a GPU reaches, in the precision chosen")
-    parser.add_argument("--requests-an-image", type=float, default=1.0)
-    parser.add_argument("--gets-a-shard", type=float, default=4.0)
-    parser.add_argument("--puts-a-shard", type=float, default=2.0)
-    parser.add_argument("--get-price", type=float, default=0.40, help="dollars a million")
-    parser.add_argument("--put-price", type=float, default=5.00, help="dollars a million")
+    parser.add_argument("--image-kb", type=float, default=300.0, help="kilobytes of an encoded image")
+    parser.add_argument("--tflops", type=float, default=30.0, help="speed of a GPU, in TFLOP per second")
+    parser.add_argument("--requests-per-image", type=float, default=1.0)
+    parser.add_argument("--gets-per-shard", type=float, default=4.0)
+    parser.add_argument("--puts-per-shard", type=float, default=2.0)
+    parser.add_argument("--get-price", type=float, default=0.40, help="dollars per million requests")
+    parser.add_argument("--put-price", type=float, default=5.00, help="dollars per million requests")
     options = parser.parse_args()
-    gflop, row = gflop_an_image(DescriptorConfig()), bytes_a_row(options.dimension)
-    found = [cost(images, gflop, row, options) for images in SIZES]
-    print(json.dumps({"GFLOP an image": round(gflop, 1), "bytes a row": round(row), "costs": found}, indent=2))
+    gflop, row = gflop_per_image(DescriptorConfig()), bytes_per_row(options.dimension)
+    costs = [cost(images, gflop, row, options) for images in SIZES]
+    print(json.dumps({"GFLOP per image": round(gflop, 1), "bytes per row": round(row), "costs": costs}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How much faster are large JPEGs decoded when only as fine as they are looked at, and what becomes of the descriptor?
+"""Measure decoding of large JPEGs at a reduced size: speed, and effect on the descriptors.
 
-On photographs given, or on pictures of a camera's size made here. Prints JSON.
+Uses given photographs, or synthetic ones of 12 megapixels. Prints JSON.
 """
 
 import io
@@ -11,7 +11,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.measuring import Times, add_backbone, cosine, descriptor, files, interleaved, parser, photograph, show
+from benchmarks.common import (
+    Times,
+    add_backbone,
+    cosine,
+    descriptor,
+    interleaved,
+    parser,
+    photograph,
+    read_images,
+    show,
+)
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.images import decode
 from osrmac.descriptor.resize import image_pyramid
@@ -22,13 +32,15 @@ LIMIT = 10**9
 def main() -> None:
     options = parser(__doc__)
     add_backbone(options, "resnet50", "random:0")
-    options.add_argument("--images", help="folder of JPEGs; none: synthetic ones of 4032 x 3024 pixels")
-    options.add_argument("--most", type=int, default=4)
+    options.add_argument("--images", help="folder of JPEGs; default: synthetic ones of 4032 x 3024 pixels")
+    options.add_argument("--limit", type=int, default=4, help="number of images")
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    made = {f"synthetic {seed}": photograph(seed, 4032, 3024) for seed in range(chosen.most)}
-    images = files(chosen.images, chosen.most) if chosen.images else made
+    if chosen.images:
+        images = read_images(chosen.images, chosen.limit)
+    else:
+        images = {f"synthetic {seed}": photograph(seed, 4032, 3024) for seed in range(chosen.limit)}
     describer = Describer.load(descriptor(chosen))
     measured = {name: measure(describer, encoded, chosen.rounds) for name, encoded in images.items()}
     ratios = list(measured.values())
@@ -44,25 +56,25 @@ def main() -> None:
 
 
 def measure(describer: Describer, encoded: bytes, rounds: int) -> dict[str, float]:
-    scales = sorted(describer.config.image_sizes, reverse=True)
-    decode_reduced = partial(decode, encoded, max_pixels=LIMIT, min_longest_side=scales[0])
-    whole, _ = decode(encoded, max_pixels=LIMIT)
+    sizes = sorted(describer.config.image_sizes, reverse=True)
+    decode_reduced = partial(decode, encoded, max_pixels=LIMIT, min_longest_side=sizes[0])
+    full, _ = decode(encoded, max_pixels=LIMIT)
     reduced, _ = decode_reduced()
     times = interleaved(
         {
-            "whole": lambda: np.array(Image.open(io.BytesIO(encoded)).convert("RGB")),
+            "full": lambda: np.array(Image.open(io.BytesIO(encoded)).convert("RGB")),
             "reduced": lambda: np.array(decode_reduced().image),
-            "resizing whole": partial(image_pyramid, whole, scales),
-            "resizing reduced": partial(image_pyramid, reduced, scales),
+            "resizing full": partial(image_pyramid, full, sizes),
+            "resizing reduced": partial(image_pyramid, reduced, sizes),
         },
         rounds,
     )
-    vectors = [describer.vectors(picture) for picture in (whole, reduced)]
+    vectors = [describer.vectors(picture) for picture in (full, reduced)]
     return {
-        "megapixels": round(whole.width * whole.height / 1e6, 1),
-        "decoding, ratio": round(seconds(times, "whole") / seconds(times, "reduced"), 2),
+        "megapixels": round(full.width * full.height / 1e6, 1),
+        "decoding, ratio": round(seconds(times, "full") / seconds(times, "reduced"), 2),
         "with resizing, ratio": round(
-            seconds(times, "whole", "resizing whole") / seconds(times, "reduced", "resizing reduced"), 2
+            seconds(times, "full", "resizing full") / seconds(times, "reduced", "resizing reduced"), 2
         ),
         "cosine": round(min(cosine(*(of[recipe] for of in vectors)) for recipe in vectors[0]), 6),
     }

@@ -1,8 +1,8 @@
-"""How many images a second does a device describe from JPEG bytes, and how near is that to what it can do?
+"""Measure the throughput of a device, from JPEG bytes to descriptors, relative to its speed of matrix products.
 
-The yardstick is a square matrix product in the same precision on the same device. A GPU is busy while any kernel runs,
-as nvidia-smi tells; a CPU, while its threads compute. Where there is a GPU, its own JPEG decoder is measured against
-Pillow in threads. Random weights serve. Prints JSON.
+The reference is a square matrix product in the same precision. Utilisation is that reported by nvidia-smi for a GPU,
+and the processor time of the threads for a CPU. On a GPU, its own JPEG decoder is also compared with Pillow in threads.
+The weights are random. Prints JSON.
 """
 
 import io
@@ -18,22 +18,22 @@ import torch
 from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from benchmarks.measuring import add_backbone, descriptor, parser, photograph, show
+from benchmarks.common import add_backbone, descriptor, parser, photograph, show
 from benchmarks.stages import flops
 from osrmac.descriptor.describer import Describer, Description
 from osrmac.descriptor.optimize import malloc
 
-PICTURES = 20
+DISTINCT_IMAGES = 20
 SIDES = {"cpu": 2048, "cuda": 8192}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def pictures(images: int, size: tuple[int, int]) -> Iterator[bytes]:
-    return islice(cycle([photograph(number, *size) for number in range(PICTURES)]), images)
+def photographs(images: int, size: tuple[int, int]) -> Iterator[bytes]:
+    return islice(cycle([photograph(number, *size) for number in range(DISTINCT_IMAGES)]), images)
 
 
 def matrix_product(device: torch.device, precision: str) -> float:
-    """TFLOP a second, the best of five."""
+    """Speed of a matrix product in TFLOP per second, the best of five."""
     side = SIDES[device.type]
     square = torch.rand(side, side, device=device).to(PRECISIONS[precision])
     return max(2 * side**3 / seconds(lambda: square @ square, device) for _ in range(5)) / 1e12
@@ -53,24 +53,25 @@ def wait(device: torch.device) -> None:
 
 
 @contextmanager
-def busy(device: torch.device) -> Iterator[list[float]]:
-    """A list that gets the share of the time in which the device computes."""
-    found: list[float] = []
+def measured_utilisation(device: torch.device) -> Iterator[list[float]]:
+    """A list to which the utilisation of the device, from 0 to 1, is appended at the end of the block."""
+    utilisation: list[float] = []
     if device.type == "cpu":
-        clock, processor = time.perf_counter(), time.process_time()
-        yield found
-        found.append((time.process_time() - processor) / (time.perf_counter() - clock) / torch.get_num_threads())
+        wall, processor = time.perf_counter(), time.process_time()
+        yield utilisation
+        spent = (time.process_time() - processor) / (time.perf_counter() - wall)
+        utilisation.append(spent / torch.get_num_threads())
         return
     query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=100"]
     with subprocess.Popen([*query, f"--id={device.index or 0}"], stdout=subprocess.PIPE, text=True) as meter:
-        yield found
+        yield utilisation
         meter.terminate()
         samples = [int(line) for line in (meter.stdout or []) if line.strip()]
-    found.append(sum(samples) / len(samples) / 100)
+    utilisation.append(sum(samples) / len(samples) / 100)
 
 
 def decoders(encoded: list[bytes], device: torch.device, threads: int) -> dict[str, float]:
-    """Images a second: Pillow's in threads, and the GPU's with the largest difference of a value out of 255."""
+    """Images per second of Pillow in threads and of nvJPEG, and the largest difference between their pixels."""
 
     def by_pillow(image: bytes) -> torch.Tensor:
         with Image.open(io.BytesIO(image)) as opened:
@@ -79,7 +80,7 @@ def decoders(encoded: list[bytes], device: torch.device, threads: int) -> dict[s
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(by_pillow, encoded))
         rates = {"Pillow in threads": len(encoded) / seconds(lambda: list(pool.map(by_pillow, encoded)), device)}
-        known = list(pool.map(by_pillow, encoded))
+        expected = list(pool.map(by_pillow, encoded))
     if device.type == "cuda":
         tensors = [torch.frombuffer(bytearray(image), dtype=torch.uint8) for image in encoded]
 
@@ -87,7 +88,7 @@ def decoders(encoded: list[bytes], device: torch.device, threads: int) -> dict[s
             decoded: list[torch.Tensor] = decode_jpeg(tensors, mode=ImageReadMode.RGB, device=device)
             return decoded
 
-        pairs = zip(by_gpu(), known, strict=True)
+        pairs = zip(by_gpu(), expected, strict=True)
         rates["nvJPEG: largest difference"] = max(int((one.cpu().int() - by).abs().max()) for one, by in pairs)
         rates["nvJPEG"] = len(encoded) / seconds(by_gpu, device)
     return {name: round(rate, 1) for name, rate in rates.items()}
@@ -98,7 +99,7 @@ def main() -> None:
     add_backbone(options, "resnet50", "random:0")
     options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options.add_argument("--precision", choices=PRECISIONS, default="bf16")
-    options.add_argument("--images", type=int, help="by default 30 on a CPU, 4000 on a GPU")
+    options.add_argument("--images", type=int, help="default: 30 on a CPU, 4000 on a GPU")
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -107,26 +108,28 @@ def main() -> None:
     on_gpu = device.type == "cuda"
     images = chosen.images or (4000 if on_gpu else 30)
     describer = Describer.load(descriptor(chosen, precision=chosen.precision), chosen.device)
-    encoded = list(pictures(images, tuple(chosen.size)))
+    encoded = list(photographs(images, tuple(chosen.size)))
     describer(encoded[: 64 if on_gpu else 2])
     describer.stopwatch.take()
-    with busy(device) as share:
+    with measured_utilisation(device) as utilisation:
         spent = seconds(lambda: check(describer.stream(encoded)), device)
     stages = describer.stopwatch.take()
-    whole = sum(flops(describer, Image.open(io.BytesIO(encoded[0])), scale) for scale in describer.config.image_sizes)
+    image = Image.open(io.BytesIO(encoded[0]))
+    flop_per_image = sum(flops(describer, image, size) for size in describer.config.image_sizes)
+    achieved = flop_per_image * images / spent / 1e12
     product = matrix_product(device, chosen.precision)
     show(
         {
             "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
             "threads": chosen.threads,
             "precision": chosen.precision,
-            "images a second": round(images / spent, 2),
-            "busy": round(share[0], 3),
-            "share of the time waiting for decoded pictures": round(stages["decode"] / spent, 3),
-            "TFLOP a second": round(whole * images / spent / 1e12, 3),
-            "TFLOP a second of a matrix product": round(product, 3),
-            "share of the matrix product": round(whole * images / spent / 1e12 / product, 3),
-            "decoders, images a second": decoders(encoded[:200], device, chosen.threads),
+            "images per second": round(images / spent, 2),
+            "utilisation": round(utilisation[0], 3),
+            "share of the time waiting for decoded images": round(stages["decode"] / spent, 3),
+            "TFLOP per second": round(achieved, 3),
+            "TFLOP per second of a matrix product": round(product, 3),
+            "share of the matrix product": round(achieved / product, 3),
+            "decoders, images per second": decoders(encoded[:200], device, chosen.threads),
         }
     )
 

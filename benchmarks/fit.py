@@ -1,6 +1,6 @@
-"""How long does a selection take, and how much memory? Moments of blocks and PFA against numpy.cov and k-means.
+"""Measure time and memory of feature selection: PFA on accumulated moments against numpy.cov and k-means.
 
-Each runs in a process of its own, whose peak memory is that of the system alone. Prints JSON.
+Each method runs in a process of its own, whose peak memory is measured. Prints JSON.
 """
 
 import multiprocessing
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from benchmarks.measuring import parser, show
+from benchmarks.common import parser, show
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 
@@ -33,8 +33,8 @@ def main() -> None:
     show(
         {
             "samples, dimensions, features": size,
-            "osrmac": in_a_process(ours, chosen.threads, *size),
-            "numpy and scikit-learn": in_a_process(theirs, chosen.threads, *size),
+            "osrmac": in_a_process(accumulated, chosen.threads, *size),
+            "numpy and scikit-learn": in_a_process(in_memory, chosen.threads, *size),
         }
     )
 
@@ -49,23 +49,23 @@ def blocks(samples: int, dimensions: int) -> Iterator[NDArray[np.float32]]:
         yield (rng.normal(size=(rows, 300)) @ axes + noise).astype(np.float32)
 
 
-def ours(samples: int, dimensions: int, features: int) -> Steps:
+def accumulated(samples: int, dimensions: int, features: int) -> Steps:
     started = time.process_time()
     for _ in blocks(samples, dimensions):
         pass
-    making = time.process_time() - started
+    generation = time.process_time() - started
     started = time.process_time()
     moments = Moments.of_parts(blocks(samples, dimensions))
-    covariance = time.process_time() - started - making
+    covariance = time.process_time() - started - generation
     started = time.process_time()
     PrincipalFeatureAnalysis(features).fit_moments(moments)
     return {"covariance": covariance, "selection": time.process_time() - started}
 
 
-def theirs(samples: int, dimensions: int, features: int) -> Steps:
-    whole = np.concatenate(list(blocks(samples, dimensions)))
+def in_memory(samples: int, dimensions: int, features: int) -> Steps:
+    matrix = np.concatenate(list(blocks(samples, dimensions)))
     started = time.process_time()
-    covariance = np.cov(whole, rowvar=False)
+    covariance = np.cov(matrix, rowvar=False)
     spent = time.process_time() - started
     started = time.process_time()
     values, axes = np.linalg.eigh(covariance)
@@ -75,7 +75,7 @@ def theirs(samples: int, dimensions: int, features: int) -> Steps:
 
 
 def in_a_process(steps: Callable[[int, int, int], Steps], threads: int, *size: int) -> Steps:
-    """Processor seconds of each step, and the gigabytes that the process came to hold."""
+    """Processor time of each step in seconds, and peak memory of the process in gigabytes."""
     context = multiprocessing.get_context("spawn")
     results: Queue[Steps] = context.Queue()
     process = context.Process(target=measure, args=(results, steps, threads, *size))

@@ -1,12 +1,10 @@
-"""How does the cost grow with the size of photographs, and the number of features, of images and of processes?
+"""Measure how time grows with the size of photographs and the numbers of features, images and workers.
 
-All else is equal each time. Images and processes are those of whole extractions, by a small network on a small scale,
-so that what is not the network can be seen. Random weights serve. Prints JSON.
+One quantity varies at a time. Numbers of images and workers are varied in complete extractions, with a small backbone
+and a small image size, so that the overhead dominates. The weights are random. Prints JSON.
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.measuring import add_backbone, descriptor, interleaved, parser, photograph, show
+from benchmarks.common import add_backbone, descriptor, extract, interleaved, parser, photograph, show
 from osrmac.descriptor.describer import Describer
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
@@ -26,7 +24,7 @@ SIDES = (640, 1280, 2560, 5120)
 FEATURES = (48, 96, 192, 384)
 DIMENSION, SAMPLES, DATABASE, QUERIES = 768, 4000, 20_000, 16
 IMAGES = (250, 500, 1000, 2000)
-ACTORS = (1, 2)
+WORKERS = (1, 2)
 SMALL = "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single --device cpu --shard-rows 10"
 
 
@@ -38,11 +36,11 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     show(
         {
-            "seconds to describe a photograph of a longest side": by_size(chosen),
-            "seconds to choose features": by_features(choosing, chosen.rounds),
-            "seconds to compare sixteen queries with 20000 images, by features": by_features(comparing, chosen.rounds),
-            "seconds of all processes for an image, starting left out, by images": by_images(),
-            "images a second, starting left out, by processes": by_actors(),
+            "seconds to describe a photograph, by its longest side": by_size(chosen),
+            "seconds to select features, by their number": by_features(selection, chosen.rounds),
+            "seconds to compare 16 queries with 20000 images, by features": by_features(comparison, chosen.rounds),
+            "worker seconds per image without startup, by number of images": by_images(),
+            "images per second without startup, by number of workers": by_workers(),
         }
     )
 
@@ -57,12 +55,12 @@ def by_features(make: Callable[[int], Callable[[], object]], rounds: int) -> dic
     return medians({features: make(features) for features in FEATURES}, rounds)
 
 
-def choosing(features: int) -> Callable[[], object]:
+def selection(features: int) -> Callable[[], object]:
     moments = Moments.of(np.random.default_rng(0).random((SAMPLES, DIMENSION), np.float32))
     return partial(PrincipalFeatureAnalysis(features).fit_moments, moments)
 
 
-def comparing(features: int) -> Callable[[], object]:
+def comparison(features: int) -> Callable[[], object]:
     rng = np.random.default_rng(0)
     database, queries = (rng.random((number, features), np.float32) for number in (DATABASE, QUERIES))
     return partial(distances, queries, database, "l1")
@@ -74,25 +72,25 @@ def medians(methods: Mapping[int, Callable[[], object]], rounds: int) -> dict[in
 
 
 def by_images() -> dict[int, float]:
-    return {images: round(sum(describing(images, 1).values()) / images, 5) for images in IMAGES}
+    return {images: round(sum(worker_seconds(images, 1).values()) / images, 5) for images in IMAGES}
 
 
-def by_actors() -> dict[int, float]:
+def by_workers() -> dict[int, float]:
     return {
-        workers: round(IMAGES[-1] * workers / sum(describing(IMAGES[-1], workers).values()), 1) for workers in ACTORS
+        workers: round(IMAGES[-1] * workers / sum(worker_seconds(IMAGES[-1], workers).values()), 1)
+        for workers in WORKERS
     }
 
 
-def describing(images: int, workers: int) -> dict[str, float]:
-    """Seconds of all processes of an extraction by stage, but for starting."""
+def worker_seconds(images: int, workers: int) -> dict[str, float]:
+    """Seconds of all workers of an extraction by stage, without startup."""
     with tempfile.TemporaryDirectory() as temporary:
         photos, run = Path(temporary, "photos"), str(Path(temporary, "run"))
         photos.mkdir()
         content = photograph(0, 160, 120)
         for number in range(images):
             (photos / f"{number:05d}.jpg").write_bytes(content)
-        command = [sys.executable, "-m", "osrmac", "extract", str(photos), "--run", run, *SMALL.split()]
-        subprocess.run([*command, "--workers", str(workers)], check=True, capture_output=True)
+        extract(str(photos), run, *SMALL.split(), "--workers", str(workers))
         seconds: dict[str, float] = Run(run).record()["stages"]["extract"]["profile"]["describing"]
     return {stage: spent for stage, spent in seconds.items() if stage != "start"}
 

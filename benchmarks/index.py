@@ -1,8 +1,8 @@
-"""What do approximate indexes save and lose against exact search? Recall, time, memory and size.
+"""Compare approximate indexes with exact search: recall, time, memory and size.
 
-The images are synthetic: descriptors of 64 degrees of freedom, half of their features zero as after a ReLU, ten
-views of each place. An index is made in one process and asked in another; memory is what either adds to that of a
-process that has done nothing yet. Prints JSON.
+The descriptors are synthetic: 64 degrees of freedom, half of the features zero as after a ReLU, ten views of each
+place. An index is built in one process and queried in another. Memory is the peak above that of an idle process. Prints
+JSON.
 """
 
 import math
@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.measuring import Vector, parser, show
+from benchmarks.common import Vector, parser, show
 from osrmac.config import Distance
 from osrmac.retrieval.distances import distances
 from osrmac.retrieval.topk import nearest
 
-Answers = list[list[int]]
+Neighbours = list[list[int]]
+"""Rows of the nearest vectors, for each query."""
 
 TOP = 10
 BLOCK = 8192
@@ -36,7 +37,7 @@ PROBES = 32
 
 
 def write(path: Path, images: int, dimension: int) -> None:
-    """Descriptors of unit norm, float32, a block at a time."""
+    """Write descriptors of unit norm, float32, block by block."""
     rng = np.random.default_rng(0)
     mixing = rng.standard_normal((FREEDOM, dimension), np.float32)
     with path.open("wb") as file:
@@ -51,7 +52,7 @@ def write(path: Path, images: int, dimension: int) -> None:
 
 @dataclass(frozen=True)
 class Collection:
-    """Vectors in a file, which is read and not mapped, so that its pages do not count as memory."""
+    """Vectors in a file. It is read, not mapped, so that its pages do not count as memory."""
 
     path: Path
     images: int
@@ -65,10 +66,10 @@ class Collection:
         offset = 4 * start * self.dimension
         return np.fromfile(self.path, np.float32, number * self.dimension, offset=offset).reshape(number, -1)
 
-    def spread(self, number: int) -> Vector:
-        """So many of the vectors, evenly spread."""
-        every = max(1, self.images // number)
-        return np.concatenate([self.rows(row, 1) for row in range(0, every * min(number, self.images), every)])
+    def sample(self, number: int) -> Vector:
+        """Return evenly spaced vectors."""
+        step = max(1, self.images // number)
+        return np.concatenate([self.rows(row, 1) for row in range(0, step * min(number, self.images), step)])
 
     @property
     def lists(self) -> int:
@@ -81,7 +82,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class Exact:
-    """The vectors themselves, read from the disk a block at a time."""
+    """Exact search in the vectors, read from disk block by block."""
 
     collection: Collection
     folder: Path
@@ -90,41 +91,41 @@ class Exact:
     def build(self) -> None:
         """Nothing to build."""
 
-    def ask(self, queries: Vector) -> Answers:
+    def query(self, queries: Vector) -> Neighbours:
         starts = range(0, self.collection.images, BLOCK)
         compared = (
             ("", [f"{start + row:09d}" for row in range(len(block))], distances(queries, block, self.distance))
             for start, block in zip(starts, self.collection.blocks(), strict=True)
         )
-        return [[int(found.id) for found in of_query] for of_query in nearest(compared, len(queries), TOP)]
+        return [[int(match.id) for match in matches] for matches in nearest(compared, len(queries), TOP)]
 
 
 @dataclass(frozen=True)
 class Faiss:
-    """IVF-PQ, eight bits for four numbers, in memory."""
+    """IVF-PQ of FAISS in memory, with eight bits for four numbers."""
 
     collection: Collection
     folder: Path
 
     def build(self) -> None:
         faiss = import_module("faiss")
-        described = f"IVF{self.collection.lists},PQ{self.collection.parts}x8"
-        index = faiss.index_factory(self.collection.dimension, described, faiss.METRIC_L2)
-        index.train(self.collection.spread(TRAINING))
+        description = f"IVF{self.collection.lists},PQ{self.collection.parts}x8"
+        index = faiss.index_factory(self.collection.dimension, description, faiss.METRIC_L2)
+        index.train(self.collection.sample(TRAINING))
         for block in self.collection.blocks():
             index.add(block)
         faiss.write_index(index, str(self.folder / "index"))
 
-    def ask(self, queries: Vector) -> Answers:
+    def query(self, queries: Vector) -> Neighbours:
         index = import_module("faiss").read_index(str(self.folder / "index"))
         index.nprobe = PROBES
-        answers: Answers = index.search(queries, TOP)[1].tolist()
+        answers: Neighbours = index.search(queries, TOP)[1].tolist()
         return answers
 
 
 @dataclass(frozen=True)
 class Lance:
-    """IVF-PQ of the same size, on the disk beside the vectors; fifty candidates are compared exactly."""
+    """IVF-PQ of LanceDB on disk, of the same size, with exact comparison of fifty candidates."""
 
     collection: Collection
     folder: Path
@@ -145,16 +146,16 @@ class Lance:
             yield pa.record_batch([rows, vectors], fields)
             start += len(block)
 
-    def ask(self, queries: Vector) -> Answers:
+    def query(self, queries: Vector) -> Neighbours:
         table = import_module("lancedb").connect(str(self.folder)).open_table("images")
         answers = []
         for query in queries:
-            asked = table.search(query).nprobes(PROBES).refine_factor(5).limit(TOP).select(["row", "_distance"])
-            answers.append([found["row"] for found in asked.to_list()])
+            matches = table.search(query).nprobes(PROBES).refine_factor(5).limit(TOP).select(["row", "_distance"])
+            answers.append([match["row"] for match in matches.to_list()])
         return answers
 
 
-SYSTEMS: Mapping[str, Callable[[Collection, Path], Any]] = {
+METHODS: Mapping[str, Callable[[Collection, Path], Any]] = {
     "exact l1": partial(Exact, distance="l1"),
     "exact l2": partial(Exact, distance="l2"),
     "FAISS IVF-PQ": Faiss,
@@ -162,24 +163,24 @@ SYSTEMS: Mapping[str, Callable[[Collection, Path], Any]] = {
 }
 
 
-def alone(function: Callable[..., Any], *given: Any) -> tuple[Any, float, int]:
-    """What a function gives in a process of its own, the seconds that took, and the MB that it added at its peak."""
+def in_a_process(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float, int]:
+    """Run a function in a process of its own; return its result, its seconds, and its peak memory in MB."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        found: tuple[Any, float, int] = pool.apply(_measured, (function, given))
-        return found
+        measured: tuple[Any, float, int] = pool.apply(_measure, (function, arguments))
+        return measured
 
 
-def _measured(function: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, float, int]:
+def _measure(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, float, int]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    result = function(*given)
+    result = function(*arguments)
     seconds = time.perf_counter() - started
     return result, seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
 
 
-def recall(found: Answers, wanted: Answers) -> float:
-    shares = [len(set(one) & set(other)) / TOP for one, other in zip(found, wanted, strict=True)]
+def recall(actual: Neighbours, expected: Neighbours) -> float:
+    shares = [len(set(one) & set(other)) / TOP for one, other in zip(actual, expected, strict=True)]
     return round(float(np.mean(shares)), 4)
 
 
@@ -190,25 +191,28 @@ def main() -> None:
     options.add_argument("--queries", type=int, default=100)
     chosen = options.parse_args()
     result: dict[str, Any] = {"vectors": chosen.vectors, "dimensions": chosen.dimensions, "queries": chosen.queries}
-    answers: dict[str, Answers] = {}
+    neighbours: dict[str, Neighbours] = {}
     with tempfile.TemporaryDirectory() as scratch:
         collection = Collection(Path(scratch, "vectors"), chosen.vectors, chosen.dimensions)
         write(collection.path, chosen.vectors, chosen.dimensions)
-        queries = collection.spread(chosen.queries)
+        queries = collection.sample(chosen.queries)
         result["MB of vectors"] = collection.path.stat().st_size // 1_000_000
-        for name, make in SYSTEMS.items():
+        for name, make in METHODS.items():
             folder = Path(scratch, name.replace(" ", "-"))
             folder.mkdir()
             method = make(collection, folder)
-            _, building, most = alone(method.build)
-            answers[name], asking, asked_with = alone(method.ask, queries)
+            _, build_seconds, build_memory = in_a_process(method.build)
+            neighbours[name], query_seconds, query_memory = in_a_process(method.query, queries)
             result[name] = {
-                "seconds to build": round(building, 1),
-                "MB to build": most,
+                "seconds to build": round(build_seconds, 1),
+                "MB to build": build_memory,
                 "MB on disk": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) // 1_000_000,
-                "milliseconds a query": round(1000 * asking / len(queries), 1),
-                "MB to ask": asked_with,
-                **{f"recall@10 of {exact}": recall(answers[name], answers[exact]) for exact in list(answers)[:2]},
+                "milliseconds per query": round(1000 * query_seconds / len(queries), 1),
+                "MB to query": query_memory,
+                **{
+                    f"recall@10 of {exact}": recall(neighbours[name], neighbours[exact])
+                    for exact in list(neighbours)[:2]
+                },
             }
     show(result)
 

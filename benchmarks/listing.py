@@ -1,7 +1,7 @@
-"""What does it take to plan the images of a bucket, from its listing? Seconds and peak memory of the driver.
+"""Measure planning from the listing of a bucket: time and peak memory of the driver.
 
-A server makes up the listing, page by page, as S3 gives it; what it takes itself is not in the memory, and its time is
-told apart. A tenth of the images, and then all of them, are planned, each in a process of its own. Prints JSON.
+A local server generates the pages of an S3 listing; its memory does not count, and its time is reported separately. A
+tenth of the images and all of them are planned, each in a process of its own. Prints JSON.
 """
 
 import multiprocessing
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.sharedctypes import Synchronized
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.measuring import parser, show
+from benchmarks.common import parser, show
 from benchmarks.plan import ROW_BYTES, in_a_process
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
@@ -26,11 +26,11 @@ OBJECT = (
 
 
 class Bucket(BaseHTTPRequestHandler):
-    """A bucket of so many images, which can be listed and nothing else."""
+    """A bucket of generated images that supports only listing."""
 
     protocol_version = "HTTP/1.1"
     images = 0
-    asked: "Synchronized[int]"
+    requests: "Synchronized[int]"
     seconds: "Synchronized[float]"
 
     def do_GET(self) -> None:
@@ -48,15 +48,17 @@ class Bucket(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-        self.asked.value += 1
+        self.requests.value += 1
         self.seconds.value += time.perf_counter() - started
 
     def log_message(self, *_: object) -> None:
-        """Nothing, a thousand times."""
+        """Log nothing."""
 
 
-def serve(images: int, asked: "Synchronized[int]", seconds: "Synchronized[float]", port: "Synchronized[int]") -> None:
-    handler = type("Sized", (Bucket,), {"images": images, "asked": asked, "seconds": seconds})
+def serve(
+    images: int, requests: "Synchronized[int]", seconds: "Synchronized[float]", port: "Synchronized[int]"
+) -> None:
+    handler = type("Sized", (Bucket,), {"images": images, "requests": requests, "seconds": seconds})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     port.value = server.server_address[1]
     server.serve_forever()
@@ -73,8 +75,8 @@ def plan(folder: str) -> dict[str, int]:
 
 def planned(images: int) -> dict[str, float]:
     context = multiprocessing.get_context("spawn")
-    asked, seconds, port = context.Value("i", 0), context.Value("d", 0.0), context.Value("i", 0)
-    server = context.Process(target=serve, args=(images, asked, seconds, port), daemon=True)
+    requests, seconds, port = context.Value("i", 0), context.Value("d", 0.0), context.Value("i", 0)
+    server = context.Process(target=serve, args=(images, requests, seconds, port), daemon=True)
     server.start()
     while not port.value:
         time.sleep(0.1)
@@ -83,7 +85,7 @@ def planned(images: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         result = in_a_process(plan, folder)
     server.terminate()
-    return {**result, "requests": asked.value, "seconds of the server": round(seconds.value, 1)}
+    return {**result, "requests": requests.value, "seconds of the server": round(seconds.value, 1)}
 
 
 def main() -> None:

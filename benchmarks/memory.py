@@ -1,6 +1,6 @@
-"""Does memory stay flat over many images of many shapes? The baseline is the same process after its first images.
+"""Measure whether the memory of a describer grows with the number of images, which have many shapes.
 
-Memory is kept and given back as in the processes of an extraction. Prints JSON.
+Freed memory is retained and trimmed as in the workers of an extraction. Prints JSON.
 """
 
 import resource
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.measuring import add_backbone, descriptor, parser, photograph, show
+from benchmarks.common import add_backbone, descriptor, parser, photograph, show
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.optimize import malloc
 
@@ -27,19 +27,19 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     malloc.retain()
     describer = Describer.load(descriptor(chosen, image_sizes=tuple(chosen.image_sizes)))
-    held: dict[int, float] = {}
+    resident: dict[int, float] = {}
     first = min(100, chosen.images)
     marks = {first, *np.linspace(0, chosen.images, MARKS + 1, dtype=int)[1:].tolist()}
     for number, _ in enumerate(describer.stream(images(chosen.images)), start=1):
         if number % malloc.TRIM_INTERVAL == 0:
             malloc.trim()
         if number in marks:
-            held[number] = round(resident() / 1e6, 1)
+            resident[number] = round(resident_bytes() / 1e6, 1)
     show(
         {
-            "megabytes held after so many images": held,
-            f"growth since the first {first}": round(held[chosen.images] - held[first], 1),
-            "most at any time": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
+            "resident megabytes, by number of images": resident,
+            f"growth after the first {first} images": round(resident[chosen.images] - resident[first], 1),
+            "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
         }
     )
 
@@ -51,8 +51,8 @@ def images(number: int) -> Iterator[bytes]:
         yield photograph(seed, int(width), int(height))
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory."""
+def resident_bytes() -> int:
+    """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 

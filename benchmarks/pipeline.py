@@ -1,29 +1,27 @@
-"""What does the pipeline cost beside the network? A whole local run against `Describer` alone, on the same photographs.
+"""Measure the overhead of the pipeline: an extraction on this machine against `Describer` alone.
 
-Both use the same number of threads in all. The pipeline's rate is taken from the times at which its shards were
-committed, from the first on; its start-up is the time until then. Random weights serve. Prints JSON.
+Both use the same total number of threads. The rate of the extraction is computed from the times of its shards, after
+the first one; its startup is the time until the first one. The weights are random. Prints JSON.
 """
 
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import torch
 
-from benchmarks.measuring import parser, photograph, show
+from benchmarks.common import extract, parser, photograph, show
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.optimize import malloc
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
 
-PICTURES = 20
+DISTINCT_IMAGES = 20
 
 
 def describer_rate(config: DescriptorConfig, images: list[bytes]) -> float:
-    """Images a second, after the first one."""
+    """Images per second, after the first one."""
     results = Describer.load(config).stream(images)
     next(results)
     started = time.perf_counter()
@@ -31,21 +29,15 @@ def describer_rate(config: DescriptorConfig, images: list[bytes]) -> float:
 
 
 def pipeline_times(folder: Path, config: DescriptorConfig, workers: int) -> tuple[float, float]:
-    """Seconds to the first shard, and images a second from then on."""
+    """Seconds to the first shard, and images per second after it."""
     run = Run(str(folder / "run"))
     settings = ["--backbone", config.backbone, "--weights", config.weights, "--precision", config.precision]
     started = time.time()
-    command = [sys.executable, "-m", "osrmac", "extract", str(folder / "photos"), "--run", run.url]
-    subprocess.run(
-        [*command, *settings, "--workers", str(workers)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    rows = {unit.shard: unit.rows for unit in manifest.shard_plans(run.manifest)}
+    extract(str(folder / "photos"), run.url, *settings, "--workers", str(workers))
+    rows = {plan.shard: plan.rows for plan in manifest.shard_plans(run.manifest)}
     done = sorted((Path(shard).stat().st_mtime, rows[Path(shard).name]) for shard in shards.paths(run.descriptors))
-    (first, of_the_first), (last, _) = done[0], done[-1]
-    return first - started, (sum(rows.values()) - of_the_first) / (last - first)
+    (first, first_rows), (last, _) = done[0], done[-1]
+    return first - started, (sum(rows.values()) - first_rows) / (last - first)
 
 
 def main() -> None:
@@ -57,12 +49,12 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     malloc.retain()
     config = DescriptorConfig(backbone=chosen.backbone, weights="random:0", precision=chosen.precision)
-    photographs = [photograph(number) for number in range(PICTURES)]
+    photographs = [photograph(number) for number in range(DISTINCT_IMAGES)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "photos").mkdir()
         for number in range(chosen.images):
-            (folder / "photos" / f"{number:04d}.jpg").write_bytes(photographs[number % PICTURES])
+            (folder / "photos" / f"{number:04d}.jpg").write_bytes(photographs[number % DISTINCT_IMAGES])
         before = describer_rate(config, photographs)
         startup, rate = pipeline_times(folder, config, chosen.threads)
         after = describer_rate(config, photographs)
@@ -72,8 +64,8 @@ def main() -> None:
             "threads": chosen.threads,
             "images": chosen.images,
             "seconds to the first shard": round(startup, 1),
-            "images a second": {"Describer": round(alone, 2), "pipeline": round(rate, 2)},
-            "share": round(rate / alone, 3),
+            "images per second": {"Describer": round(alone, 2), "pipeline": round(rate, 2)},
+            "relative speed": round(rate / alone, 3),
         }
     )
 

@@ -1,7 +1,7 @@
-"""What does it take to plan ten million images, and to go on with such a run? Seconds and peak memory of the driver.
+"""Measure planning and resuming a run of ten million images: time and peak memory of the driver.
 
-The list of images is synthetic; half of the shards are there, as empty files under the names that the plan gives.
-Every step runs in a process of its own. Prints JSON.
+The list of images is synthetic. To resume, half of the planned shards exist as empty files. Each step runs in a process
+of its own. Prints JSON.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.measuring import parser, show
+from benchmarks.common import parser, show
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
@@ -24,7 +24,7 @@ from osrmac.storage.location import Location
 ROW_BYTES = 4 * 3072
 BATCH = 500_000
 
-_Folder = TypeVar("_Folder")
+F = TypeVar("F")
 
 
 def write_list(path: Path, images: int) -> None:
@@ -44,26 +44,26 @@ def plan(folder: Path) -> dict[str, int]:
         listing(Location.of(folder / "list.parquet")),
         lambda images: shards.rows_per_shard(images, ROW_BYTES),
     )
-    return {"new": changes.new, "changed": changes.changed, "gone": changes.removed}
+    return {"new": changes.new, "changed": changes.changed, "removed": changes.removed}
 
 
 def resume(folder: Path) -> dict[str, int]:
-    units = manifest.shard_plans(Location.of(folder / "manifest"))
-    left = manifest.pending(units, Location.of(folder / "descriptors"))
-    return {"shards": len(units), "left": len(left)}
+    plans = manifest.shard_plans(Location.of(folder / "manifest"))
+    pending = manifest.pending(plans, Location.of(folder / "descriptors"))
+    return {"shards": len(plans), "pending": len(pending)}
 
 
-def measured(step: Callable[[_Folder], dict[str, int]], folder: _Folder) -> dict[str, float]:
+def measure(step: Callable[[F], dict[str, int]], folder: F) -> dict[str, float]:
     started = time.perf_counter()
-    found = step(folder)
+    result = step(folder)
     seconds = round(time.perf_counter() - started, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {**found, "seconds": seconds, "peak MB": round(peak / 1024)}
+    return {**result, "seconds": seconds, "peak MB": round(peak / 1024)}
 
 
-def in_a_process(step: Callable[[_Folder], dict[str, int]], folder: _Folder) -> dict[str, float]:
+def in_a_process(step: Callable[[F], dict[str, int]], folder: F) -> dict[str, float]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measured, (step, folder))
+        return pool.apply(measure, (step, folder))
 
 
 def main() -> None:
@@ -75,10 +75,10 @@ def main() -> None:
         write_list(folder / "list.parquet", options.images)
         result = {"images": options.images, "first plan": in_a_process(plan, folder)}
         (folder / "descriptors").mkdir()
-        for unit in manifest.shard_plans(Location.of(folder / "manifest"))[::2]:
-            (folder / "descriptors" / unit.shard).touch()
-        result["the same list again"] = in_a_process(plan, folder)
-        result["what is left"] = in_a_process(resume, folder)
+        for planned in manifest.shard_plans(Location.of(folder / "manifest"))[::2]:
+            (folder / "descriptors" / planned.shard).touch()
+        result["second plan of the same list"] = in_a_process(plan, folder)
+        result["resume"] = in_a_process(resume, folder)
     show(result)
 
 

@@ -1,6 +1,6 @@
-"""What do bf16 and fp16 change? Cosines to fp32, shared neighbours and, with a ground truth, mean average precision.
+"""Compare descriptors in bf16 and fp16 with those in fp32: cosines, shared neighbours and mean average precision.
 
-Prints JSON.
+The last needs a ground truth. Prints JSON.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 import torch
 
-from benchmarks.measuring import Vector, add_backbone, cosine, descriptor, files, parser, show
+from benchmarks.common import Vector, add_backbone, cosine, descriptor, parser, read_images, show
 from osrmac.config import Precision
 from osrmac.descriptor.describer import Describer, Description
 from osrmac.evaluation import protocols
@@ -27,27 +27,27 @@ def main() -> None:
     options = parser(__doc__)
     add_backbone(options, "resnet50", "auto")
     options.add_argument("--images", required=True)
-    options.add_argument("--most", type=int)
+    options.add_argument("--limit", type=int, help="number of images")
     options.add_argument("--benchmark", default="oxford5k")
     options.add_argument("--ground-truth")
     options.add_argument("--precision", nargs="+", choices=get_args(Precision), default=get_args(Precision))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    images = files(chosen.images, chosen.most)
-    found = {}
-    for precision in ("fp32", *(each for each in chosen.precision if each != "fp32")):
+    images = read_images(chosen.images, chosen.limit)
+    vectors = {}
+    for precision in ("fp32", *(name for name in chosen.precision if name != "fp32")):
         describer = Describer.load(descriptor(chosen, precision=precision))
         described = [result for result in describer(list(images.values())) if isinstance(result, Description)]
-        found[precision] = np.stack([of.vectors["osrmac"] for of in described])
-    score_of = scoring(list(images), chosen) if chosen.ground_truth else None
-    exact = found.pop("fp32")
+        vectors[precision] = np.stack([description.vectors["osrmac"] for description in described])
+    score_of = scorer(list(images), chosen) if chosen.ground_truth else None
+    exact = vectors.pop("fp32")
     show(
         {
             "images": len(exact),
             **({"fp32": {"mAP": score_of(exact)}} if score_of else {}),
             **{
-                precision: compare(exact, vectors) | ({"mAP": score_of(vectors)} if score_of else {})
-                for precision, vectors in found.items()
+                precision: compare(exact, rounded) | ({"mAP": score_of(rounded)} if score_of else {})
+                for precision, rounded in vectors.items()
             },
         }
     )
@@ -60,11 +60,11 @@ def compare(exact: Vector, rounded: Vector) -> dict[str, float]:
     return {
         "lowest cosine": round(min(cosines), 6),
         "mean cosine": round(float(np.mean(cosines)), 6),
-        "shared of the nearest ten": round(float(np.mean(shared)), 4),
+        "shared nearest neighbours": round(float(np.mean(shared)), 4),
     }
 
 
-def scoring(images: list[str], chosen: argparse.Namespace) -> Callable[[Vector], float]:
+def scorer(images: list[str], chosen: argparse.Namespace) -> Callable[[Vector], float]:
     names = [name.rsplit(".", 1)[0] for name in images]
     truth = read_files(Location.of(chosen.ground_truth))
     benchmark = protocols.load(chosen.benchmark, truth, collection=names, subset=True).on(names, subset=True)
@@ -72,11 +72,11 @@ def scoring(images: list[str], chosen: argparse.Namespace) -> Callable[[Vector],
 
 
 def score(benchmark: Benchmark, names: list[str], vectors: Vector) -> float:
-    """Mean average precision of whole-image queries by Manhattan distance, in percent."""
+    """Mean average precision of whole-image queries by L1 distance, in percent."""
     queries = benchmark.modes["whole"]
-    asked = vectors[[names.index(query.image) for query in queries]]
+    query_vectors = vectors[[names.index(query.image) for query in queries]]
     values = []
-    for query, order in zip(queries, ranking(distances(asked, vectors, "l1")), strict=True):
+    for query, order in zip(queries, ranking(distances(query_vectors, vectors, "l1")), strict=True):
         ranks = {names[place]: rank for rank, place in enumerate(order)}
         values.append(benchmark.score(query, ranks)[benchmark.measures[0]])
     return round(float(np.mean(values)), 2)

@@ -1,4 +1,4 @@
-"""How fast is exact search? Against the flat index of FAISS. Prints JSON."""
+"""Compare the speed of exact search with the flat index of FAISS. Prints JSON."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 import torch
 
-from benchmarks.measuring import Vector, interleaved, parser, ratio, rounded, show
+from benchmarks.common import Vector, interleaved, parser, ratio, rounded, show
 from osrmac.config import Distance
 from osrmac.retrieval.distances import distances
 from osrmac.retrieval.topk import nearest
@@ -42,19 +42,19 @@ def main() -> None:
         }
         times = interleaved(methods, chosen.rounds)
         expected = index.search(queries, chosen.top)[1]
-        agreeing = np.mean(search(queries, database, chosen.top, distance) == expected)
-        result[distance] = {**rounded(times), "ratio": ratio(times, BASELINE, "osrmac"), "agreeing": float(agreeing)}
+        agreement = np.mean(search(queries, database, chosen.top, distance) == expected)
+        result[distance] = {**rounded(times), "ratio": ratio(times, BASELINE, "osrmac"), "agreement": float(agreement)}
     show(result)
 
 
 def search(queries: Vector, database: Vector, number: int, distance: Distance) -> list[list[int]]:
-    """The rows of the nearest vectors, from blocks as large as shards are at most."""
+    """Return the rows of the nearest vectors, searching blocks of the size of the largest shards."""
     blocks = ((start, database[start : start + BLOCK]) for start in range(0, len(database), BLOCK))
     compared = (
         ("", [f"{start + row:09d}" for row in range(len(block))], distances(queries, block, distance))
         for start, block in blocks
     )
-    return [[int(found.id) for found in of_query] for of_query in nearest(compared, len(queries), number)]
+    return [[int(match.id) for match in matches] for matches in nearest(compared, len(queries), number)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Where does the time of an image go, and how near is the network to what the machine can multiply?
+"""Measure the time of each stage of a description, and the speed of the network relative to a matrix product.
 
-The yardstick is a square matrix product in the same precision, in the same rounds. Prints JSON.
+The reference is a square matrix product in the same precision, in the same rounds. Prints JSON.
 """
 
 from functools import partial
@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measuring import add_backbone, descriptor, interleaved, parser, photograph, rounded, show
+from benchmarks.common import add_backbone, descriptor, interleaved, parser, photograph, rounded, show
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.images import decode
 from osrmac.descriptor.optimize import malloc
@@ -40,34 +40,34 @@ def main() -> None:
 
 @torch.inference_mode()
 def measure(describer: Describer, encoded: bytes, precision: Literal["fp32", "bf16"], rounds: int) -> dict[str, object]:
-    scales = sorted(describer.config.image_sizes, reverse=True)
-    decode_reduced = partial(
-        decode, encoded, max_pixels=describer.config.max_pixels, min_longest_side=max(describer.config.image_sizes)
-    )
-    picture, _ = decode_reduced()
-    pixels = [scaled[None].contiguous(memory_format=torch.channels_last) for scaled in image_pyramid(picture, scales)]
-    maps = describer.feature_maps(picture)
+    sizes = sorted(describer.config.image_sizes, reverse=True)
+    decode_reduced = partial(decode, encoded, max_pixels=describer.config.max_pixels, min_longest_side=sizes[0])
+    image, _ = decode_reduced()
+    pixels = [level[None].contiguous(memory_format=torch.channels_last) for level in image_pyramid(image, sizes)]
+    maps = describer.feature_maps(image)
     square = torch.rand(SIDE, SIDE).to(torch.float32 if precision == "fp32" else torch.bfloat16)
     times = interleaved(
         {
             "decode": decode_reduced,
-            "resize": partial(image_pyramid, picture, scales),
-            **{f"network {scale}": partial(network, describer, of) for scale, of in zip(scales, pixels, strict=True)},
+            "resize": partial(image_pyramid, image, sizes),
+            **{
+                f"network {size}": partial(network, describer, level) for size, level in zip(sizes, pixels, strict=True)
+            },
             "fusion and pooling": partial(pool, describer, maps),
             "matrix product": partial(torch.mm, square, square),
         },
         rounds,
     )
     product = 2 * SIDE**3 / times.pop("matrix product")["processor"]
-    total = sum(of["processor"] for of in times.values())
-    work = {f"network {scale}": flops(describer, picture, scale) for scale in scales}
+    total = sum(stage["processor"] for stage in times.values())
+    work = {f"network {size}": flops(describer, image, size) for size in sizes}
     spent = sum(times[name]["processor"] for name in work)
     return {
         "stages": rounded(times),
-        "share of the time": {name: round(of["processor"] / total, 4) for name, of in times.items()},
+        "share of the time": {name: round(stage["processor"] / total, 4) for name, stage in times.items()},
         "network, GFLOP": round(sum(work.values()) / 1e9, 1),
-        "network, GFLOP/s of a processor": round(sum(work.values()) / spent / 1e9, 1),
-        "matrix product, GFLOP/s of a processor": round(product / 1e9, 1),
+        "network, GFLOP per processor second": round(sum(work.values()) / spent / 1e9, 1),
+        "matrix product, GFLOP per processor second": round(product / 1e9, 1),
         "share of the matrix product": round(sum(work.values()) / spent / product, 3),
     }
 
@@ -82,8 +82,8 @@ def pool(describer: Describer, maps: list[list[Tensor]]) -> object:
 
 
 @torch.inference_mode(mode=False)
-def flops(describer: Describer, picture: Image.Image, scale: int) -> int:
-    (pixels,) = image_pyramid(picture, [scale])
+def flops(describer: Describer, image: Image.Image, longest_side: int) -> int:
+    (pixels,) = image_pyramid(image, [longest_side])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(describer, pixels[None].to(describer.device))
     return int(counter.get_total_flops())

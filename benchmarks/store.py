@@ -1,7 +1,7 @@
-"""How many requests does an object store get? Counted at a server that speaks S3, by what they ask for.
+"""Count the requests to an object store, at a local S3 server.
 
-A stand-in describes the images, as the network asks for nothing. Prints JSON: for extraction, for the same command on
-the finished run, and for a fit, the requests that concern each folder, in all and divided by images and by shards.
+A stub replaces the network, which makes no requests. Prints JSON: for an extraction, for the same command on the
+finished run, and for a fit, the requests by method and folder, in total, per image and per shard.
 """
 
 import argparse
@@ -12,38 +12,34 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import s3fs
 from moto.server import ThreadedMotoServer
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.common import ROOT, extract_command
+
 OPTIONS = "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single"
 _REQUEST = re.compile(r"(?P<method>GET|HEAD|PUT|POST|DELETE) /bucket(?P<path>[^? ]*)(?P<query>\S*) HTTP")
 
 
-class Counting(logging.Handler):
-    """Counts what a server logs, by method and folder."""
+class RequestCounter(logging.Handler):
+    """Counts the requests in the log of a server, by method and folder."""
 
     def __init__(self) -> None:
         super().__init__()
         self.counts: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        found = _REQUEST.search(record.getMessage())
-        if found:
-            listing = re.search(r"prefix=([^&]*)", found["query"])
-            parts = (listing[1].replace("%2F", "/") if listing else found["path"].strip("/")).split("/")
-            place = parts[0] if parts[0] == "photos" else "/".join(parts[:2])
-            self.counts[f"{'LIST' if listing else found['method']} {place}"] += 1
+        request = _REQUEST.search(record.getMessage())
+        if request:
+            listing = re.search(r"prefix=([^&]*)", request["query"])
+            parts = (listing[1].replace("%2F", "/") if listing else request["path"].strip("/")).split("/")
+            folder = parts[0] if parts[0] == "photos" else "/".join(parts[:2])
+            self.counts[f"{'LIST' if listing else request['method']} {folder}"] += 1
 
-    def taken(self) -> dict[str, int]:
+    def take(self) -> dict[str, int]:
         counts, self.counts = self.counts, Counter()
         return dict(sorted(counts.items()))
-
-
-def osrmac(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "osrmac", *arguments], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
@@ -54,9 +50,9 @@ def main() -> None:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=True)
     server.start()
     host, port = server.get_host_and_port()
-    counting = Counting()
+    counter = RequestCounter()
     logger = logging.getLogger("werkzeug")
-    logger.handlers, logger.propagate = [counting], False
+    logger.handlers, logger.propagate = [counter], False
     logger.setLevel(logging.INFO)
     os.environ |= {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "STANDIN_SECONDS": "0"}
@@ -65,20 +61,25 @@ def main() -> None:
     store.mkdir("bucket")
     for number in range(options.images):
         store.pipe_file(f"bucket/photos/{number:05d}.png", f"picture {number}".encode())
-    counting.taken()
-    images, run = "s3://bucket/photos", ["--run", "s3://bucket/run"]
-    extract = ["extract", images, *run, *OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--workers", "1"]
-    found = {}
-    for name, command in {"extract": extract, "extract again": extract, "fit": ["fit", *run]}.items():
-        osrmac(*command)
-        found[name] = counting.taken()
+    counter.take()
+    settings = [*OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--workers", "1"]
+    extract = extract_command("s3://bucket/photos", "s3://bucket/run", *settings)
+    fit = [sys.executable, "-m", "osrmac", "fit", "--run", "s3://bucket/run"]
+    requests = {}
+    for name, command in {"extract": extract, "extract again": extract, "fit": fit}.items():
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        requests[name] = counter.take()
     shards = -(-options.images // options.shard_rows)
     result = {
         step: {
-            what: {"requests": count, "an image": round(count / options.images, 3), "a shard": round(count / shards, 2)}
-            for what, count in counts.items()
+            name: {
+                "requests": count,
+                "per image": round(count / options.images, 3),
+                "per shard": round(count / shards, 2),
+            }
+            for name, count in counts.items()
         }
-        for step, counts in found.items()
+        for step, counts in requests.items()
     }
     sizes = {"images": options.images, "shards": shards}
     print(json.dumps({**sizes, **result}, indent=2))

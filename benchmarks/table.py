@@ -1,4 +1,4 @@
-"""Runs the benchmarks that need no data, each in a process of its own, and prints what they measured as a table."""
+"""Run the benchmarks that need no data, each in a process of its own, and print their results as tables."""
 
 import json
 import subprocess
@@ -13,18 +13,18 @@ def main() -> None:
     for script in SCRIPTS:
         command = [sys.executable, "-m", f"benchmarks.{script}", *sys.argv[1:]]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        rows = list(flat(json.loads(output)))
+        rows = list(flatten(json.loads(output)))
         width = max(len(name) for name, _ in rows)
         print(f"\n{script}", *(f"  {name:<{width}}  {value}" for name, value in rows), sep="\n", flush=True)
 
 
-def flat(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number of a nested result, by the names on the way to it."""
+def flatten(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value of a nested result with the path to it."""
     if not isinstance(result, dict):
         yield name, result
         return
     for key, value in result.items():
-        yield from flat(value, f"{name}: {key}" if name else key)
+        yield from flatten(value, f"{name}: {key}" if name else key)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Match:
     rank: int
     distance: float = nan
     uri: str | None = None
-    shard: str | None = None
+    shard: str | None = field(default=None, compare=False)
     verdict: Verdict | None = None
 
 

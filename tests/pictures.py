@@ -1,4 +1,4 @@
-"""Makers of image files, in whatever form a test needs them."""
+"""Synthetic images and image files in many formats."""
 
 import io
 import struct
@@ -23,7 +23,7 @@ def noise(height: int, width: int, channels: int = 3) -> Bytes:
 
 
 def smooth(height: int, width: int) -> Image.Image:
-    """A picture that survives JPEG: red grows to the right, green downwards."""
+    """Gradients that JPEG hardly changes: red increases to the right, green downwards."""
     red, green = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Image.fromarray(np.stack([red, green, np.full_like(red, 60)], axis=-1).astype(np.uint8))
 
@@ -43,29 +43,29 @@ def palette(indices: Bytes) -> Image.Image:
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG file."""
+    """Encode a chunk of a PNG file."""
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *, extra: bytes = b"") -> bytes:
-    """A PNG file written chunk by chunk, for what Pillow reads but does not write."""
+    """Encode a PNG file chunk by chunk, for formats that Pillow reads but does not write."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def icon(picture: bytes) -> bytes:
-    """An ICO file that says 16x16, whatever PNG it holds."""
+    """Wrap a PNG file of any size in an ICO file whose header says 16x16."""
     entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(picture), 22)
     return struct.pack("<HHH", 0, 1, 1) + entry + picture
 
 
 def tiff(tags: list[tuple[int, int, int, int]]) -> bytes:
-    """A TIFF file of nothing but tags: number, type, count and value each."""
+    """Encode a TIFF file of tags alone, given as number, type, count and value."""
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
 
 
 def with_scans(jpeg: bytes, more: int) -> bytes:
-    """The last scan of a JPEG again and again: some bytes each, and each a pass over all pixels."""
+    """Repeat the last scan of a JPEG, which costs a pass over all pixels for each few bytes."""
     end = len(jpeg) - 2
     return jpeg[:end] + jpeg[jpeg.rindex(b"\xff\xda") : end] * more + jpeg[end:]
 
@@ -80,10 +80,11 @@ STORED: dict[int, Callable[[Bytes], Bytes]] = {
     7: lambda upright: upright[::-1, ::-1].transpose(1, 0, 2),
     8: lambda upright: np.rot90(upright, -1),
 }
-"""How a camera stores an upright picture, by the orientation that it notes."""
+"""Transformations by which a camera stores an upright image, by EXIF orientation."""
 
 
 def photograph(upright: Bytes, orientation: int, kind: str = "PNG") -> bytes:
+    """Encode an upright image as stored with an EXIF orientation."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     return encoded(Image.fromarray(np.ascontiguousarray(STORED[orientation](upright))), kind, exif=exif, quality=95)

@@ -1,4 +1,4 @@
-"""A zoo of odd and bad image files, each with what must come out of it."""
+"""A collection of unusual and invalid image files, with the expected result of each."""
 
 import struct
 import zlib
@@ -13,19 +13,20 @@ from tests.pictures import chunk, encoded, icon, noise, palette, photograph, png
 Size = tuple[int, int]
 
 LIMIT = 50_000
-"""Pixels that the zoo takes for too many."""
+"""Maximum number of pixels with which the files must be decoded."""
 
 _WIDTH, _HEIGHT = 40, 24
 _SIZE = (_WIDTH, _HEIGHT)
 _FAILS = None
-_HEADER = 33  # bytes of a PNG up to the end of its first chunk
+_PNG_HEADER = 33
+"""Bytes of a PNG file up to the end of its first chunk."""
 
 
 @cache
 def zoo() -> dict[str, tuple[bytes, Size | None]]:
-    """By name, the content of a file, and width and height of its upright picture, or None where it must fail."""
+    """Return the content of each file by name, and the size of its upright image, or None if it must fail."""
     kinds = [
-        _no_pictures(),
+        _other_files(),
         _truncated(),
         _too_large(),
         _damaged(),
@@ -37,9 +38,9 @@ def zoo() -> dict[str, tuple[bytes, Size | None]]:
     return {name: (content, size) for kind in kinds for name, content, size in kind}
 
 
-def _no_pictures() -> Iterator[tuple[str, bytes, Size | None]]:
+def _other_files() -> Iterator[tuple[str, bytes, Size | None]]:
     yield "empty", b"", _FAILS
-    yield "text.jpg", b"some text, and\nno picture", _FAILS
+    yield "text.jpg", b"some text, and\nno image", _FAILS
     yield "page.jpg", b"<!DOCTYPE html>\n<html><body>404 not found</body></html>\n", _FAILS
     yield "drawing.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{} loop\n", _FAILS
 
@@ -47,16 +48,16 @@ def _no_pictures() -> Iterator[tuple[str, bytes, Size | None]]:
 def _truncated() -> Iterator[tuple[str, bytes, Size | None]]:
     photo = Image.blend(smooth(120, 160), Image.fromarray(noise(120, 160)), 0.2)
     for kind in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"):
-        whole = encoded(photo, kind)
-        yield f"whole {kind}", whole, photo.size
+        file = encoded(photo, kind)
+        yield f"complete {kind}", file, photo.size
         for tenths in range(1, 10):
-            yield f"{kind} cut after {tenths} tenths", whole[: len(whole) * tenths // 10], _FAILS
+            yield f"{kind} truncated to {tenths}/10", file[: len(file) * tenths // 10], _FAILS
 
 
 def _too_large() -> Iterator[tuple[str, bytes, Size | None]]:
     black = encoded(Image.new("1", (400, 300)))
-    yield "claims 30000x30000", png(30_000, 30_000, depth=1, colour=0, rows=b"nothing"), _FAILS
-    yield "bomb", black, _FAILS
+    yield "header of 30000x30000", png(30_000, 30_000, depth=1, colour=0, rows=b"nothing"), _FAILS
+    yield "decompression bomb", black, _FAILS
     yield "just over the limit", encoded(Image.new("1", (LIMIT + 1, 1))), _FAILS
     yield "just the limit", encoded(Image.new("1", (LIMIT, 1))), (LIMIT, 1)
     yield "bomb in an icon", icon(black), _FAILS
@@ -70,11 +71,11 @@ def _too_large() -> Iterator[tuple[str, bytes, Size | None]]:
 
 
 def _damaged() -> Iterator[tuple[str, bytes, Size | None]]:
-    whole = encoded(smooth(_HEIGHT, _WIDTH))
-    yield "header checksum", whole[: _HEADER - 1] + bytes([whole[_HEADER - 1] ^ 1]) + whole[_HEADER:], _FAILS
-    middle = len(whole) // 2
-    yield "damaged pixels", whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :], _FAILS
-    yield "no number", encoded(Image.fromarray(np.full((3, 2), np.nan, np.float32)), "TIFF"), _FAILS
+    file = encoded(smooth(_HEIGHT, _WIDTH))
+    yield "header checksum", file[: _PNG_HEADER - 1] + bytes([file[_PNG_HEADER - 1] ^ 1]) + file[_PNG_HEADER:], _FAILS
+    middle = len(file) // 2
+    yield "damaged pixels", file[:middle] + bytes([file[middle] ^ 255]) + file[middle + 1 :], _FAILS
+    yield "not a number", encoded(Image.fromarray(np.full((3, 2), np.nan, np.float32)), "TIFF"), _FAILS
     yield "trailing garbage", encoded(smooth(_HEIGHT, _WIDTH), "JPEG") + b"\xff\xd8 garbage" * 99, _SIZE
 
 

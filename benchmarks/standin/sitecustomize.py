@@ -1,7 +1,7 @@
-"""Put on the path of a run, this describes images by sleeping, so that a cluster is measured and not its processors.
+"""A stub of `Describer` that sleeps, for measuring a cluster instead of its processors.
 
-An image takes $STANDIN_SECONDS; its vectors follow from its bytes. Every image adds a line of process and time to
-$STANDIN_LOG.
+With its folder on PYTHONPATH, Python imports this module on startup. Each image takes $STANDIN_SECONDS, its vectors are
+derived from its bytes, and a line with process and time is appended to $STANDIN_LOG.
 """
 
 import hashlib
@@ -18,17 +18,17 @@ _MODULE = "osrmac.descriptor.describer"
 
 
 def vector(content: bytes, length: int) -> Any:
-    """What an image is described by, (length,), float32, of unit norm."""
-    import numpy as np  # noqa: PLC0415  # not in every process of a cluster
+    """Return the vector of an image, (length,), float32, of unit norm."""
+    import numpy as np  # noqa: PLC0415  # most processes of a cluster do not need it
 
-    drawn = np.random.default_rng(int.from_bytes(hashlib.sha256(content).digest()[:8], "big"))
-    values = drawn.random(length, np.float32)
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(content).digest()[:8], "big"))
+    values = rng.random(length, np.float32)
     return values / np.linalg.norm(values)
 
 
-def _stand_in(module: Any) -> type:
+def _stub(module: Any) -> type:
     class StandIn(module.Describer):  # type: ignore[misc]
-        def __init__(self, backbone: Any, config: Any, device: str = "cpu", *, compiled: bool = False) -> None:
+        def __init__(self, backbone: Any, config: Any, device: str = "cpu", **options: Any) -> None:
             super().__init__(backbone, config, "cpu")
 
         def __call__(self, encoded: Any, boxes: Any = None) -> Any:
@@ -67,7 +67,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def execute_and_replace(module: ModuleType) -> None:
             execute(module)
-            module.Describer = _stand_in(module)  # type: ignore[attr-defined]
+            module.Describer = _stub(module)  # type: ignore[attr-defined]
 
         spec.loader.exec_module = execute_and_replace  # type: ignore[method-assign]
         return spec

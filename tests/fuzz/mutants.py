@@ -1,4 +1,4 @@
-"""Damaged image files without end: the same number gives the same bytes."""
+"""Randomly damaged image files, reproducible from a number."""
 
 import zlib
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Mutation = Callable[[bytearray, Random], None]
 
 @cache
 def seeds() -> tuple[bytes, ...]:
-    """Small valid files of the formats that photographs come in."""
+    """Return small valid files of common image formats."""
     photo = Image.blend(smooth(24, 40), Image.fromarray(noise(24, 40)), 0.2)
     several = {"save_all": True, "append_images": [photo.rotate(180)]}
     indices = palette(noise(24, 40)[..., 0] % 3)
@@ -38,19 +38,19 @@ def seeds() -> tuple[bytes, ...]:
 
 
 def mutant(number: int) -> bytes:
-    """One of the seeds, damaged one to three times."""
+    """Return one of the seeds, damaged one to three times."""
     random = Random(number)
     data = bytearray(random.choice(seeds()))
     for _ in range(random.choice((1, 1, 2, 3))):
         if data:
             random.choice(_MUTATIONS)(data, random)
     if random.random() < 0.5:
-        _mend_checksums(data)
+        _fix_checksums(data)
     return bytes(data)
 
 
-def _mend_checksums(png: bytearray) -> None:
-    """Make the damaged chunks of a PNG pass for whole, so that what reads them is reached."""
+def _fix_checksums(png: bytearray) -> None:
+    """Recompute the checksums of a PNG, so that its damaged chunks are parsed."""
     start = 8
     while png.startswith(b"\x89PNG") and (end := start + 8 + int.from_bytes(png[start : start + 4])) + 4 <= len(png):
         png[end : end + 4] = zlib.crc32(png[start + 4 : end]).to_bytes(4)
@@ -58,11 +58,11 @@ def _mend_checksums(png: bytearray) -> None:
 
 
 def _position(data: bytearray, random: Random) -> int:
-    """Anywhere, but more often in the header, where it tells most."""
+    """Choose a position, more often in the header, where damage has more effect."""
     return random.randrange(min(len(data), random.choice((64, len(data), len(data), len(data)))))
 
 
-def _run(data: bytearray, random: Random) -> slice:
+def _range(data: bytearray, random: Random) -> slice:
     start = _position(data, random)
     return slice(start, start + random.randint(1, 2 ** random.randint(0, 8)))
 
@@ -73,18 +73,18 @@ def _flip_bits(data: bytearray, random: Random) -> None:
 
 
 def _overwrite(data: bytearray, random: Random) -> None:
-    where = _run(data, random)
-    length = len(data[where])
-    data[where] = random.choice((bytes(length), b"\xff" * length, random.randbytes(length)))
+    span = _range(data, random)
+    length = len(data[span])
+    data[span] = random.choice((bytes(length), b"\xff" * length, random.randbytes(length)))
 
 
 def _delete(data: bytearray, random: Random) -> None:
-    del data[_run(data, random)]
+    del data[_range(data, random)]
 
 
 def _duplicate(data: bytearray, random: Random) -> None:
-    where = _run(data, random)
-    data[where] = data[where] * random.randint(2, 50)
+    span = _range(data, random)
+    data[span] = data[span] * random.randint(2, 50)
 
 
 def _truncate(data: bytearray, random: Random) -> None:
@@ -97,13 +97,14 @@ def _splice(data: bytearray, random: Random) -> None:
 
 
 def _tamper_number(data: bytearray, random: Random) -> None:
-    """Overwrite what may be a length, a count, an offset or a size."""
+    """Overwrite bytes with a number that is extreme as a length, count, offset or size."""
     width = random.choice((1, 2, 4, 8))
     order: Literal["big", "little"] = random.choice(("big", "little"))
-    most = 256**width - 1
-    value = random.choice((0, 1, most // 2, most // 2 + 1, most - 1, most, random.randint(0, most), len(data) % most))
-    where = _position(data, random)
-    data[where : where + width] = value.to_bytes(width, order)
+    highest = 256**width - 1
+    extremes = (0, 1, highest // 2, highest // 2 + 1, highest - 1, highest)
+    value = random.choice((*extremes, random.randint(0, highest), len(data) % highest))
+    start = _position(data, random)
+    data[start : start + width] = value.to_bytes(width, order)
 
 
 _MUTATIONS: tuple[Mutation, ...] = (_flip_bits, _overwrite, _delete, _duplicate, _truncate, _splice, _tamper_number)

@@ -1,6 +1,6 @@
-"""Thousands of damaged images: each a picture or a reason, with no process lost, little memory and a silent log.
+"""Decoding of many damaged files: an image or a reason each, without crashes, hangs, log lines or much memory.
 
-`OSRMAC_MUTANTS` says how many. To look at one: `decode(mutant(number), max_pixels=MAX_PIXELS)`.
+`OSRMAC_MUTANTS` is their number. To reproduce one: `decode(mutant(number), max_pixels=MAX_PIXELS)`.
 """
 
 import multiprocessing
@@ -22,11 +22,11 @@ pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(3600)]
 MUTANTS = int(os.environ.get("OSRMAC_MUTANTS", "100000"))
 WORKERS = 2
 MEMORY = 256 * 2**20
-"""Bytes by which a process may grow; a picture of the most pixels takes 4 million, and some copies are made."""
+"""Bytes by which a process may grow. The largest image takes 4 million, several times for its copies."""
 
 
 def run(batches: list[range], folder: Path, work: Callable[..., None] = work) -> list[Findings]:
-    """What each batch gave, in a process of its own; fails, with the mutant's number, where one died or hung."""
+    """Decode each batch in a process of its own; fail with the number of the mutant if a process dies or hangs."""
     spawn = multiprocessing.get_context("spawn")
     started = []
     for place, batch in enumerate(batches):
@@ -36,21 +36,21 @@ def run(batches: list[range], folder: Path, work: Callable[..., None] = work) ->
         process.start()
         sender.close()
         started.append((process, current, log, receiver))
-    found = []
+    findings = []
     for process, current, log, receiver in started:
         try:
-            found.append(receiver.recv())
+            findings.append(receiver.recv())
         except EOFError:
             process.join()
             pytest.fail(f"mutant {current.value} ended its process: {process.exitcode}\n{log.read_text()[-4000:]}")
         process.join()
-        said = log.read_text(errors="replace")  # libtiff prints a line of what it refuses, and no Python can stop it
-        assert "Warning" not in said
-        assert "Traceback" not in said
-    return found
+        lines = log.read_text(errors="replace")  # libtiff prints its errors, which cannot be prevented from Python
+        assert "Warning" not in lines
+        assert "Traceback" not in lines
+    return findings
 
 
-def test_a_number_gives_one_mutant() -> None:
+def test_mutants_are_reproducible_and_distinct() -> None:
     assert [mutant(number) for number in range(50)] == [mutant(number) for number in range(50)]
     assert len({mutant(number) for number in range(50)}) == 50
 
@@ -61,23 +61,23 @@ def die(numbers: range, current: "Synchronized[int]", log: str, results: Connect
     os.abort()
 
 
-def test_a_process_that_dies_names_the_mutant(tmp_path: Path) -> None:
+def test_a_crash_is_reported_with_the_number_of_the_mutant(tmp_path: Path) -> None:
     with pytest.raises(pytest.fail.Exception, match=r"^mutant 13 ended its process: -6\nlast words$"):
         run([range(10, 20)], tmp_path, die)
 
 
-def test_every_mutant_gives_a_picture_or_a_reason(tmp_path: Path) -> None:
-    begun = time.monotonic()
+def test_every_mutant_gives_an_image_or_a_reason(tmp_path: Path) -> None:
+    started = time.monotonic()
 
-    found = run([range(place, MUTANTS, WORKERS) for place in range(WORKERS)], tmp_path)
+    batches = run([range(place, MUTANTS, WORKERS) for place in range(WORKERS)], tmp_path)
 
-    outcomes = sum((findings.outcomes for findings in found), Counter[str]())
-    memory = max(findings.memory for findings in found)
-    slowest = max(findings.slowest for findings in found)
-    print(f"\n{MUTANTS} mutants in {time.monotonic() - begun:.0f} s, {memory / 2**20:.0f} MiB at most")
+    outcomes = sum((findings.outcomes for findings in batches), Counter[str]())
+    memory = max(findings.memory for findings in batches)
+    slowest = max(findings.slowest for findings in batches)
+    print(f"\n{MUTANTS} mutants in {time.monotonic() - started:.0f} s, {memory / 2**20:.0f} MiB at most")
     print(f"slowest: mutant {slowest[1]}, {slowest[0]:.3f} s")
     print(*(f"{count:8} {kind}" for kind, count in outcomes.most_common()), sep="\n")
-    assert [remark for findings in found for remark in findings.wrong] == []
+    assert [error for findings in batches for error in findings.errors] == []
     assert sum(outcomes.values()) == MUTANTS
-    assert 0.05 < outcomes["decoded"] / MUTANTS < 0.95  # neither harmless nor hopeless
+    assert 0.05 < outcomes["decoded"] / MUTANTS < 0.95  # the damage is neither negligible nor total
     assert memory < MEMORY

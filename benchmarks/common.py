@@ -1,9 +1,11 @@
-"""What the benchmarks share: pictures, options, and medians of interleaved runs."""
+"""Helpers of the benchmarks: synthetic images, options, extraction by command, and medians of interleaved runs."""
 
 import argparse
 import io
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,6 +22,9 @@ from osrmac.config import DescriptorConfig
 Vector = NDArray[np.float32]
 Times = dict[str, dict[str, float]]
 Seconds = tuple[float, float]
+"""Wall-clock time and processor time."""
+
+ROOT = Path(__file__).parents[1]
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -39,7 +44,7 @@ def descriptor(options: argparse.Namespace, **others: Any) -> DescriptorConfig:
 
 
 def photograph(seed: int, width: int = 1024, height: int = 768) -> bytes:
-    """A JPEG with structure at every scale: noise of growing blur, added up."""
+    """A JPEG with structure at every scale: the sum of noise at several resolutions."""
     rng = np.random.default_rng(seed)
     pixels = np.zeros((height, width, 3))
     for octave in range(2, 8):
@@ -50,45 +55,55 @@ def photograph(seed: int, width: int = 1024, height: int = 768) -> bytes:
     return buffer.getvalue()
 
 
-def files(folder: str, most: int | None = None) -> dict[str, bytes]:
-    """The images of a folder by name, or so many of them, evenly spread."""
-    found = sorted(path for path in Path(folder).iterdir() if path.is_file())
-    spread = found if most is None else found[:: max(1, len(found) // most)][:most]
-    return {path.name: path.read_bytes() for path in spread}
+def read_images(folder: str, limit: int | None = None) -> dict[str, bytes]:
+    """The files of a folder by name; with a limit, evenly spaced ones."""
+    paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    chosen = paths if limit is None else paths[:: max(1, len(paths) // limit)][:limit]
+    return {path.name: path.read_bytes() for path in chosen}
+
+
+def extract_command(images: str, run: str, *options: str) -> list[str]:
+    """The command that extracts the descriptors of a collection in a process of its own."""
+    return [sys.executable, "-m", "osrmac", "extract", images, "--run", run, *options]
+
+
+def extract(images: str, run: str, *options: str) -> None:
+    subprocess.run(extract_command(images, run, *options), check=True, capture_output=True, cwd=ROOT)
 
 
 def interleaved(methods: Mapping[str, Callable[[], object]], rounds: int) -> Times:
-    """Median seconds of each system, all of them run in turn: by the clock, and of the processor.
+    """Median wall-clock and processor time of each method, in seconds, with the methods run in turn.
 
-    On a busy machine the clock also measures the neighbours. The first round, which pays for allocations, is left out.
+    On a busy machine, other processes add to the wall-clock time, but hardly to the processor time. The first round
+    warms up and is not counted.
     """
     return medians({name: partial(seconds, run) for name, run in methods.items()}, rounds)
 
 
 def medians(timers: Mapping[str, Callable[[], Seconds]], rounds: int) -> Times:
-    """The same of systems that time themselves."""
-    found: dict[str, list[Seconds]] = {name: [] for name in timers}
+    """Median times of methods that measure themselves: see `interleaved`."""
+    times: dict[str, list[Seconds]] = {name: [] for name in timers}
     for _ in range(rounds + 1):
         for name, timer in timers.items():
-            found[name].append(timer())
+            times[name].append(timer())
     return {
         name: {
-            "seconds": statistics.median(clock for clock, _ in taken[1:]),
+            "seconds": statistics.median(wall for wall, _ in taken[1:]),
             "processor": statistics.median(processor for _, processor in taken[1:]),
         }
-        for name, taken in found.items()
+        for name, taken in times.items()
     }
 
 
 def seconds(run: Callable[[], object]) -> Seconds:
-    """By the clock, and of the processor."""
+    """Measure the time of a call."""
     started = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - started[0], time.process_time() - started[1]
 
 
 def ratio(times: Times, baseline: str, method: str) -> dict[str, float]:
-    """How many times as fast as the baseline a system is."""
+    """The speed of a method relative to the baseline."""
     return {measure: round(times[baseline][measure] / times[method][measure], 2) for measure in times[method]}
 
 
