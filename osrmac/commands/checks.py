@@ -40,9 +40,9 @@ def check_descriptor(descriptor: DescriptorConfig) -> None:
         ConfigError: Unknown backbone or recipe, or a backbone of a package that is not installed.
     """
     if descriptor.backbone not in BUILTIN_BACKBONES:
-        from osrmac.descriptor.models.backbones import architecture
+        from osrmac.descriptor.models.architectures import get_architecture
 
-        architecture(descriptor.backbone)
+        get_architecture(descriptor.backbone)
     if not set(descriptor.recipes) <= set(BUILTIN_RECIPES):
         from osrmac.descriptor.recipes import RECIPES
 
