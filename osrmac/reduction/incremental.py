@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Generic, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -16,6 +16,7 @@ from osrmac.reduction.moments import Moments
 __all__ = ["MomentsEstimator"]
 
 _Solution = TypeVar("_Solution")
+_DTYPES = (np.float64, np.float32)
 
 
 class MomentsEstimator(BaseEstimator, ABC, Generic[_Solution]):
@@ -38,7 +39,8 @@ class MomentsEstimator(BaseEstimator, ABC, Generic[_Solution]):
         Raises:
             ValueError: The samples are not a finite matrix of at least two rows, or as `fit_moments` does.
         """
-        return self._update(Moments.of(self._validated(X, reset=True, ensure_min_samples=2)), solve=True)
+        samples = validate_data(self, X, dtype=_DTYPES, ensure_min_samples=2, ensure_min_features=self._MIN_FEATURES)
+        return self.fit_moments(Moments.of(samples))
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
         """Add a batch of samples, (n, d), to those seen since the last `fit`.
@@ -47,8 +49,10 @@ class MomentsEstimator(BaseEstimator, ABC, Generic[_Solution]):
             ValueError: The samples are not a finite matrix, or d differs from that of earlier batches.
         """
         seen = self.__dict__.get("moments_")
-        batch = Moments.of(self._validated(X, reset=seen is None))
-        return self._update(batch if seen is None else seen + batch, solve=False)
+        batch = Moments.of(validate_data(self, X, dtype=_DTYPES, reset=seen is None))
+        self.moments_ = batch if seen is None else seen + batch
+        self.__dict__.pop("_solution", None)
+        return self
 
     def fit_moments(self, moments: Moments) -> Self:
         """Fit to the moments of samples, and forget earlier ones.
@@ -56,24 +60,9 @@ class MomentsEstimator(BaseEstimator, ABC, Generic[_Solution]):
         Raises:
             ValueError: The parameters of the estimator do not fit the moments.
         """
-        self.n_features_in_ = len(moments.mean)
-        return self._update(moments, solve=True)
-
-    def _validated(self, samples: ArrayLike, *, reset: bool, ensure_min_samples: int = 1) -> NDArray[np.floating]:
-        return validate_data(
-            self,
-            samples,
-            reset=reset,
-            dtype=(np.float64, np.float32),
-            ensure_min_samples=ensure_min_samples,
-            ensure_min_features=self._MIN_FEATURES if reset else 1,
-        )
-
-    def _update(self, moments: Moments, *, solve: bool) -> Self:
+        self._solution = self._solve(moments)
         self.moments_ = moments
-        self.__dict__.pop("_solution", None)
-        if solve:
-            _ = self._solution
+        self.n_features_in_ = len(moments.mean)
         return self
 
     @cached_property
