@@ -5,9 +5,9 @@
 #   source swift.env && make s3                # the suite uses it instead of moto
 #   kill %1
 #
-# Swift 2.30.1 (Debian 12) differs from S3 in two ways: it refuses conditional writes (501 NotImplemented), so osrmac
-# checks for a lock before and after it writes one; and it needs a Content-MD5 to delete several objects at once, which botocore no longer
-# sends, so objects are deleted one by one.
+# Swift 2.30.1 (Debian 12) differs from S3 in two ways. It refuses conditional writes (501 NotImplemented), so osrmac
+# checks for a lock before and after it writes one. It deletes several objects at once only with a Content-MD5, which
+# botocore no longer sends, so objects are deleted one by one.
 #
 # The script installs nothing. On Debian: apt-get install swift-proxy swift-account swift-container swift-object memcached
 set -euo pipefail
