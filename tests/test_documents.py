@@ -8,17 +8,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn
 
 import pytest
 import yaml
-from tyro.extras import SubcommandApp
 
 import osrmac
 from osrmac.cli import app as cli
+from osrmac.cli.commands import COMMANDS
 
 from . import documents
 from .documents import PAGES, ROOT, Block
@@ -30,51 +31,37 @@ SPANS = sorted({span for page in PAGES if page != CHANGELOG for span in document
 """Inline code of all pages but the changelog, which also names what no longer exists."""
 
 LANGUAGES = {"", "console", "csv", "json", "python", "sql", "yaml"}
-COMMAND_LINE = ("osrmac.__main__", "osrmac.cli", "osrmac.cli.app", "osrmac.cli.output")
+COMMAND_LINE = ("osrmac.__main__", "osrmac.cli")
 """Modules without a reference page; `osrmac --help` documents them."""
 
 
 def public_modules() -> list[str]:
     names = (module.name for module in pkgutil.walk_packages(osrmac.__path__, "osrmac."))
-    return [name for name in names if name not in COMMAND_LINE]
+    return [name for name in names if not name.startswith(COMMAND_LINE)]
 
 
 Parse = Callable[[list[str]], str]
 
 
-def help_text(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+def help_text(capsys: pytest.CaptureFixture[str], command: str) -> str:
     with pytest.raises(SystemExit):
-        cli.main([*command, "--help"])
+        cli.main([command, "--help"])
     return capsys.readouterr().out
 
 
 @pytest.fixture
-def commands(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Names of all subcommands."""
-    listed = re.search(r"\{([a-z,-]+)\}", help_text(capsys))
-    assert listed
-    return listed[1].split(",")
-
-
-@pytest.fixture
-def parse(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> Parse:
-    """Parser of the real command line that returns the name of the subcommand instead of running it."""
+def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
+    """Parser of the real command line that returns the name of the command instead of running it."""
     called: list[str] = []
 
-    def stub(name: str) -> Callable[..., None]:
-        function = {"run": cli.run_all}.get(name) or getattr(cli, name)
-
+    def stub(name: str, command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
         def record(*_: Any, **__: Any) -> None:
             called.append(name)
 
-        record.__dict__["__signature__"] = inspect.signature(function, eval_str=True)
-        record.__annotations__ = get_type_hints(function, include_extras=True)
         return record
 
-    app = SubcommandApp()
-    for name in commands:
-        app.command(name=name)(stub(name))
-    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(cli, "COMMANDS", {name: stub(name, command) for name, command in COMMANDS.items()})
 
     def run(arguments: list[str]) -> str:
         called.clear()
@@ -117,9 +104,9 @@ def test_wrong_commands_are_rejected(arguments: list[str], parse: Parse) -> None
         parse(arguments)
 
 
-def test_documented_options_exist(commands: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_documented_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     existing = {"--version", "--quiet", "--debug", "--tyro-print-completion", "--working-dir"}
-    existing |= {option for name in commands for option in re.findall(r"--[a-z][\w-]*", help_text(capsys, name))}
+    existing |= {option for name in COMMANDS for option in re.findall(r"--[a-z][\w-]*", help_text(capsys, name))}
     alone = {span.split()[0] for span in SPANS if span.startswith("--")}
     in_commands = {
         option for span in SPANS if span.startswith("osrmac ") for option in re.findall(r"--[a-z][\w-]*", span)
