@@ -108,8 +108,8 @@ def test_a_command_that_is_wrong_is_seen(parse: Parse, capsys: pytest.CaptureFix
     for wrong in (
         ["polish", "RUN"],
         ["info"],
-        ["search", "--run", "RUN", "--best", "a.jpg"],
-        ["fit", "--run", "RUN", "a"],
+        ["search", "RUN", "--best", "a.jpg"],
+        ["fit", "RUN", "a"],
     ):
         with pytest.raises(SystemExit):
             parse(wrong)

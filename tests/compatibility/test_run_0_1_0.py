@@ -98,7 +98,11 @@ def test_later_shards_are_reduced(old_run: Path) -> None:
 def test_scores_are_unchanged(benchmark: str, ground_truth: str, subset: bool, old_run: Path) -> None:
     without_later_shards(old_run)
     crops = contents(old_run / "queries")
-    found = evaluate(str(old_run), EvaluationConfig(benchmark, str(STORED / ground_truth), subset=subset), ONE_ACTOR)
+    found = evaluate(
+        str(old_run),
+        EvaluationConfig(benchmark=benchmark, ground_truth=str(STORED / ground_truth), subset=subset),
+        ONE_ACTOR,
+    )
     scores = json.loads((old_run / "evaluation" / f"{benchmark}.json").read_text())["scores"]
     assert found.coverage.startswith("10 ")
     assert [(score["system"], score["mode"]) for score in scores] == [each[:2] for each in stored_values(benchmark)]

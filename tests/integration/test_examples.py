@@ -162,7 +162,9 @@ def _is_quick(arguments: list[str]) -> bool:
 
 
 def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate("pictures-run", EvaluationConfig("oxford5k", oxford, ("whole",), subset=True))  # for `osrmac tables`
+    evaluate(
+        "pictures-run", EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True)
+    )  # for `osrmac tables`
     executed: list[list[str]] = []
     for block in (adapt(block) for page in EXECUTED_PAGES for block in documents.blocks(page)):
         if "id,group\n" in block.code:
