@@ -28,7 +28,7 @@ def test_every_public_name_can_be_imported() -> None:
         assert getattr(osrmac, name) is not None
     assert set(osrmac.__all__) <= set(dir(osrmac))
     with pytest.raises(AttributeError, match="no attribute 'serach'"):
-        _ = osrmac.serach  # type: ignore[attr-defined]
+        _ = osrmac.serach
 
 
 @pytest.mark.parametrize("name", ["extract", "fit", "evaluate", "run", "demo", "search", "duplicates", "sweep", "cam"])

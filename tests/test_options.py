@@ -59,7 +59,7 @@ def test_unknown_options_and_missing_arguments_raise_type_errors() -> None:
     with pytest.raises(TypeError, match=r"^describe\(\) has no option 'x': choose from size, name$"):
         describe("a", x="b")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"^describe\(\) takes first, and options by name$"):
-        describe("a", "b")  # type: ignore[call-arg, misc]
+        describe("a", "b")  # type: ignore[arg-type, call-arg]
     with pytest.raises(TypeError, match="name"):
         describe("a")  # type: ignore[call-arg]
 

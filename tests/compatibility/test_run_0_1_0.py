@@ -25,7 +25,7 @@ from osrmac.commands.extract import extract
 from osrmac.commands.fit import fit
 from osrmac.commands.report import report
 from osrmac.commands.search import search
-from osrmac.commands.verify import problems
+from osrmac.commands.verify import verify
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, ReductionConfig, SearchConfig
 from osrmac.storage.run import Run
 
@@ -75,7 +75,7 @@ def test_the_run_is_continued_and_extended_without_describing_an_image_twice(old
 
     assert committed.items() <= contents(old_run / "descriptors").items()
     assert len(ids(old_run)) == len(set(ids(old_run))) == PLANNED + 1
-    assert list(problems(str(old_run))) == []
+    assert list(verify(str(old_run))) == []
 
 
 def test_the_fingerprint_is_unchanged(old_run: Path) -> None:
