@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.models import backbones
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 SIZES = (1_000_000, 100_000_000, 1_000_000_000)
 LISTED_AT_ONCE = 1000
@@ -43,7 +44,7 @@ def bytes_a_row(dimension: int) -> float:
     columns = {"id": ids, "uri": [f"s3://archive/scans/{name}" for name in ids], "status": [schema.OK] * ROWS}
     table = pa.table({**columns, "osrmac": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dimension)})
     with tempfile.TemporaryDirectory() as folder:
-        shards.write(folder, table, "part.parquet")
+        shards.write(Location.of(folder), table, "part.parquet")
         return (Path(folder) / "part.parquet").stat().st_size / ROWS
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from benchmarks.measuring import Times, add_backbone, cosine, descriptor, files, interleaved, parser, photograph, show
 from osrmac.descriptor.describer import Describer
-from osrmac.descriptor.images import decode, decode_at_least, to_scales
+from osrmac.descriptor.images import decode
+from osrmac.descriptor.resize import image_pyramid
 
 LIMIT = 10**9
 
@@ -44,14 +45,15 @@ def main() -> None:
 
 def measure(describer: Describer, encoded: bytes, rounds: int) -> dict[str, float]:
     scales = sorted(describer.config.image_sizes, reverse=True)
-    whole = decode(encoded, max_pixels=LIMIT)
-    reduced, _ = decode_at_least(scales[0], encoded, max_pixels=LIMIT)
+    decode_reduced = partial(decode, encoded, max_pixels=LIMIT, min_longest_side=scales[0])
+    whole, _ = decode(encoded, max_pixels=LIMIT)
+    reduced, _ = decode_reduced()
     times = interleaved(
         {
             "whole": lambda: np.array(Image.open(io.BytesIO(encoded)).convert("RGB")),
-            "reduced": lambda: np.array(decode_at_least(scales[0], encoded, max_pixels=LIMIT)[0]),
-            "resizing whole": partial(to_scales, whole, scales),
-            "resizing reduced": partial(to_scales, reduced, scales),
+            "reduced": lambda: np.array(decode_reduced().image),
+            "resizing whole": partial(image_pyramid, whole, scales),
+            "resizing reduced": partial(image_pyramid, reduced, scales),
         },
         rounds,
     )

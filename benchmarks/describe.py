@@ -98,7 +98,7 @@ def _describe(image: bytes) -> Seconds:
 
 
 def describer(precision: Literal["fp32", "bf16"], *, compiled: bool) -> Callable[[bytes], object]:
-    malloc.keep()
+    malloc.retain()
     config = DescriptorConfig(weights="random:0", image_sizes=SCALES, precision=precision)
     loaded = Describer.load(config, compiled=compiled)
     return lambda image: loaded([image])

@@ -102,7 +102,7 @@ def main() -> None:
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    malloc.keep()
+    malloc.retain()
     device = torch.device(chosen.device)
     on_gpu = device.type == "cuda"
     images = chosen.images or (4000 if on_gpu else 30)

@@ -16,6 +16,7 @@ from benchmarks.measuring import parser, show
 from benchmarks.plan import ROW_BYTES, in_a_process
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 
 PAGE = 1000
 OBJECT = (
@@ -63,8 +64,8 @@ def serve(images: int, asked: "Synchronized[int]", seconds: "Synchronized[float]
 
 def plan(folder: str) -> dict[str, int]:
     changes = manifest.update(
-        f"{folder}/manifest",
-        listing("s3://archive/scans"),
+        Location.of(f"{folder}/manifest"),
+        listing(Location.of("s3://archive/scans")),
         lambda images: shards.rows_per_shard(images, ROW_BYTES),
     )
     return {"new": changes.new}

@@ -25,14 +25,14 @@ def main() -> None:
     options.add_argument("--image-sizes", type=int, nargs="+", default=(160, 128, 96))
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    malloc.keep()
+    malloc.retain()
     describer = Describer.load(descriptor(chosen, image_sizes=tuple(chosen.image_sizes)))
     held: dict[int, float] = {}
     first = min(100, chosen.images)
     marks = {first, *np.linspace(0, chosen.images, MARKS + 1, dtype=int)[1:].tolist()}
     for number, _ in enumerate(describer.stream(images(chosen.images)), start=1):
-        if number % malloc.KEPT_FOR == 0:
-            malloc.give_back()
+        if number % malloc.TRIM_INTERVAL == 0:
+            malloc.trim()
         if number in marks:
             held[number] = round(resident() / 1e6, 1)
     show(

@@ -55,7 +55,7 @@ def main() -> None:
     options.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    malloc.keep()
+    malloc.retain()
     config = DescriptorConfig(backbone=chosen.backbone, weights="random:0", precision=chosen.precision)
     photographs = [photograph(number) for number in range(PICTURES)]
     with tempfile.TemporaryDirectory() as temporary:

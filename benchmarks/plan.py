@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from benchmarks.measuring import parser, show
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 
 ROW_BYTES = 4 * 3072
 BATCH = 500_000
@@ -39,16 +40,16 @@ def write_list(path: Path, images: int) -> None:
 
 def plan(folder: Path) -> dict[str, int]:
     changes = manifest.update(
-        str(folder / "manifest"),
-        listing(str(folder / "list.parquet")),
+        Location.of(folder / "manifest"),
+        listing(Location.of(folder / "list.parquet")),
         lambda images: shards.rows_per_shard(images, ROW_BYTES),
     )
     return {"new": changes.new, "changed": changes.changed, "gone": changes.removed}
 
 
 def resume(folder: Path) -> dict[str, int]:
-    units = manifest.shard_plans(str(folder / "manifest"))
-    left = manifest.pending(units, str(folder / "descriptors"))
+    units = manifest.shard_plans(Location.of(folder / "manifest"))
+    left = manifest.pending(units, Location.of(folder / "descriptors"))
     return {"shards": len(units), "left": len(left)}
 
 
@@ -74,7 +75,7 @@ def main() -> None:
         write_list(folder / "list.parquet", options.images)
         result = {"images": options.images, "first plan": in_a_process(plan, folder)}
         (folder / "descriptors").mkdir()
-        for unit in manifest.shard_plans(str(folder / "manifest"))[::2]:
+        for unit in manifest.shard_plans(Location.of(folder / "manifest"))[::2]:
             (folder / "descriptors" / unit.shard).touch()
         result["the same list again"] = in_a_process(plan, folder)
         result["what is left"] = in_a_process(resume, folder)

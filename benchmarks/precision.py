@@ -17,7 +17,8 @@ from osrmac.descriptor.describer import Describer, Description
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark
 from osrmac.retrieval.distances import distances, ranking
-from osrmac.storage.filesystem import read_files
+from osrmac.storage.location import Location
+from osrmac.storage.text_files import read_files
 
 NEIGHBOURS = 10
 
@@ -65,7 +66,7 @@ def compare(exact: Vector, rounded: Vector) -> dict[str, float]:
 
 def scoring(images: list[str], chosen: argparse.Namespace) -> Callable[[Vector], float]:
     names = [name.rsplit(".", 1)[0] for name in images]
-    truth = read_files(chosen.ground_truth)
+    truth = read_files(Location.of(chosen.ground_truth))
     benchmark = protocols.load(chosen.benchmark, truth, collection=names, subset=True).on(names, subset=True)
     return partial(score, benchmark, names)
 

@@ -13,9 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import add_backbone, descriptor, interleaved, parser, photograph, rounded, show
 from osrmac.descriptor.describer import Describer
-from osrmac.descriptor.images import decode_at_least, to_scales
+from osrmac.descriptor.images import decode
 from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.recipes import FeatureMaps
+from osrmac.descriptor.resize import image_pyramid
 
 SIDE = 2048
 
@@ -28,7 +29,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    malloc.keep()
+    malloc.retain()
     image = photograph(0, *chosen.size)
     results = {}
     for precision in chosen.precision:
@@ -40,14 +41,17 @@ def main() -> None:
 @torch.inference_mode()
 def measure(describer: Describer, encoded: bytes, precision: Literal["fp32", "bf16"], rounds: int) -> dict[str, object]:
     scales = sorted(describer.config.image_sizes, reverse=True)
-    picture, _ = decode_at_least(scales[0], encoded, max_pixels=describer.config.max_pixels)
-    pixels = [scaled[None].contiguous(memory_format=torch.channels_last) for scaled in to_scales(picture, scales)]
+    decode_reduced = partial(
+        decode, encoded, max_pixels=describer.config.max_pixels, min_longest_side=max(describer.config.image_sizes)
+    )
+    picture, _ = decode_reduced()
+    pixels = [scaled[None].contiguous(memory_format=torch.channels_last) for scaled in image_pyramid(picture, scales)]
     maps = describer.feature_maps(picture)
     square = torch.rand(SIDE, SIDE).to(torch.float32 if precision == "fp32" else torch.bfloat16)
     times = interleaved(
         {
-            "decode": partial(decode_at_least, scales[0], encoded, max_pixels=describer.config.max_pixels),
-            "resize": partial(to_scales, picture, scales),
+            "decode": decode_reduced,
+            "resize": partial(image_pyramid, picture, scales),
             **{f"network {scale}": partial(network, describer, of) for scale, of in zip(scales, pixels, strict=True)},
             "fusion and pooling": partial(pool, describer, maps),
             "matrix product": partial(torch.mm, square, square),
@@ -79,7 +83,7 @@ def pool(describer: Describer, maps: list[list[Tensor]]) -> object:
 
 @torch.inference_mode(mode=False)
 def flops(describer: Describer, picture: Image.Image, scale: int) -> int:
-    (pixels,) = to_scales(picture, [scale])
+    (pixels,) = image_pyramid(picture, [scale])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(describer, pixels[None].to(describer.device))
     return int(counter.get_total_flops())

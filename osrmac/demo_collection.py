@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from osrmac.errors import ConfigError
-from osrmac.storage.filesystem import write_atomically
+from osrmac.storage.location import Location
 
 __all__ = ["LONGEST_SIDES", "SCENES", "VIEWS", "Collection", "Disc", "Scene", "View", "make_collection", "render"]
 
@@ -199,7 +199,7 @@ def make_collection(folder: Path) -> Collection:
 
 def _write(file: Path, content: bytes) -> None:
     if not file.is_file() or file.read_bytes() != content:
-        write_atomically(str(file), content)
+        Location.of(file).write_bytes(content)
 
 
 def render(scene: Scene, view: View) -> bytes:

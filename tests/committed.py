@@ -1,13 +1,14 @@
-"""What a run has committed."""
+"""The committed rows of a run."""
 
 from typing import Any
 
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 
 
-def rows(folder: str) -> dict[str, dict[str, Any]]:
-    """All committed rows by id; fails if an id is there twice."""
-    found = [row for shard in shards.paths(folder) for row in shards.read(shard).to_pylist()]
-    by_id = {row["id"]: row for row in found}
-    assert len(by_id) == len(found)
+def rows(folder: Location) -> dict[str, dict[str, Any]]:
+    """All rows in a folder of shards, by id; fails if an id occurs twice."""
+    listed = [row for shard in shards.paths(folder) for row in shards.read(shard).to_pylist()]
+    by_id = {row["id"]: row for row in listed}
+    assert len(by_id) == len(listed)
     return by_id

@@ -21,7 +21,7 @@ from osrmac.commands.evaluate import evaluate
 from osrmac.commands.extract import extract
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
 from osrmac.distributed.cluster import connect
-from osrmac.storage import filesystem, schema, shards
+from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
 # A busy machine is no reason to fail.
@@ -155,7 +155,7 @@ def other(run: Run, tmp_path: Path) -> Run:
         else:
             Path(shard).unlink()
     record = copy.record() | {"images": "other photos", "counts": {schema.OK: described}}
-    filesystem.write_json(f"{copy.url}/run.json", record)
+    (copy.location / "run.json").write_json(record)
     return copy
 
 

@@ -28,6 +28,14 @@ def smooth(height: int, width: int) -> Image.Image:
     return Image.fromarray(np.stack([red, green, np.full_like(red, 60)], axis=-1).astype(np.uint8))
 
 
+def textured(width: int = 90, height: int = 60, seed: int = 0) -> Image.Image:
+    """An image with coarse and fine structure that differs between channels."""
+    generator = np.random.default_rng(seed)
+    coarse = Image.fromarray(generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)).resize((width, height))
+    fine = Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    return Image.blend(coarse, fine, 0.3)
+
+
 def palette(indices: Bytes) -> Image.Image:
     image = Image.fromarray(indices).convert("L")
     image.putpalette([255, 0, 0, 0, 255, 0, 10, 20, 30])

@@ -13,7 +13,7 @@ import ray
 import yaml
 
 from osrmac.cli import app as cli
-from osrmac.distributed.cluster import size_pool
+from osrmac.distributed.worker_pool import size_worker_pool
 
 ROOT = Path(__file__).parents[1]
 FREE_OF_THE_JOB = {"fsspec", "numpy", "pillow"}  # what the named packages bring
@@ -96,7 +96,7 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
         given.extend(options)
         return None, None
 
-    monkeypatch.setattr("osrmac.distributed.startup.begin", lambda *_: None)
+    monkeypatch.setattr("osrmac.distributed.startup.connect_while_importing", lambda *_: None)
     monkeypatch.setattr("osrmac.commands.run.run_all", run_all)
     monkeypatch.setattr(cli, "_report", lambda *_, **__: None)
     command, *arguments = job["spec"]["entrypoint"].split()
@@ -107,4 +107,4 @@ def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.
     (container,) = groups["gpu-spot"]["template"]["spec"]["containers"]
     node = {"CPU": float(container["resources"]["limits"]["cpu"]), "GPU": 1.0}
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node}])
-    assert size_pool(replace(given[3], max_workers=None)).threads == 8  # else it is refused
+    assert size_worker_pool(replace(given[3], max_workers=None)).threads == 8  # else it is refused

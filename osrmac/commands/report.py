@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from osrmac.evaluation.sweep import Sweep
 from osrmac.pages.components import Part, Tile, page
 from osrmac.pages.contact_sheet import Picture
 from osrmac.pages.sections.collection import Failed, collection, in_bytes
@@ -16,14 +15,16 @@ from osrmac.pages.sections.scores import best_of, scores, value_of
 from osrmac.pages.sections.times import duration, rate, times
 from osrmac.pages.thumbnails import thumbnails
 from osrmac.reduction.base import Selection
+from osrmac.runs.evaluations import load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import Sizes, planned_bytes, sizes
 from osrmac.runs.query_results import StoredQueryResults
 from osrmac.runs.reductions import load_reductions
-from osrmac.runs.shard_reader import rows
-from osrmac.storage import filesystem, shards
+from osrmac.runs.shard_reader import find_rows
+from osrmac.storage import shards
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
-from osrmac.types import Box
+from osrmac.types import Box, QueryResult
 
 __all__ = ["report"]
 
@@ -56,7 +57,7 @@ def report(run: str) -> str:
     place = Run(run)
     record = place.record()
     described, failures = summary(place)
-    scored = {name: found for name, found in place.scored().items() if found["scores"]}
+    scored = {name: found.to_json() for name, found in load_evaluations(place).items() if found.scores}
     measured, selections = sizes(place), load_reductions(place)
     file_bytes = planned_bytes(place)
     failed = sum(kind.count for kind in failures)
@@ -65,7 +66,7 @@ def report(run: str) -> str:
     parts = [
         _collection(place, measured, file_bytes, failures),
         scores(list(scored.values())),
-        sweeps([Sweep.from_json(found) for found in place.sweeps()]),
+        sweeps(load_sweeps(place)),
         precision_recall(_curves(place, scored)),
         queries(list(_extremes(place, scored))),
         features(chosen, identity.parts, identity.values.get("taps", ())),
@@ -81,12 +82,12 @@ def report(run: str) -> str:
     name = "/".join(record["images"].rstrip("/").split("/")[-2:])
     foot = _foot(place, record)
     text = page(name, record["images"], tiles, [part for part in parts if part and part.blocks], foot)
-    filesystem.write_atomically(place.report, text.encode())
-    return place.report
+    place.report.write_bytes(text.encode())
+    return place.report.url
 
 
 def _collection(run: Run, measured: Sizes, file_bytes: int | None, failures: Sequence[Failures]) -> Part:
-    found = rows((image for kind in failures[:_KINDS] for image in kind.first), shards.paths(run.descriptors))
+    found = find_rows((image for kind in failures[:_KINDS] for image in kind.first), shards.paths(run.descriptors))
     # What has ended the process that described it must not end this one.
     safe = [image for kind in failures[:_KINDS] if not kind.reason.startswith(DEADLY) for image in kind.first]
     shown = dict(zip(safe, thumbnails(run, [(found[i]["uri"], None) for i in safe], _SIDE, damaged=True), strict=True))
@@ -101,7 +102,7 @@ def _curves(run: Run, scored: _Scores) -> dict[tuple[str, str], dict[str, list[f
     found = {}
     for name, evaluation in scored.items():
         answers = StoredQueryResults(run, name)
-        if not answers.told:
+        if not answers.available:
             continue
         labels = {score["system"]: score["label"] for score in evaluation["scores"]}
         methods = {method: _told_apart(method, labels) for method in drawn(evaluation)}
@@ -118,13 +119,13 @@ def _told_apart(method: str, labels: Mapping[str, str]) -> str:
 
 def _extremes(run: Run, scored: _Scores) -> Iterator[Extremes]:
     with_answers = {name: StoredQueryResults(run, name) for name in list(scored)[:_QUERIES]}
-    told = {name: answers for name, answers in with_answers.items() if answers.told}
+    told = {name: answers for name, answers in with_answers.items() if answers.available}
     number = max(1, _QUERIES // max(1, len(told)))
     for name, answers in told.items():
         evaluation = scored[name]
         measure, best = evaluation["measures"][0], best_of(evaluation)
         ranked = [
-            answer for answer in answers.ranked(best["system"], best["mode"], measure) if answer["image"] is not None
+            answer for answer in answers.ranked(best["system"], best["mode"], measure) if answer.image is not None
         ]
         if not ranked:
             continue
@@ -135,27 +136,23 @@ def _extremes(run: Run, scored: _Scores) -> Iterator[Extremes]:
         yield Extremes(title, measure, shown[: len(high)], shown[len(high) :])
 
 
-def _answered(run: Run, answers: Sequence[Mapping[str, Any]], measure: str) -> Iterator[Answered]:
-    asked: list[tuple[str, Box | None]] = [(answer["image"], _box(answer)) for answer in answers]
-    found: list[tuple[str, Box | None]] = [(each["id"], None) for answer in answers for each in answer["nearest"]]
+def _answered(run: Run, answers: Sequence[QueryResult], measure: str) -> Iterator[Answered]:
+    asked: list[tuple[str, Box | None]] = [(answer.image or "", answer.box) for answer in answers]
+    found: list[tuple[str, Box | None]] = [(each.id, None) for answer in answers for each in answer.matches]
     shown = _shown(run, asked + found)
     for answer in answers:
-        pictures = [Picture(answer["image"], "query", *shown(answer["image"], _box(answer)), mark="query")]
+        image = answer.image or ""
+        pictures = [Picture(image, "query", *shown(image, answer.box), mark="query")]
         pictures += [
-            Picture(each["id"], str(rank), *shown(each["id"]), mark=each["verdict"])
-            for rank, each in enumerate(answer["nearest"], 1)
+            Picture(each.id, str(each.rank), *shown(each.id), mark=each.verdict or "") for each in answer.matches
         ]
-        yield Answered(answer["query"], answer[measure], answer["positives"], pictures)
-
-
-def _box(answer: Mapping[str, Any]) -> Box | None:
-    return None if answer["box"] is None else tuple(answer["box"])
+        yield Answered(answer.query, answer.values[measure], answer.positives, pictures)
 
 
 def _shown(run: Run, wanted: Iterable[tuple[str, Box | None]]) -> Callable[..., tuple[str, str]]:
     """Gives the thumbnail of, and the link to, one of these images and boxes; nothing where the run lacks it."""
     distinct = list(dict.fromkeys(wanted))
-    known = rows((image for image, _ in distinct), shards.paths(run.descriptors))
+    known = find_rows((image for image, _ in distinct), shards.paths(run.descriptors))
     there = [(image, box) for image, box in distinct if image in known]
     made = thumbnails(run, [(known[image]["uri"], box) for image, box in there], _SIDE)
     found = dict(zip(there, made, strict=True))
@@ -186,7 +183,7 @@ def _speed(stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Tile]:
 def _foot(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
     return {
         "images": record["images"],
-        "run": filesystem.to_unicode(run.url),
+        "run": to_unicode(run.url),
         "backbone": record["descriptor"]["backbone"],
         "weights": record["weights"],
         "scales": ", ".join(map(str, record["descriptor"]["scales"])),

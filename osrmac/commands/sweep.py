@@ -11,12 +11,12 @@ from osrmac.errors import ConfigError
 from osrmac.evaluation.results import Score
 from osrmac.evaluation.sweep import Point, Sweep, figure, require_matplotlib
 from osrmac.reduction.base import Reduction
-from osrmac.reduction.fitting import Origin, reduction
+from osrmac.reduction.fitting import Origin, fit_reduction
 from osrmac.reduction.moments import Moments
 from osrmac.runs.methods import Method
 from osrmac.runs.recipes import settled_recipe
 from osrmac.runs.scoring import scores
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 __all__ = ["sweep"]
@@ -61,8 +61,8 @@ def sweep(
         "fitted on": origin.fitted_on,
     }
     result = Sweep(benchmark.name, measure, recipe, conditions, tuple(points))
-    filesystem.write_json(place.evaluation(f"{benchmark.name}-sweep", ".json"), asdict(result))
-    filesystem.write_atomically(place.evaluation(f"{benchmark.name}-sweep", ".png"), figure(result))
+    place.evaluation(f"{benchmark.name}-sweep", ".json").write_json(asdict(result))
+    place.evaluation(f"{benchmark.name}-sweep", ".png").write_bytes(figure(result))
     return result
 
 
@@ -73,9 +73,9 @@ def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> 
     for size in sizes:
         for method in ("pfa", "variance", "whitening"):
             if method != "whitening" or size <= moments.rank:
-                yield _system(reduction(method, size, moments, config, origin))
+                yield _system(fit_reduction(method, size, moments, config, origin))
         for seed in range(seeds):
-            yield _system(reduction("random", size, moments, replace(config, seed=seed), origin))
+            yield _system(fit_reduction("random", size, moments, replace(config, seed=seed), origin))
 
 
 def _system(by: Reduction) -> Method:

@@ -1,1 +1,1 @@
-"""The numeric core: from encoded images to descriptors, with no files and no cluster."""
+"""Image descriptors: from encoded images to vectors, without files and without Ray."""

@@ -1,4 +1,4 @@
-"""What to compute together, or apart after all: order and results stay those of one at a time."""
+"""Batching of items: chunks of a stream, groups of equal shape, and batches that are split where they fail."""
 
 from __future__ import annotations
 
@@ -8,76 +8,84 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["Batches", "buckets", "fitting", "windows"]
+__all__ = ["Batcher", "chunked", "fitting_batch_size", "group_positions"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_FILLED = 0.8
+_USABLE_MEMORY = 0.8
 
 
-def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Items in runs of `size`; the last may be shorter.
+def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of `size`; the last one may be shorter.
 
-    >>> list(windows("abcde", 2))
+    >>> list(chunked("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
     iterator = iter(items)
-    while window := list(islice(iterator, size)):
-        yield window
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
-def buckets(keys: Iterable[Hashable]) -> list[list[int]]:
-    """Positions of equal keys together.
+def group_positions(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Group the positions of equal keys.
 
-    >>> buckets(["4:3", "3:2", "4:3"])
+    >>> group_positions(["4:3", "3:2", "4:3"])
     [[0, 2], [1]]
     """
-    found: dict[Hashable, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for position, key in enumerate(keys):
-        found.setdefault(key, []).append(position)
-    return list(found.values())
+        groups.setdefault(key, []).append(position)
+    return list(groups.values())
 
 
-def fitting(free: int, used: int, most: int) -> int:
-    """How many items fit into the free memory if one uses so much, and a fifth is left over.
-
-    >>> fitting(free=100, used=10, most=32), fitting(free=1000, used=10, most=32), fitting(free=1, used=10, most=32)
-    (8, 32, 1)
-    """
-    return max(1, min(most, int(_FILLED * free) // max(1, used)))
-
-
-class Batches:
-    """Computes items together, and what cannot be computed together apart.
+def fitting_batch_size(free: int, per_item: int, limit: int) -> int:
+    """Return the largest batch size, from 1 to `limit`, that uses at most 80% of the free memory.
 
     Args:
-        most: Items of a batch. After a batch that was too large for the memory none is as large again.
+        free: Free memory, in bytes.
+        per_item: Memory that one item needs, in bytes.
+        limit: Upper bound of the batch size.
+
+    >>> [fitting_batch_size(free, per_item=10, limit=32) for free in (100, 1000, 1)]
+    [8, 32, 1]
+    """
+    return max(1, min(limit, int(_USABLE_MEMORY * free) // max(1, per_item)))
+
+
+class Batcher:
+    """Runs a function on batches of items, and splits a batch that fails.
+
+    Args:
+        max_size: Items per batch.
+
+    Attributes:
+        max_size: Items per batch; lowered for good when a batch does not fit into the memory.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
 
     def __call__(self, compute: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R | Exception]:
-        """Results in the order of the items; an item that fails alone has its error instead, and costs no neighbour."""
+        """Return the results in the order of the items, with the exception in place of each item that fails alone."""
         results: list[R | Exception] = []
         while len(results) < len(items):
-            batch = items[len(results) : len(results) + self.most]
+            batch = items[len(results) : len(results) + self.max_size]
             try:
-                computed = _halving(compute, batch)
+                computed = _compute_or_split(compute, batch)
                 results += computed
             except torch.OutOfMemoryError:
-                self.most = len(batch) // 2
+                self.max_size = len(batch) // 2
         return results
 
 
-def _halving(compute: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> Sequence[R | Exception]:
+def _compute_or_split(compute: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> Sequence[R | Exception]:
     try:
         return compute(items)
     except Exception as error:
         if len(items) == 1:
-            return [error.with_traceback(None)]  # which holds on to the tensors of the attempt
+            return [error.with_traceback(None)]  # a traceback keeps the tensors of the attempt in memory
         if isinstance(error, torch.OutOfMemoryError):
             raise
     middle = len(items) // 2
-    return [*_halving(compute, items[:middle]), *_halving(compute, items[middle:])]
+    return [*_compute_or_split(compute, items[:middle]), *_compute_or_split(compute, items[middle:])]

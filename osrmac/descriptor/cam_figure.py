@@ -1,4 +1,4 @@
-"""A picture of what the class activation map sees: the photo, the heat over it, and what the mask leaves."""
+"""Figure of a class activation map: the photo, the heatmap over it, and the masked photo."""
 
 from __future__ import annotations
 
@@ -13,51 +13,57 @@ from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.recipes import FeatureMaps
 from osrmac.errors import ConfigError
 
-__all__ = ["explain"]
+__all__ = ["draw_cam"]
 
-_STOPS = (0.0, 0.35, 0.7, 1.0)
+_COLOUR_STOPS = (0.0, 0.35, 0.7, 1.0)
 _COLOURS = np.array([[0, 0, 0], [150, 20, 60], [250, 150, 30], [255, 255, 200]], dtype=float)
-_DIMMED = 0.2
+"""Colours of the heatmap at the stops, from the lowest to the highest heat."""
+
+_HEATMAP_OPACITY = 0.6
+_MASKED_BRIGHTNESS = 0.2
 _GAP = 8
+"""Pixels between two panels."""
 
 
 @torch.inference_mode()
-def explain(describer: Describer, image: Image.Image, height: int = 400) -> Image.Image:
-    """Three panels side by side: the photo, its heatmap laid over it, and the photo with the rest dimmed.
+def draw_cam(describer: Describer, image: Image.Image, height: int = 400) -> Image.Image:
+    """Draw the class activation map of an image as three panels side by side.
+
+    The panels are the photo, the heatmap laid over it, and the photo with the positions outside of the mask darkened.
 
     Args:
-        describer: With a backbone that has a classifier.
-        image: An RGB picture.
-        height: Of the panels, in pixels.
+        describer: Describer with a backbone that has a classifier.
+        image: RGB image.
+        height: Height of the panels, in pixels.
 
     Raises:
-        ConfigError: The backbone has no classifier behind its first tap.
+        ConfigError: The backbone has no classifier of its last layer.
     """
     classifier = describer.backbone.classifier
     if classifier is None:
-        raise ConfigError("a class activation map needs a classifier behind the first tap: use the backbone's own taps")
+        raise ConfigError("a class activation map needs a classifier of the last layer: leave out --layers")
     maps = describer.feature_maps(image)
     heat = cam.heatmap(FeatureMaps(maps).fused(0), classifier, len(maps))
     photo = image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS)
-    panels = [photo, _heated(photo, heat), _dimmed(photo, cam.mask(heat))]
-    sheet = Image.new("RGB", (3 * photo.width + 2 * _GAP, height), "white")
-    for number, panel in enumerate(panels):
-        sheet.paste(panel, (number * (photo.width + _GAP), 0))
-    return sheet
+    panels = [photo, _overlay(photo, heat), _darken(photo, cam.threshold(heat))]
+    figure = Image.new("RGB", (3 * photo.width + 2 * _GAP, height), "white")
+    for index, panel in enumerate(panels):
+        figure.paste(panel, (index * (photo.width + _GAP), 0))
+    return figure
 
 
-def _heated(photo: Image.Image, heat: Tensor) -> Image.Image:
-    span = (heat.max() - heat.min()).clamp(min=torch.finfo(heat.dtype).tiny)
-    share = _stretched((heat - heat.min()) / span, photo.size, Image.Resampling.BILINEAR)
-    colours = np.stack([np.interp(share, _STOPS, channel) for channel in _COLOURS.T], axis=-1)
-    return Image.blend(photo, Image.fromarray(colours.astype(np.uint8)), 0.6)
+def _overlay(photo: Image.Image, heat: Tensor) -> Image.Image:
+    heat_range = (heat.max() - heat.min()).clamp(min=torch.finfo(heat.dtype).tiny)
+    relative = _resize((heat - heat.min()) / heat_range, photo.size, Image.Resampling.BILINEAR)
+    colours = np.stack([np.interp(relative, _COLOUR_STOPS, channel) for channel in _COLOURS.T], axis=-1)
+    return Image.blend(photo, Image.fromarray(colours.astype(np.uint8)), _HEATMAP_OPACITY)
 
 
-def _dimmed(photo: Image.Image, mask: Tensor) -> Image.Image:
-    kept = _stretched(mask.float(), photo.size, Image.Resampling.NEAREST)
-    light = kept + (1 - kept) * _DIMMED
-    return Image.fromarray((np.asarray(photo) * light[..., None]).astype(np.uint8))
+def _darken(photo: Image.Image, mask: Tensor) -> Image.Image:
+    kept = _resize(mask.float(), photo.size, Image.Resampling.NEAREST)
+    brightness = kept + (1 - kept) * _MASKED_BRIGHTNESS
+    return Image.fromarray((np.asarray(photo) * brightness[..., None]).astype(np.uint8))
 
 
-def _stretched(values: Tensor, size: tuple[int, int], resampling: Image.Resampling) -> NDArray[np.float32]:
+def _resize(values: Tensor, size: tuple[int, int], resampling: Image.Resampling) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(values.float().cpu().numpy()).resize(size, resampling))

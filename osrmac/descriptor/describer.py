@@ -1,9 +1,9 @@
-"""Encoded images in; for each, its descriptors or the reason why there are none."""
+"""The descriptor pipeline: decode images, run the backbone, compute the recipes; failures are results, too."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
@@ -15,15 +15,15 @@ from PIL import Image
 from torch import Tensor
 
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor.batching import Batches, buckets, windows
-from osrmac.descriptor.device import OnCPU, OnGPU, Placement, Prepared
-from osrmac.descriptor.images import DecodeError, crop, decode_at_least
+from osrmac.descriptor.batching import Batcher, chunked, group_positions
+from osrmac.descriptor.device import ComputeDevice, CPUDevice, GPUDevice, PreprocessedImage
+from osrmac.descriptor.images import DecodeError, crop, decode
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.backbones import Backbone
-from osrmac.descriptor.optimize.compile import Compiled
+from osrmac.descriptor.optimize.compile import CompiledTrunk
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
-from osrmac.descriptor.optimize.winograd import with_winograd
-from osrmac.descriptor.recipes import FeatureMaps, get_recipes
+from osrmac.descriptor.optimize.winograd import apply_winograd
+from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes
 from osrmac.errors import reason
 from osrmac.prefetch import prefetch
 from osrmac.stopwatch import Stopwatch
@@ -31,20 +31,20 @@ from osrmac.types import Box
 
 __all__ = ["Describer", "Description", "Failure"]
 
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 Vectors = dict[str, NDArray[np.float32]]
-_Rows = dict[str, Tensor]
+_Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Description:
-    """What was computed from one image.
+    """The descriptors of one image.
 
     Attributes:
-        width: Of the upright image in pixels, before any cropping.
-        height: Likewise.
-        vectors: For each recipe its descriptor, float32, (d,); of a recipe of regions (R, d), where R varies.
+        width: Width of the upright image in pixels, before cropping to a box.
+        height: Height of the upright image in pixels, before cropping to a box.
+        vectors: Descriptor of each recipe, float32, (d,); for recipes of regions (R, d), where R depends on the image.
     """
 
     width: int
@@ -54,11 +54,11 @@ class Description:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an image has no descriptors.
+    """The reason why an image has no descriptors.
 
     Attributes:
-        stage: `fetch`, `decode`, `crop` or `describe`.
-        reason: One line.
+        stage: Stage that failed: `fetch`, `decode`, `crop` or `describe`.
+        reason: Reason, on one line.
     """
 
     stage: str
@@ -66,72 +66,95 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """A decoded image: its whole size when upright, and what the network is to see of it."""
+class _Input:
+    """A decoded image: its upright size before cropping, and its pixels, cropped and preprocessed."""
 
     size: tuple[int, int]
-    prepared: Prepared
-
-
-_InHand = Failure | tuple[tuple[int, int], _Rows | Exception]
+    pixels: PreprocessedImage
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """A window in the hands of the device: of each image the failure, or the size and what will be its descriptors."""
+class _Output:
+    """Descriptors that the device may still be computing, or the exception that it raised."""
 
-    images: Sequence[_InHand]
-    finish: Callable[[], object]
+    size: tuple[int, int]
+    vectors: _Tensors | Exception
+
+
+@dataclass(frozen=True)
+class _PendingChunk:
+    """Images submitted to the device together, in their order, and a function that waits for their descriptors."""
+
+    results: Sequence[_Output | Failure]
+    wait: Callable[[], object]
 
 
 class Describer:
-    """Computes descriptors: neighbours change no vector, at most its rounding on a GPU.
+    """Computes descriptors of images.
+
+    The descriptors of an image do not depend on the other images: on a CPU bit for bit, on a GPU up to rounding.
 
     Args:
-        backbone: The network, on the CPU; it is moved to the device, and its batch normalisation is folded.
-        config: Recipes, scales and decoding; its `backbone`, `weights` and `taps` are not looked at.
+        backbone: Backbone on the CPU. It is moved to the device, and its batch normalisation is fused.
+        config: Recipes, image sizes, precision and decoding. Its `backbone`, `weights` and `layers` are ignored.
         device: A torch device.
-        compiled: On a CPU, compile the network for usual shapes: see `Compiled`.
+        compiled: On a CPU, compile the backbone for common image shapes: see `CompiledTrunk`.
+        recipes: Recipes that the names in `config` refer to; all registered ones by default.
 
     Attributes:
-        stopwatch: Seconds that the caller of `stream` spent in `network`, and waited for `decode`.
+        recipes: Recipes by name, in the order of the configuration.
+        parts: For each recipe, the lengths of the parts that its descriptor concatenates, one per layer.
+        dimensions: For each recipe, the length of its descriptor, or of the vector of one region.
+        stopwatch: Seconds that the consumer of `stream` spent in `network`, and waiting for `decode`.
 
     Raises:
-        ConfigError: A recipe is unknown or needs more than the backbone has, or nothing can be compiled.
+        ConfigError: A recipe is unknown or needs more than the backbone has, or there is no compiler.
     """
 
     def __init__(
-        self, backbone: Backbone, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False
+        self,
+        backbone: Backbone,
+        config: DescriptorConfig,
+        device: str = "cpu",
+        *,
+        compiled: bool = False,
+        recipes: Mapping[str, Recipe] = RECIPES,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self.recipes = get_recipes(config.recipes, len(backbone.layers), classifier=backbone.classifier is not None)
+        has_classifier = backbone.classifier is not None
+        self.recipes = get_recipes(config.recipes, len(backbone.layers), classifier=has_classifier, known=recipes)
         self.parts = {name: recipe.parts(backbone.channels) for name, recipe in self.recipes.items()}
         self.dimensions = {name: sum(lengths) for name, lengths in self.parts.items()}
+        image_sizes = sorted(config.image_sizes, reverse=True)
+        self._largest_size = image_sizes[0]
         backbone.trunk = fuse_batch_norm(backbone.trunk)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.backbone.trunk.to(_PRECISIONS[config.precision])
-        scales = sorted(config.image_sizes, reverse=True)
-        self._longest = scales[0]
+        self.backbone.trunk.to(_DTYPES[config.precision])
         on_gpu = self.device.type == "cuda"
         if not on_gpu and config.precision == "fp32":
-            self.backbone.trunk = with_winograd(self.backbone.trunk)
+            self.backbone.trunk = apply_winograd(self.backbone.trunk)
         if not on_gpu and compiled:
-            self.backbone.trunk = Compiled(self.backbone.trunk, scales)
-        self._place(OnGPU(self.device, scales) if on_gpu else OnCPU(scales))
+            self.backbone.trunk = CompiledTrunk(self.backbone.trunk, image_sizes)
+        self._use(GPUDevice(self.device, image_sizes) if on_gpu else CPUDevice(image_sizes))
         self.stopwatch = Stopwatch()
 
-    def _place(self, placement: Placement) -> None:
-        self._placement = placement
-        self._batches = Batches(placement.most_together(self._rows))
+    def _use(self, device: ComputeDevice) -> None:
+        self._compute_device = device
+        self._batcher = Batcher(device.max_batch_size(self._compute))
 
     @classmethod
     def load(cls, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False) -> Describer:
-        """A describer with the weights that the configuration names.
+        """Load the weights that the configuration names, and build a describer with them.
+
+        Args:
+            config: The complete configuration.
+            device: A torch device.
+            compiled: On a CPU, compile the backbone for common image shapes.
 
         Raises:
-            ConfigError: Unknown backbone, tap or recipe, or nothing can be compiled.
-            WeightsError: The weights cannot be had or do not fit.
+            ConfigError: The backbone, a layer or a recipe is unknown, or there is no compiler.
+            WeightsError: The weights are unavailable or do not fit.
         """
         weights = backbones.load_weights(config.backbone, config.weights)
         return cls(backbones.build(config.backbone, config.layers, weights.state), config, device, compiled=compiled)
@@ -139,44 +162,46 @@ class Describer:
     def __call__(
         self, encoded: Sequence[bytes | Exception], boxes: Sequence[Box | None] | None = None
     ) -> list[Description | Failure]:
-        """Describe images, or what boxes cut out of them: see `stream`."""
+        """Describe images and return a list of results: see `stream`."""
         return list(self.stream(encoded, boxes))
 
     def stream(
         self, encoded: Iterable[bytes | Exception], boxes: Iterable[Box | None] | None = None
     ) -> Iterator[Description | Failure]:
-        """Describe any number of images, or what boxes cut out of them, and decode the next ones meanwhile.
+        """Describe any number of images, and decode the next ones meanwhile.
 
         Args:
-            encoded: Contents of image files, or why they cannot be had; read as needed, a few ahead of the results.
-            boxes: For each image the part to describe, or None for all of it.
+            encoded: Content of each image file, or the exception that prevented reading it. The iterable is read as
+                results are consumed, a few images ahead.
+            boxes: Box of each image to crop to before describing it, or None for the full image.
 
         Yields:
-            One result an image, in the same order. Bad images give failures, never exceptions.
+            One result per image, in the same order. An image that fails gives a `Failure`, never an exception.
         """
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
-        placement = self._placement
-        pictures = prefetch(
-            lambda request: self._read(*request), requests, threads=placement.threads, most=placement.window
+        device = self._compute_device
+        inputs = prefetch(
+            lambda request: self._prepare(*request), requests, threads=device.decode_threads, most=device.chunk_size
         )
-        begun: deque[_Begun] = deque()
-        for window in self.stopwatch.waiting("decode", windows(pictures, placement.window)):
+        pending: deque[_PendingChunk] = deque()
+        for chunk in self.stopwatch.waiting("decode", chunked(inputs, device.chunk_size)):
             with self.stopwatch("network"):
-                begun.append(self._begin(window))
-            if len(begun) > placement.in_flight:
-                yield from self._finish(begun.popleft())
-        while begun:
-            yield from self._finish(begun.popleft())
+                pending.append(self._submit(chunk))
+            if len(pending) > device.pipeline_depth:
+                yield from self._collect(pending.popleft())
+        while pending:
+            yield from self._collect(pending.popleft())
 
-    def _read(self, encoded: bytes | Exception, box: Box | None) -> _Picture | Failure:
-        """Decode an image and bring it to its scales."""
+    def _prepare(self, encoded: bytes | Exception, box: Box | None) -> _Input | Failure:
+        """Decode, crop and preprocess an image; runs in the decoding threads."""
         if isinstance(encoded, Exception):
             return Failure("fetch", reason(encoded))
-        config = self.config
-        needed = self._longest if box is None else None  # boxes are in pixels of the whole picture
         try:
-            image, size = decode_at_least(
-                needed, encoded, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels
+            image, size = decode(
+                encoded,
+                max_pixels=self.config.max_pixels,
+                exif_orientation=self.config.exif_orientation,
+                min_longest_side=self._largest_size if box is None else None,  # boxes are in pixels of the full size
             )
         except DecodeError as error:
             return Failure("decode", str(error))
@@ -185,64 +210,66 @@ class Describer:
         except DecodeError as error:
             return Failure("crop", str(error))
         try:
-            return _Picture(size, self._placement.prepare(part))
-        except Exception as error:  # a picture may be too large for the memory
+            return _Input(size, self._compute_device.preprocess(part))
+        except Exception as error:  # such as a MemoryError
             return Failure("describe", reason(error))
 
-    def _begin(self, window: Sequence[_Picture | Failure]) -> _Begun:
-        """Have the device describe some pictures, those of equal size together; failures stay what they are."""
-        images: dict[int, _InHand] = {}
-        pictures: dict[int, _Picture] = {}
-        for position, read in enumerate(window):
-            if isinstance(read, Failure):
-                images[position] = read
-            else:
-                pictures[position] = read
-        places = list(pictures)
-        for bucket in buckets(tuple(pixels.shape for pixels in pictures[place].prepared) for place in places):
-            chosen = [places[position] for position in bucket]
-            rows = self._batches(self._rows, [pictures[place].prepared for place in chosen])
-            for place, of_one in zip(chosen, rows, strict=True):
-                images[place] = pictures[place].size, of_one
-        return _Begun([images[position] for position in range(len(window))], self._placement.finished())
+    def _submit(self, chunk: Sequence[_Input | Failure]) -> _PendingChunk:
+        """Submit a chunk of images to the device, in batches of equal shape."""
+        inputs = {position: image for position, image in enumerate(chunk) if isinstance(image, _Input)}
+        positions = list(inputs)
+        outputs: dict[int, _Output] = {}
+        for group in group_positions(tuple(pixels.shape for pixels in image.pixels) for image in inputs.values()):
+            members = [positions[index] for index in group]
+            batch = self._batcher(self._compute, [inputs[position].pixels for position in members])
+            outputs |= {at: _Output(inputs[at].size, vectors) for at, vectors in zip(members, batch, strict=True)}
+        results = [image if isinstance(image, Failure) else outputs[position] for position, image in enumerate(chunk)]
+        return _PendingChunk(results, self._compute_device.record())
 
-    def _finish(self, begun: _Begun) -> Iterator[Description | Failure]:
+    def _collect(self, chunk: _PendingChunk) -> Iterator[Description | Failure]:
+        """Wait for the descriptors of a chunk."""
         with self.stopwatch("network"):
-            begun.finish()
-        for image in begun.images:
-            yield image if isinstance(image, Failure) else _result(*image)
+            chunk.wait()
+        for result in chunk.results:
+            yield result if isinstance(result, Failure) else _describe(result)
 
     def vectors(self, image: Image.Image) -> Vectors:
-        """The descriptors of an RGB picture, one for each recipe, float32, (d,) or (R, d)."""
-        (rows,) = self._rows([self._placement.prepare(image)])
-        self._placement.finished()()
-        return _arrays(rows)
+        """Compute the descriptors of an RGB image: for each recipe float32, (d,) or (R, d)."""
+        (tensors,) = self._compute([self._compute_device.preprocess(image)])
+        self._compute_device.record()()
+        return _to_numpy(tensors)
 
     @torch.inference_mode()
     def feature_maps(self, image: Image.Image) -> list[list[Tensor]]:
-        """The maps of an RGB picture: `[s][t]` is (C_t, H_s, W_s) at scale s, the largest first, and tap t."""
-        return [[layer[0] for layer in layers] for layers in self._maps([self._placement.prepare(image)])]
+        """Compute the feature maps of an RGB image.
+
+        Returns:
+            `maps[s][t]`, (C_t, H_s, W_s), for image size `s`, the largest first, and layer `t`, the last layer first.
+        """
+        return [
+            [maps[0] for maps in of_size] for of_size in self._feature_maps([self._compute_device.preprocess(image)])
+        ]
 
     @torch.inference_mode()
-    def _rows(self, pictures: Sequence[Prepared]) -> list[_Rows]:
-        """The descriptors of pictures of equal size, on their way from the device."""
-        features = FeatureMaps(self._maps(pictures), self.backbone.classifier)
-        together = {
+    def _compute(self, images: Sequence[PreprocessedImage]) -> list[_Tensors]:
+        """Compute the descriptors of images of equal shape and start copying them to the CPU."""
+        features = FeatureMaps(self._feature_maps(images), self.backbone.classifier)
+        batch = {
             name: recipe.compute(features).float().to("cpu", non_blocking=True) for name, recipe in self.recipes.items()
         }
-        return [{name: rows[number] for name, rows in together.items()} for number in range(len(pictures))]
+        return [{name: vectors[index] for name, vectors in batch.items()} for index in range(len(images))]
 
-    def _maps(self, pictures: Sequence[Prepared]) -> list[list[Tensor]]:
-        """The maps of pictures of equal size: `[s][t]` is (N, C_t, H_s, W_s)."""
-        return [self._forward(pixels) for pixels in self._placement.scaled(pictures)]
+    def _feature_maps(self, images: Sequence[PreprocessedImage]) -> list[list[Tensor]]:
+        """Compute the feature maps of images of equal shape: `[s][t]` is (N, C_t, H_s, W_s)."""
+        return [self._forward(pixels) for pixels in self._compute_device.pyramid(images)]
 
     def _forward(self, pixels: Tensor) -> list[Tensor]:
-        with self._exact():
+        with self._exact_arithmetic():
             maps: list[Tensor] = self.backbone(pixels.contiguous(memory_format=torch.channels_last).float().div(255))
         return maps
 
-    def _exact(self) -> AbstractContextManager[object]:
-        """On a GPU, torch would round fp32 to TF32, and choose algorithms by the time they take."""
+    def _exact_arithmetic(self) -> AbstractContextManager[object]:
+        """On a GPU, neither round fp32 to TF32 nor choose algorithms by timing them."""
         return (
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True)
             if self.device.type == "cuda"
@@ -250,14 +277,14 @@ class Describer:
         )
 
 
-def _result(size: tuple[int, int], rows: _Rows | Exception) -> Description | Failure:
-    if isinstance(rows, Exception):  # a network may raise anything at a picture too small or too large for it
-        return Failure("describe", reason(rows))
-    vectors = _arrays(rows)
+def _describe(output: _Output) -> Description | Failure:
+    if isinstance(output.vectors, Exception):  # networks fail in many ways at images that are too small or too large
+        return Failure("describe", reason(output.vectors))
+    vectors = _to_numpy(output.vectors)
     if not all(np.isfinite(vector).all() for vector in vectors.values()):
         return Failure("describe", "the descriptor is not finite")
-    return Description(*size, vectors)
+    return Description(*output.size, vectors)
 
 
-def _arrays(rows: _Rows) -> Vectors:
-    return {name: vector.numpy() for name, vector in rows.items()}
+def _to_numpy(tensors: _Tensors) -> Vectors:
+    return {name: vector.numpy() for name, vector in tensors.items()}

@@ -1,4 +1,4 @@
-"""Where pictures are brought to their scales, and how they reach the network: on a CPU, or on a GPU."""
+"""Preprocessing and batching of images on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -10,114 +10,124 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from osrmac.descriptor.batching import fitting
-from osrmac.descriptor.images import resized, to_scales
+from osrmac.descriptor.batching import fitting_batch_size
+from osrmac.descriptor.resize import image_pyramid, resize
 
-__all__ = ["OnCPU", "OnGPU", "Placement"]
+__all__ = ["CPUDevice", "ComputeDevice", "GPUDevice", "PreprocessedImage"]
 
-_TOGETHER = 32
-"""Pictures that keep a GPU busy; more at once would only take more memory."""
+_GPU_CHUNK_SIZE = 32
+"""Images that keep a GPU busy; more would only take more memory."""
 
-Prepared = Sequence[Tensor]
-"""A picture as it waits for the network. Those of equal shapes can be computed together."""
+PreprocessedImage = Sequence[Tensor]
+"""Pixels of one image, ready for the device. Images whose tensors have equal shapes can form a batch."""
 
 
-class Placement(Protocol):
-    """What depends on the device.
+class ComputeDevice(Protocol):
+    """The steps of describing images that differ between a CPU and a GPU.
 
     Attributes:
-        threads: That prepare pictures.
-        window: Pictures among which those of equal size are computed together.
-        in_flight: Windows that are computed while the next one is begun.
+        decode_threads: Threads that decode and preprocess images.
+        chunk_size: Images read at a time; those of equal shape within a chunk form batches.
+        pipeline_depth: Chunks submitted to the device before the results of the oldest one are collected.
     """
 
-    threads: int
-    window: int
-    in_flight: int
+    decode_threads: int
+    chunk_size: int
+    pipeline_depth: int
 
-    def prepare(self, image: Image.Image) -> Prepared:
-        """What of a picture waits for the network; called by threads."""
+    def preprocess(self, image: Image.Image) -> PreprocessedImage:
+        """Convert an RGB image to tensors; called from the decoding threads."""
 
-    def scaled(self, pictures: Sequence[Prepared]) -> Iterator[Tensor]:
-        """Pictures of equal size at each scale, the largest first: uint8, (N, 3, height, width), on the device."""
+    def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
+        """Yield a batch per image size, the largest first: uint8, (N, 3, H_s, W_s), on the device."""
 
-    def finished(self) -> Callable[[], object]:
-        """What waits until all is computed that has been begun so far."""
+    def record(self) -> Callable[[], object]:
+        """Return a function that waits for all work submitted to the device so far."""
 
-    def most_together(self, compute: Callable[[Sequence[Prepared]], object]) -> int:
-        """How many pictures fit into the memory together, if this is how they are computed."""
+    def max_batch_size(self, compute: Callable[[Sequence[PreprocessedImage]], object]) -> int:
+        """Return the number of images that fit into the memory of the device when `compute` is run on them."""
 
 
-class OnCPU:
-    """The thread that decodes a picture also resizes it, and the network, fastest with one at a time, takes no more."""
+class CPUDevice:
+    """Resizes images in the decoding thread and computes them one at a time, because batching does not pay on a CPU.
 
-    threads = 1
-    window = 1
-    in_flight = 0
+    Args:
+        image_sizes: Longest sides of the images in pixels, in descending order.
+    """
 
-    def __init__(self, scales: Sequence[int]) -> None:
-        self._scales = scales
+    decode_threads = 1
+    chunk_size = 1
+    pipeline_depth = 0
 
-    def prepare(self, image: Image.Image) -> Prepared:
-        """The picture at its scales."""
-        return to_scales(image, self._scales)
+    def __init__(self, image_sizes: Sequence[int]) -> None:
+        self._image_sizes = image_sizes
 
-    def scaled(self, pictures: Sequence[Prepared]) -> Iterator[Tensor]:
-        """Those."""
-        return (torch.stack(pixels) for pixels in zip(*pictures, strict=True))
+    def preprocess(self, image: Image.Image) -> PreprocessedImage:
+        """Resize an RGB image to all image sizes: uint8, (3, H_s, W_s) each."""
+        return image_pyramid(image, self._image_sizes)
 
-    def finished(self) -> Callable[[], object]:
-        """Nothing to wait for."""
+    def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
+        """Stack each image size into a batch."""
+        return (torch.stack(of_size) for of_size in zip(*images, strict=True))
+
+    def record(self) -> Callable[[], object]:
+        """Return a function that does nothing: all work is done when it returns."""
         return lambda: None
 
-    def most_together(self, compute: Callable[[Sequence[Prepared]], object]) -> int:  # noqa: ARG002
-        """One."""
-        return self.window
+    def max_batch_size(self, compute: Callable[[Sequence[PreprocessedImage]], object]) -> int:  # noqa: ARG002
+        """Return 1."""
+        return self.chunk_size
 
 
-class OnGPU:
-    """A picture goes to the GPU once, on a stream of its own beside the computing one, and is resized there."""
+class GPUDevice:
+    """Uploads each image once, on a CUDA stream beside that of the computation, and resizes it on the GPU.
 
-    window = _TOGETHER
-    in_flight = 1
+    Args:
+        device: A CUDA device.
+        image_sizes: Longest sides of the images in pixels, in descending order.
+    """
 
-    def __init__(self, device: torch.device, scales: Sequence[int]) -> None:
+    chunk_size = _GPU_CHUNK_SIZE
+    pipeline_depth = 1
+
+    def __init__(self, device: torch.device, image_sizes: Sequence[int]) -> None:
         self._device = device
-        self.threads = torch.get_num_threads()
-        self._scales = scales
-        self._copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self.decode_threads = torch.get_num_threads()
+        self._image_sizes = image_sizes
+        self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def prepare(self, image: Image.Image) -> Prepared:
-        """The picture as it is, where the GPU can read it, (height, width, 3)."""
+    def preprocess(self, image: Image.Image) -> PreprocessedImage:
+        """Copy an RGB image to pinned memory: uint8, (H, W, 3)."""
         return [torch.from_numpy(np.array(image)).pin_memory()]
 
-    def scaled(self, pictures: Sequence[Prepared]) -> Iterator[Tensor]:
-        """Each scale is made when it is asked for."""
-        computing = torch.cuda.current_stream(self._device)
-        with torch.cuda.stream(self._copying):
-            pixels = torch.stack([pixels.to(self._device, non_blocking=True) for (pixels,) in pictures])
-        computing.wait_stream(self._copying)
-        pixels.record_stream(computing)
-        return resized(pixels.permute(0, 3, 1, 2), self._scales)
+    def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
+        """Upload a batch and yield it at each image size, resized when it is needed."""
+        compute_stream = torch.cuda.current_stream(self._device)
+        with torch.cuda.stream(self._upload_stream):
+            uploaded = torch.stack([pixels.to(self._device, non_blocking=True) for (pixels,) in images])
+        compute_stream.wait_stream(self._upload_stream)
+        uploaded.record_stream(compute_stream)
+        batch = uploaded.permute(0, 3, 1, 2)
+        return (resize(batch, longest_side) for longest_side in self._image_sizes)
 
-    def finished(self) -> Callable[[], object]:
-        """An event."""
+    def record(self) -> Callable[[], object]:
+        """Record a CUDA event and return its `synchronize`."""
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self._device))
         return event.synchronize
 
-    def most_together(self, compute: Callable[[Sequence[Prepared]], object]) -> int:
-        """Told by what the largest picture takes alone; if even that is too much, a smaller one may fit."""
-        side = self._scales[0]
-        blank = self.prepare(Image.new("RGB", (side, side)))
+    def max_batch_size(self, compute: Callable[[Sequence[PreprocessedImage]], object]) -> int:
+        """Return how often the peak memory of one square image of the largest size fits into the free memory."""
+        side = self._image_sizes[0]
+        blank = self.preprocess(Image.new("RGB", (side, side)))
         try:
-            compute([blank])  # which also loads what stays
+            compute([blank])  # the first call also allocates what stays, such as the workspaces of cuDNN
         except torch.OutOfMemoryError:
-            return 1
+            return 1  # smaller images may still fit
         torch.cuda.reset_peak_memory_stats(self._device)
         before = torch.cuda.memory_allocated(self._device)
         compute([blank])
-        used = torch.cuda.max_memory_allocated(self._device) - before
+        per_image = torch.cuda.max_memory_allocated(self._device) - before
         torch.cuda.empty_cache()
         free, _ = torch.cuda.mem_get_info(self._device)
-        return fitting(free, used, self.window)
+        return fitting_batch_size(free, per_image, self.chunk_size)

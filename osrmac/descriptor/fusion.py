@@ -1,4 +1,4 @@
-"""Bringing the scales of an image together, as maps (early) or as vectors (late)."""
+"""Fusion of an image's sizes, as feature maps (early) or as vectors (late)."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from osrmac.descriptor.layout import as_batch
+from osrmac.descriptor.memory_format import to_nchw
 
 __all__ = ["early", "late"]
 
 
 def early(maps: Sequence[Tensor]) -> Tensor:
-    """Sum of the maps of all scales at the size of the first (paper, section 3.4, "early fusion").
+    """Sum the feature maps of all image sizes, bilinearly rescaled to the first (paper, section 3.4, "early fusion").
 
     Args:
-        maps: One map a scale, the largest scale first, each (..., C, H_s, W_s).
+        maps: One map per image size, the largest size first, each (..., C, H_s, W_s).
 
     Returns:
         The fused map, (..., C, H_0, W_0).
@@ -24,16 +24,16 @@ def early(maps: Sequence[Tensor]) -> Tensor:
     size = largest.shape[-2:]
     fused = largest
     for other in maps[1:]:
-        rescaled = functional.interpolate(as_batch(other), size=size, mode="bilinear", align_corners=False)
+        rescaled = functional.interpolate(to_nchw(other), size=size, mode="bilinear", align_corners=False)
         fused = fused + rescaled.view(largest.shape)
     return fused
 
 
 def late(vectors: Sequence[Tensor]) -> Tensor:
-    """Sum of the L2-normalised vectors of all scales, L2-normalised (Gordo et al. 2017; paper, section 3.3).
+    """L2-normalise the vectors of all image sizes, sum them, and L2-normalise the sum (Gordo et al. 2017; section 3.3).
 
     Args:
-        vectors: One vector a scale, each (..., C).
+        vectors: One vector per image size, each (..., C).
 
     Returns:
         Vectors of unit L2 norm, (..., C).

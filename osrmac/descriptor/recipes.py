@@ -1,14 +1,16 @@
-"""The named descriptors, all computed from the same feature maps.
+"""Named descriptors, all computed from the same feature maps.
 
-Rows of the paper's Tables 1 and 4: `single` is the baseline, `late` is M-R, `early` is M-R l_j,
-`early_prev` is M-R l_{j-1}, `osrmac` is M-R l_j & l_{j-1}, and `osrmac_local` is the local descriptor of + CAM.
-The systems that the paper builds on see one scale, the middle one: `mac` (Razavian et al. 2014), `rmac` and
-`rmac_integral` (Tolias et al. 2016), `msrmac` (Li et al. 2017, every tap, weighted equally); with `late_` in front
-they are fused over the scales as Gordo et al. do. `rmac_regions` keeps the vectors of the regions, so that each can
-be whitened before they are summed, as Tolias et al. do.
+Rows of the paper's Tables 1 and 4: `single` is the baseline, `late` is M-R, `early` is M-R l_j, `early_prev` is
+M-R l_{j-1}, `osrmac` is M-R l_j & l_{j-1}, and `osrmac_local` is the local descriptor of + CAM.
+
+The descriptors that the paper builds on use the middle image size alone: `mac` (Razavian et al. 2014), `rmac` and
+`rmac_integral` (Tolias et al. 2016), and `msrmac` (Li et al. 2017; all layers, equally weighted). The prefix `late_`
+marks their late fusion over all image sizes (Gordo et al. 2017). `rmac_regions` keeps one vector per region, so that
+each can be whitened before they are summed, as Tolias et al. do.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,121 +20,165 @@ from torch import Tensor, nn
 from osrmac.descriptor import cam, fusion, pooling, regions
 from osrmac.errors import ConfigError
 
-__all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes"]
+__all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes", "register_recipe"]
 
 
 class FeatureMaps:
-    """The maps of one image, or of several of one size, and what several recipes derive from them, computed once.
+    """Feature maps of one image, or of a batch of images of equal size, with cached intermediate results.
 
     Args:
-        maps: `maps[s][t]` is the map of scale `s`, the largest first, at tap `t`, the last layer first:
-            (C_t, H_s, W_s), or of several images (N, C_t, H_s, W_s). N stands in front of all that follows, too.
-        classifier: Of the mean of the first tap; needed by `osrmac_local` alone.
+        maps: `maps[s][t]` is the map at image size `s`, the largest first, of layer `t`, the last layer first:
+            (C_t, H_s, W_s), or (N, C_t, H_s, W_s) for a batch. All results of a batch have the leading dimension N,
+            too.
+        classifier: Linear layer over the spatial mean of the first layer; only `cam_mask` needs it.
 
     Attributes:
-        middle: The maps of the middle scale.
-        fused: The early fusion of all scales at a tap, (C, H, W).
-        early: The pooled early fusion at a tap, (C,).
-        where: The mask of the class activation map, (H_0, W_0).
+        maps: The maps, as given.
+        middle: The maps of all layers at the middle image size.
+        fused: Function of a layer `t` to the early fusion of its maps, (C_t, H_0, W_0).
+        early: Function of a layer `t` to the OS-RMAC vector of its early fusion, (C_t,).
+        cam_mask: Function that returns the mask of the class activation map, (H_0, W_0).
     """
 
     def __init__(self, maps: Sequence[Sequence[Tensor]], classifier: nn.Linear | None = None) -> None:
-        # Cached methods would hold on to `self`, and the maps would stay in memory until a garbage collection.
-        fused = cache(lambda layer: fusion.early([scale[layer] for scale in maps]))
+        # Cached methods would keep a reference to `self`, and so the maps in memory until the next garbage collection.
+        fused = cache(lambda layer: fusion.early([of_size[layer] for of_size in maps]))
 
-        def where() -> Tensor:
+        def cam_mask() -> Tensor:
             if classifier is None:
-                raise ValueError("a class activation map needs the classifier")
-            return cam.mask(cam.heatmap(fused(0), classifier, len(maps)))
+                raise ValueError("a class activation map needs a classifier")
+            return cam.threshold(cam.heatmap(fused(0), classifier, len(maps)))
 
         self.maps = maps
         self.middle = maps[len(maps) // 2]
         self.fused: Callable[[int], Tensor] = fused
         self.early: Callable[[int], Tensor] = cache(lambda layer: pooling.osrmac(fused(layer)))
-        self.where: Callable[[], Tensor] = cache(where)
+        self.cam_mask: Callable[[], Tensor] = cache(cam_mask)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a descriptor is made of feature maps."""
+    """Definition of a descriptor."""
 
     compute: Callable[[FeatureMaps], Tensor]
+    """Computes the descriptor, (..., d), or (..., R, d) if `regional`."""
 
     layers: tuple[int, ...] | None = (0,)
-    """Positions of the taps whose channels it is made of, None for all; its dimension is their sum."""
+    """Positions of the layers whose channels the descriptor concatenates, 0 for the last layer; None for all layers."""
 
     needs_classifier: bool = False
+    """Whether `compute` uses `FeatureMaps.cam_mask`."""
 
     regional: bool = False
-    """Whether it gives a vector for each region, (R, d), instead of one, (d,)."""
+    """Whether the descriptor has one vector per region, (R, d), instead of one vector, (d,)."""
 
     def parts(self, channels: Sequence[int]) -> tuple[int, ...]:
-        """Lengths of what each tap adds, for a backbone with these numbers of channels at its taps."""
+        """Return the length of the part of each layer, for a backbone whose layers have these numbers of channels."""
         return tuple(channels) if self.layers is None else tuple(channels[layer] for layer in self.layers)
 
     def dimension(self, channels: Sequence[int]) -> int:
-        """Length of the descriptor, or of one region's."""
+        """Return the length d of a vector."""
         return sum(self.parts(channels))
 
 
-def _of_middle(pool: Callable[[Tensor], Tensor]) -> Recipe:
+def _at_middle_size(pool: Callable[[Tensor], Tensor]) -> Recipe:
     return Recipe(lambda features: pool(features.middle[0]))
 
 
 def _late(pool: Callable[[Tensor], Tensor]) -> Recipe:
-    return Recipe(lambda features: fusion.late([pool(scale[0]) for scale in features.maps]))
+    return Recipe(lambda features: fusion.late([pool(of_size[0]) for of_size in features.maps]))
 
 
 def _msrmac(maps: Sequence[Tensor]) -> Tensor:
-    return torch.cat([regions.rmac(layer) for layer in maps], dim=-1)
+    return torch.cat([regions.rmac(of_layer) for of_layer in maps], dim=-1)
 
 
 def _late_msrmac(features: FeatureMaps) -> Tensor:
-    layers = range(len(features.maps[0]))
-    return torch.cat([fusion.late([regions.rmac(scale[layer]) for scale in features.maps]) for layer in layers], dim=-1)
+    by_layer = zip(*features.maps, strict=True)
+    return torch.cat([fusion.late([regions.rmac(maps) for maps in of_layer]) for of_layer in by_layer], dim=-1)
 
 
-def _local(features: FeatureMaps) -> Tensor:
-    where = features.where()
-    return torch.cat([pooling.osrmac(cam.masked(features.fused(layer), where)) for layer in (0, 1)], dim=-1)
+def _osrmac_local(features: FeatureMaps) -> Tensor:
+    mask = features.cam_mask()
+    return torch.cat([pooling.osrmac(cam.apply_mask(features.fused(layer), mask)) for layer in (0, 1)], dim=-1)
 
 
-def _integral(maps: Tensor) -> Tensor:
-    return regions.rmac_of(regions.power_means(maps))
+def _rmac_integral(maps: Tensor) -> Tensor:
+    return regions.aggregate_regions(regions.region_power_means(maps))
 
 
 RECIPES = {
-    "single": _of_middle(pooling.osrmac),
+    "single": _at_middle_size(pooling.osrmac),
     "late": _late(pooling.osrmac),
     "early": Recipe(lambda features: features.early(0)),
     "early_prev": Recipe(lambda features: features.early(1), layers=(1,)),
     "osrmac": Recipe(lambda features: torch.cat([features.early(0), features.early(1)], dim=-1), layers=(0, 1)),
-    "osrmac_local": Recipe(_local, layers=(0, 1), needs_classifier=True),
-    "mac": _of_middle(regions.mac),
+    "osrmac_local": Recipe(_osrmac_local, layers=(0, 1), needs_classifier=True),
+    "mac": _at_middle_size(regions.mac),
     "late_mac": _late(regions.mac),
-    "rmac": _of_middle(regions.rmac),
+    "rmac": _at_middle_size(regions.rmac),
     "late_rmac": _late(regions.rmac),
-    "rmac_integral": _of_middle(_integral),
-    "rmac_regions": replace(_of_middle(regions.region_maxima), regional=True),
+    "rmac_integral": _at_middle_size(_rmac_integral),
+    "rmac_regions": replace(_at_middle_size(regions.region_maxima), regional=True),
     "msrmac": Recipe(lambda features: _msrmac(features.middle), layers=None),
     "late_msrmac": Recipe(_late_msrmac, layers=None),
 }
+"""All recipes by name; `register_recipe` adds others."""
+
+_RESERVED = {"id", "uri", "status", "error_stage", "error", "width", "height"}
+"""The other columns of a run's descriptors."""
 
 
-def get_recipes(names: Sequence[str], layers: int, *, classifier: bool = True) -> dict[str, Recipe]:
-    """The recipes of these names, for a backbone with so many taps, with or without a classifier.
+def register_recipe(name: str, recipe: Recipe) -> None:
+    """Make a descriptor of your own available under a name, as those of `RECIPES` are.
+
+    Registration is local to the process. Ray's workers are other processes, in which the module that registers the
+    recipe must be imported, too, unless they pass the recipes themselves to `Describer`. The fingerprint of a run
+    contains the name of a recipe, not its code: after changing the code, use another name.
+
+    Args:
+        name: Name for the configuration, and of the Parquet column: a lower-case letter, followed by lower-case
+            letters, digits and underscores.
+        recipe: The definition. It must be deterministic and treat the images of a batch independently.
 
     Raises:
-        ConfigError: A name is unknown, or a recipe needs more than the backbone has.
+        ValueError: The name is invalid, is that of another column, or is already registered.
+
+    >>> register_recipe("spoc", Recipe(lambda features: features.middle[0].sum(dim=(-2, -1))))
+    >>> RECIPES.pop("spoc").dimension((2048, 1024))
+    2048
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"'{name}' cannot name a recipe: use lower-case letters, digits and underscores")
+    if name in _RESERVED:
+        raise ValueError(f"'{name}' cannot name a recipe: the descriptors of a run have a column of that name")
+    if name in RECIPES:
+        raise ValueError(f"recipe '{name}' is already registered: choose another name")
+    RECIPES[name] = recipe
+
+
+def get_recipes(
+    names: Sequence[str], layers: int, *, classifier: bool = True, known: Mapping[str, Recipe] = RECIPES
+) -> dict[str, Recipe]:
+    """Look up recipes for a backbone, in the given order.
+
+    Args:
+        names: Names of the recipes.
+        layers: Number of layers that the backbone reads.
+        classifier: Whether the backbone has a classifier.
+        known: Recipes to choose from.
+
+    Raises:
+        ConfigError: A name is unknown, or a recipe needs more layers or a classifier.
     """
     for name in names:
-        if name not in RECIPES:
-            raise ConfigError(f"unknown recipe '{name}': choose from {', '.join(RECIPES)}")
-        needed = max(RECIPES[name].layers or (0,)) + 1
+        if name not in known:
+            raise ConfigError(f"unknown recipe '{name}': choose from {', '.join(known)}")
+        needed = max(known[name].layers or (0,)) + 1
         if needed > layers:
-            raise ConfigError(f"recipe '{name}' needs {needed} taps, not {layers}")
-        if RECIPES[name].needs_classifier and not classifier:
+            raise ConfigError(f"recipe '{name}' needs {needed} layers, not {layers}: name more with --layers")
+        if known[name].needs_classifier and not classifier:
             raise ConfigError(
-                f"recipe '{name}' needs a classifier behind the first tap, and these weights and taps have none"
+                f"recipe '{name}' needs a classifier of the last layer, and these weights and layers have none"
             )
-    return {name: RECIPES[name] for name in names}
+    return {name: known[name] for name in names}

@@ -6,24 +6,30 @@ from collections.abc import Iterator, Sequence
 
 import ray
 
+from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.runs import integrity
 from osrmac.storage.manifest import ShardPlan
-from osrmac.storage.run import Identity
+from osrmac.storage.run import Identity, Run
 
 __all__ = ["check_shards"]
 
-_IN_FLIGHT = 64
 
+def check_shards(
+    run: Run, identity: Identity, plans: Sequence[ShardPlan], on_progress: OnProgress | None = None
+) -> Iterator[str]:
+    """Yield one line for each problem of the committed shards, in the order of the plans.
 
-def check_shards(folder: str, identity: Identity, shard_plans: Sequence[ShardPlan]) -> Iterator[str]:
-    """What is wrong with the shards of some units, in a line each; some are checked at a time."""
-    remaining = iter(shard_plans)
-    running = [_check.remote(folder, identity, plan) for plan, _ in zip(remaining, range(_IN_FLIGHT), strict=False)]
-    while running:
-        yield from ray.get(running.pop(0))
-        running += [_check.remote(folder, identity, plan) for plan, _ in zip(remaining, range(1), strict=False)]
+    Args:
+        run: The run that the shards belong to.
+        identity: What the descriptors must be.
+        plans: Shards to check.
+        on_progress: Called with the number of shards checked, and of all.
+    """
+    shared = ray.put(identity)
+    for problems in run_tasks(_check_shard, [(run, shared, plan) for plan in plans], on_progress):
+        yield from problems
 
 
 @ray.remote
-def _check(folder: str, identity: Identity, plan: ShardPlan) -> list[str]:
-    return integrity.check_shard(folder, identity, plan)
+def _check_shard(run: Run, identity: Identity, plan: ShardPlan) -> list[str]:
+    return integrity.check_shard(run, identity, plan)

@@ -1,4 +1,4 @@
-"""What each describing process tells Ray's dashboard, and Prometheus behind it."""
+"""Metrics of the workers for Ray's dashboard and Prometheus."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Iterator, Mapping
 
 from ray.util.metrics import Counter
 
-__all__ = ["Meter"]
+__all__ = ["WorkerMetrics"]
 
 
-class Meter:
-    """Counters of one process; Prometheus sums them over all of them."""
+class WorkerMetrics:
+    """Counters of one worker: images by status, bytes fetched, and seconds by stage. Prometheus adds up all workers."""
 
     def __init__(self) -> None:
         self._images = Counter("osrmac_images", "Images whose rows are committed", ("status",))
-        self._bytes = Counter("osrmac_fetched_bytes", "Encoded images that were read")
-        self._seconds = Counter("osrmac_seconds", "Time of describing processes", ("stage",))
+        self._bytes = Counter("osrmac_fetched_bytes", "Bytes of encoded images fetched")
+        self._seconds = Counter("osrmac_seconds", "Seconds of worker time", ("stage",))
 
-    def images(self, status: str, number: int) -> None:
-        """So many rows are committed."""
-        if number:  # Ray refuses to count nothing
-            self._images.inc(number, {"status": status})
+    def count_images(self, status: str, images: int) -> None:
+        """Add committed rows of one status, `ok` or `failed`."""
+        if images:  # Ray refuses to add zero
+            self._images.inc(images, {"status": status})
 
-    def seconds(self, spent: Mapping[str, float]) -> None:
-        """So much time went into each stage."""
-        for stage, seconds in spent.items():
-            if seconds > 0:
-                self._seconds.inc(seconds, {"stage": stage})
-
-    def counted(self, contents: Iterator[bytes | Exception]) -> Iterator[bytes | Exception]:
-        """The same contents, their bytes counted."""
+    def count_bytes(self, contents: Iterator[bytes | Exception]) -> Iterator[bytes | Exception]:
+        """Yield the contents of files unchanged, and add their sizes; errors have none."""
         for content in contents:
             if isinstance(content, bytes) and content:
                 self._bytes.inc(len(content))
             yield content
+
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Add the seconds spent in each stage."""
+        for stage, spent in seconds.items():
+            if spent > 0:
+                self._seconds.inc(spent, {"stage": stage})

@@ -1,4 +1,4 @@
-"""Moments of a run's descriptors: exact ones as a tree of partial sums, or samples on the driver."""
+"""Mean and covariance of a run's descriptors, and random samples of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,10 @@ import pyarrow.compute as pc
 import ray
 from numpy.typing import NDArray
 
+from osrmac.distributed.tasks import OnProgress, root_cause
 from osrmac.reduction.moments import Moments
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 __all__ = ["exact_moments", "sample"]
 
@@ -24,34 +26,77 @@ _FAN_IN = 8
 _T = TypeVar("_T")
 
 
-def exact_moments(paths: Sequence[str], recipe: str) -> Moments:
-    """Moments of all descriptors: partial ones where the shards are read, merged as a tree where these are.
+def exact_moments(paths: Sequence[Location], recipe: str, on_progress: OnProgress | None = None) -> Moments:
+    """Return the moments of all descriptors of a recipe, as a tree reduction over the shards.
 
-    The tree depends on the shards alone, so that the sums are the same whatever the cluster. It has as many leaves as
-    each of them has shards, or about: that bounds what waits to be merged.
+    The tree depends only on the shards, so the floating-point result does not depend on the cluster. With n shards it
+    has about sqrt(n) leaves of sqrt(n) shards each, which bounds the partial moments in the object store.
+
+    Args:
+        paths: Shards of descriptors; at least one.
+        recipe: Name of the descriptor.
+        on_progress: Called with the number of leaves computed, and of all.
+
+    Raises:
+        StorageError: A shard cannot be read.
     """
-    level = [_partial_moments.remote(list(part), recipe) for part in _batched(paths, math.isqrt(len(paths) - 1) + 1)]
+    leaves = [_partial_moments.remote(list(part), recipe) for part in _chunks(paths, math.isqrt(len(paths) - 1) + 1)]
+    root = _merge_tree(leaves)
+    _wait(root, leaves, on_progress)
+    with root_cause():
+        return ray.get(root)
+
+
+def _merge_tree(level: list[Any]) -> Any:
+    """Return a reference to the sum of some moments, of which each task adds up a few."""
     while len(level) > 1:
-        level = [_merged.remote(*parts) for parts in _batched(level, _FAN_IN)]
-    return ray.get(level[0])
+        level = [_merge.remote(*parts) for parts in _chunks(level, _FAN_IN)]
+    return level[0]
 
 
-def _batched(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+def _wait(root: Any, leaves: list[Any], on_progress: OnProgress | None) -> None:
+    """Wait for the leaves, and drop their references: each would keep its moments in the object store.
+
+    Stops when the root is ready, which happens before the leaves are when one of them fails.
+    """
+    total = len(leaves)
+    while leaves:
+        (ready,), _ = ray.wait(list(dict.fromkeys([*leaves, root])), fetch_local=False)
+        if ready not in leaves:
+            return
+        leaves.remove(ready)
+        if on_progress is not None:
+            on_progress(total - len(leaves), total)
+
+
+def _chunks(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
 @ray.remote
-def _partial_moments(paths: list[str], recipe: str) -> Moments:
+def _partial_moments(paths: list[Location], recipe: str) -> Moments:
     return Moments.of_parts(shards.read_vectors([path], recipe).values for path in paths)
 
 
 @ray.remote
-def _merged(*parts: Moments) -> Moments:
+def _merge(*parts: Moments) -> Moments:
     return reduce(add, parts)
 
 
-def sample(paths: Sequence[str], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:
-    """Descriptors drawn at random, (samples, d), in order of their ids: the same ones however they are sharded."""
+def sample(paths: Sequence[Location], recipe: str, samples: int, seed: int) -> NDArray[np.float32]:
+    """Draw descriptors at random, without replacement.
+
+    The images drawn depend on the ids and the seed, not on how the images are distributed over shards.
+
+    Args:
+        paths: Shards of descriptors.
+        recipe: Name of the descriptor.
+        samples: Number of descriptors; at most that of the described images.
+        seed: Seed of the random generator.
+
+    Returns:
+        Descriptors of shape (samples, d), in order of their ids.
+    """
     tables = [shards.read(path, ["id", "status"]) for path in paths]
     described = pa.concat_tables(tables).filter(pc.field("status") == schema.OK)
     ids = described["id"].sort()

@@ -1,4 +1,4 @@
-"""Which nodes a stage had, and when: a cluster that grows and shrinks leaves a trace of it in the run's record."""
+"""Record how the nodes of a cluster change while a command runs, for `run.json`."""
 
 from __future__ import annotations
 
@@ -12,41 +12,47 @@ import ray
 
 __all__ = ["trace_nodes"]
 
-_SECONDS = 2.0
+_INTERVAL_SECONDS = 2.0
 _ACCELERATOR = "accelerator_type:"
 
 
 @contextmanager
 def trace_nodes() -> Iterator[list[dict[str, Any]]]:
-    """A list that grows by an entry whenever the nodes of the cluster change, once there is one."""
+    """Poll the cluster in a thread, and append an entry to the list whenever its resources have changed.
+
+    Ray may be connected later, within the block. Every entry has `seconds` since the start, the numbers of live
+    `nodes`, `cpus` and `gpus`, and the sorted names of the `accelerators`.
+    """
     trace: list[dict[str, Any]] = []
     done = threading.Event()
-    tracer = threading.Thread(target=_trace, args=(trace, done), daemon=True)
-    tracer.start()
+    poller = threading.Thread(target=_poll, args=(trace, done), daemon=True)
+    poller.start()
     try:
         yield trace
     finally:
         done.set()
-        tracer.join()
+        poller.join()
 
 
-def _trace(trace: list[dict[str, Any]], done: threading.Event) -> None:
+def _poll(trace: list[dict[str, Any]], done: threading.Event) -> None:
     started = time.monotonic()
-    last = None
+    previous = None
     while True:
-        ended = done.wait(_SECONDS)
-        if ray.is_initialized():
-            found = _nodes()
-            if found != last:
-                trace.append({"seconds": round(time.monotonic() - started, 1), **found})
-                last = found
-        if ended:
+        finished = done.wait(_INTERVAL_SECONDS)
+        if ray.is_initialized() and (current := _resources()) != previous:
+            trace.append({"seconds": round(time.monotonic() - started, 1), **current})
+            previous = current
+        if finished:  # only now, so that a short command has an entry, too
             return
 
 
-def _nodes() -> dict[str, Any]:
-    """What the cluster has now."""
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    kinds = {kind.removeprefix(_ACCELERATOR) for node in alive for kind in node if kind.startswith(_ACCELERATOR)}
-    totals = {name: sum(node.get(kind, 0.0) for node in alive) for name, kind in (("cpus", "CPU"), ("gpus", "GPU"))}
-    return {"nodes": len(alive), **totals, "accelerators": sorted(kinds)}
+def _resources() -> dict[str, Any]:
+    """Return the live nodes of the cluster and their resources."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    accelerators = {key.removeprefix(_ACCELERATOR) for node in nodes for key in node if key.startswith(_ACCELERATOR)}
+    return {
+        "nodes": len(nodes),
+        "cpus": sum(node.get("CPU", 0.0) for node in nodes),
+        "gpus": sum(node.get("GPU", 0.0) for node in nodes),
+        "accelerators": sorted(accelerators),
+    }

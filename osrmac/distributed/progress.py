@@ -1,4 +1,4 @@
-"""How far the work is: one live line in a terminal, a calm line now and then in a log."""
+"""Progress of an extraction on standard error: a live bar in a terminal, an occasional line in a log."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _LOG_SECONDS = 30.0
 
 @contextmanager
 def show_progress(tracker: WorkTrackerHandle, images: int) -> Iterator[None]:
-    """Show on standard error how many of so many images the ledger has counted."""
+    """Show the counts of the tracker, out of a number of images, while the block runs."""
     done = threading.Event()
-    show = _show_live if sys.stderr.isatty() else _show_in_log
-    watcher = threading.Thread(target=show, args=(tracker, images, done), daemon=True)
-    watcher.start()
+    show = _show_bar if sys.stderr.isatty() else _show_lines
+    thread = threading.Thread(target=show, args=(tracker, images, done), daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        watcher.join()
+        thread.join()
 
 
-def _show_live(tracker: WorkTrackerHandle, images: int, done: threading.Event) -> None:
+def _show_bar(tracker: WorkTrackerHandle, images: int, done: threading.Event) -> None:
     columns = (
         TextColumn("describing"),
         BarColumn(),
@@ -44,40 +44,36 @@ def _show_live(tracker: WorkTrackerHandle, images: int, done: threading.Event) -
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("describing", total=images, rate="-", failed=0)
-        started = time.monotonic()
-        while True:
-            last = done.wait(_LIVE_SECONDS)
-            described, failed = _read(tracker)
-            rate = (described + failed) / (time.monotonic() - started)
-            bar.update(task, completed=described + failed, rate=f"{rate:.1f}", failed=failed)
-            if last:
-                return
+        for described, failed, seconds in _poll(tracker, done, _LIVE_SECONDS):
+            finished = described + failed
+            bar.update(task, completed=finished, rate=f"{finished / seconds:.1f}", failed=failed)
 
 
-def _show_in_log(tracker: WorkTrackerHandle, images: int, done: threading.Event) -> None:
-    started = time.monotonic()
+def _show_lines(tracker: WorkTrackerHandle, images: int, done: threading.Event) -> None:
     shown = None
-    while True:
-        last = done.wait(_LOG_SECONDS)
-        counts = _read(tracker)
-        if counts != shown:
-            print(_line(*counts, images, time.monotonic() - started), file=sys.stderr, flush=True)
-        if last:
-            return
-        shown = counts
+    for described, failed, seconds in _poll(tracker, done, _LOG_SECONDS):
+        if (described, failed) != shown:
+            print(_line(described, failed, images, seconds), file=sys.stderr, flush=True)
+            shown = described, failed
 
 
-def _read(tracker: WorkTrackerHandle) -> tuple[int, int]:
-    described, failed = ray.get(tracker.read.remote())
-    return described, failed
+def _poll(tracker: WorkTrackerHandle, done: threading.Event, interval: float) -> Iterator[tuple[int, int, float]]:
+    """Yield the images described and failed, and the seconds since the start; the last time when the event is set."""
+    started = time.monotonic()
+    finished = False
+    while not finished:
+        finished = done.wait(interval)
+        described, failed = ray.get(tracker.counts.remote())
+        yield described, failed, time.monotonic() - started
 
 
 def _line(described: int, failed: int, images: int, seconds: float) -> str:
-    """One line of log.
+    """Return one line of the log.
 
     >>> _line(50, 10, 100, 30.0)
     '60 of 100 images, 2.0/s, 10 failed, 20 s left'
     """
-    rate = (described + failed) / seconds
-    left = f", {(images - described - failed) / rate:.0f} s left" if rate > 0 and described + failed < images else ""
-    return f"{described + failed} of {images} images, {rate:.1f}/s, {failed} failed{left}"
+    finished = described + failed
+    rate = finished / seconds
+    left = f", {(images - finished) / rate:.0f} s left" if 0 < finished < images else ""
+    return f"{finished} of {images} images, {rate:.1f}/s, {failed} failed{left}"

@@ -1,4 +1,4 @@
-"""The start of a new run: Ray comes up while the libraries are loaded."""
+"""Start Ray while the libraries that a command needs are imported."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from threading import Thread
 
 from osrmac.config import ComputeConfig
 from osrmac.distributed.cluster import connect
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
-__all__ = ["begin"]
+__all__ = ["connect_while_importing"]
 
 
-def begin(images: str, run: str, compute: ComputeConfig, step: str) -> None:
-    """Load the module of a step that describes, and join or start Ray meanwhile, if the run will surely need it.
+def connect_while_importing(images: str, run: str, compute: ComputeConfig, module: str) -> None:
+    """Import a module in a thread and connect to Ray meanwhile: each takes seconds.
 
-    A run that is there may be finished, and a folder that is not there will be an error.
+    Does nothing where Ray may turn out not to be needed: an existing run may be finished, and a missing folder of
+    images is an error.
 
     Args:
-        images: As for `osrmac.commands.extract.extract`.
-        run: Likewise.
-        compute: Likewise.
-        step: Name of the module.
+        images: Directory, glob, URL or list of images.
+        run: Folder or URL of the run.
+        compute: The cluster.
+        module: Full name of the module that the command is going to import.
 
     Raises:
-        StorageError: There is something at `run` that cannot be read.
+        ConfigError: No cluster answers at the address.
+        StorageError: The record of the run cannot be read.
     """
-    if Run(run).exists() or (filesystem.is_local(images) and not filesystem.exists(images)):
+    collection = Location.of(images)
+    if Run(run).exists() or (collection.is_local and not collection.exists()):
         return
-    loading = Thread(target=import_module, args=(step,), name="loading")
-    loading.start()
+    importing = Thread(target=import_module, args=(module,), name=f"import {module}")
+    importing.start()
     try:
-        connect(compute)  # in the main thread, which alone may handle signals
+        connect(compute)  # in the main thread, the only one that may install signal handlers
     finally:
-        loading.join()
+        importing.join()

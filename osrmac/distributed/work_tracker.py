@@ -1,4 +1,4 @@
-"""What the describing processes have in hand, kept where it survives them."""
+"""Progress and history of the shards in work, kept in an actor that outlives the workers."""
 
 from __future__ import annotations
 
@@ -12,71 +12,80 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 __all__ = ["WorkTracker", "WorkTrackerHandle", "start_work_tracker"]
 
 WorkTrackerHandle = Any
-"""Handle of the actor; Ray's own types for handles do not hold under mypy."""
+"""Handle of the actor; Ray's own types for handles do not pass mypy."""
 
 
 @dataclass
-class _InHand:
+class _ShardState:
+    """History of an uncommitted shard.
+
+    Attributes:
+        attempts: Workers that have started it.
+        described: Images described by the present worker.
+        failed: Images that failed in the present worker.
+        isolated: Id of the image that the present worker describes by itself.
+        deaths: For each image, how many workers died while describing it by itself.
+    """
+
     attempts: int = 0
     described: int = 0
     failed: int = 0
+    isolated: str | None = None
     deaths: Counter[str] = field(default_factory=Counter)
-    """How many processes died with an image in hand."""
-
-    held: str | None = None
 
 
 class WorkTracker:
-    """Counts images, and tells a process that takes over a shard what the one before it died of.
+    """Counts images for the progress display, and remembers which images have killed workers.
 
-    It is one small actor for all of the cluster, told of every image or so, never of its content.
+    One small actor serves the entire cluster. It receives ids and counts, never images, and about one message per
+    second and worker; one for each image only in shards whose worker has died.
     """
 
     def __init__(self) -> None:
         self._described = 0
         self._failed = 0
-        self._in_hand: defaultdict[str, _InHand] = defaultdict(_InHand)
+        self._shards: defaultdict[str, _ShardState] = defaultdict(_ShardState)
 
-    def begin(self, shard: str) -> tuple[int, dict[str, int]]:
-        """A process takes a shard.
+    def start(self, shard: str) -> tuple[int, dict[str, int]]:
+        """Register a worker that starts a shard.
+
+        An image that was isolated when the shard is started again has killed the worker before.
 
         Returns:
-            How many times it was taken, and how many processes died with which of its images alone in hand.
+            The number of the attempt, from 1, and for each image how many workers have died with it.
         """
-        work = self._in_hand[shard]
-        work.attempts += 1
-        if work.held is not None:
-            work.deaths[work.held] += 1
-            work.held = None
-        work.described = work.failed = 0
-        return work.attempts, dict(work.deaths)
+        state = self._shards[shard]
+        state.attempts += 1
+        if state.isolated is not None:
+            state.deaths[state.isolated] += 1
+            state.isolated = None
+        state.described = state.failed = 0
+        return state.attempts, dict(state.deaths)
 
-    def hold(self, shard: str, image: str) -> None:
-        """A process turns to an image, alone."""
-        self._in_hand[shard].held = image
+    def isolate(self, shard: str, image: str) -> None:
+        """Note the image that a worker is about to describe by itself."""
+        self._shards[shard].isolated = image
 
-    def progress(self, shard: str, described: int, failed: int) -> None:
-        """So much of a shard is done."""
-        work = self._in_hand[shard]
-        work.described, work.failed = described, failed
+    def update(self, shard: str, described: int, failed: int) -> None:
+        """Set the counts of a shard in work."""
+        state = self._shards[shard]
+        state.described, state.failed = described, failed
 
     def finish(self, shard: str, described: int, failed: int) -> None:
-        """A shard is committed."""
-        self._in_hand.pop(shard, None)
+        """Add the counts of a committed shard to the total, and forget its history."""
+        self._shards.pop(shard, None)
         self._described += described
         self._failed += failed
 
-    def read(self) -> tuple[int, int]:
-        """The counts so far: described, failed."""
-        work = self._in_hand.values()
-        return self._described + sum(w.described for w in work), self._failed + sum(w.failed for w in work)
+    def counts(self) -> tuple[int, int]:
+        """Return the images described and failed so far, including those not committed yet."""
+        states = self._shards.values()
+        described = self._described + sum(state.described for state in states)
+        return described, self._failed + sum(state.failed for state in states)
 
 
 def start_work_tracker() -> WorkTrackerHandle:
-    """Start a ledger; should it be killed it starts anew, empty.
-
-    It stays beside the driver, for other nodes come and go.
-    """
+    """Start the actor on the driver's node, as other nodes may come and go; if it dies, it restarts without history."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     remote: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(WorkTracker)
     return remote.options(scheduling_strategy=here).remote()

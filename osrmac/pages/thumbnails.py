@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
-from osrmac.descriptor.images import DecodeError, decode_at_least, salvage
-from osrmac.storage import filesystem
+from osrmac.descriptor.images import DecodeError, decode
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.file_names import file_url
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box
 
@@ -31,14 +32,19 @@ def thumbnails(
     config = run.identity().descriptor
     contents = Fetcher()(uri for uri, _ in pictures)
     for (uri, box), content in zip(pictures, contents, strict=True):
-        link = filesystem.file_url(filesystem.file_system(uri)[1]) if filesystem.is_local(uri) else ""
+        location = Location.of(uri)
+        link = file_url(location.path) if location.is_local else ""
         if isinstance(content, Exception):
             yield "", ""
             continue
-        longest = side if box is None else None
-        decode = salvage if damaged else decode_at_least
         try:
-            image, _ = decode(longest, content, exif_orientation=config.exif_orientation, max_pixels=config.max_pixels)
+            image, _ = decode(
+                content,
+                max_pixels=config.max_pixels,
+                exif_orientation=config.exif_orientation,
+                min_longest_side=side if box is None else None,
+                allow_truncated=damaged,
+            )
         except DecodeError:
             yield "", link
         else:

@@ -1,77 +1,105 @@
-"""Which images of a run have failed, counted by stage and reason."""
+"""The failed images of a run, grouped by stage and kind of error."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from osrmac.prefetch import prefetch
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["DEADLY", "Failures", "failed_ids", "summary"]
 
 DEADLY = "the process died of it"
-"""How the reason begins where an image has ended the process that described it, or kept it from going on."""
+"""First words of the reason where describing an image has killed or blocked its process."""
 
 _NAMED = 3
+"""Number of ids that a group names."""
 
-_AT_ONCE = 32
-"""Shards that are read at once, of which a store far away answers each after a while."""
+_CONCURRENT = 32
+"""Number of shards read at once, to hide the latency of remote storage."""
+
+_EXCEPTION = re.compile(r"([A-Z]\w*)(: |$)")
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
 class Failures:
-    """Images that failed in the same way.
+    """Images that failed at the same stage for the same kind of reason.
 
     Attributes:
         stage: `fetch`, `decode`, `crop` or `describe`.
-        reason: One line.
-        count: How many.
-        first: Some of their ids.
+        reason: The message where it is the same for all of them, otherwise what the messages have in common: the
+            type of the exception, or the message with `N` for each number.
+        count: Number of images.
+        first: The first few ids.
+        example: Message of the first image, where the messages differ.
     """
 
     stage: str
     reason: str
     count: int
     first: tuple[str, ...]
+    example: str | None = None
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Describe the group in one line."""
         more = f" and {self.count - len(self.first)} more" if self.count > len(self.first) else ""
-        return f"{self.count} failed at {self.stage}, {self.reason}: {', '.join(self.first)}{more}"
+        example = f" (for example {self.example})" if self.example else ""
+        return f"{self.count} failed at {self.stage}, {self.reason}{example}: {', '.join(self.first)}{more}"
+
+    def joined_by(self, image: str, message: str) -> Failures:
+        """Return the group with another image, whose message is of the same kind."""
+        first = tuple(sorted((*self.first, image))[:_NAMED])
+        group = replace(self, count=self.count + 1, first=first)
+        if self.example is None and message == self.reason:
+            return group
+        example = message if first[0] == image else self.example or self.reason
+        return replace(group, reason=_kind(message), example=example)
 
 
 def summary(run: Run) -> tuple[int, list[Failures]]:
-    """The number of images described, and what failed, the most frequent first."""
+    """Return the number of described images, and the groups of failed ones, the largest first."""
     described = 0
-    counts: Counter[tuple[str, str]] = Counter()
-    first: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, str], Failures] = {}
     for rows in _statuses(run):
         failed = _failed(rows)
         described += rows.num_rows - failed.num_rows
         for row in failed.to_pylist():
-            kind = row["error_stage"], row["error"]
-            counts[kind] += 1
-            first[kind] = sorted([*first[kind], row["id"]])[:_NAMED]
-    found = [Failures(*kind, count, tuple(first[kind])) for kind, count in counts.items()]
-    return described, sorted(found, key=lambda kind: (-kind.count, kind.stage, kind.reason))
+            image, stage, message = row["id"], row["error_stage"], row["error"]
+            group = groups.get(key := (stage, _kind(message)))
+            groups[key] = group.joined_by(image, message) if group else Failures(stage, message, 1, (image,))
+    return described, sorted(groups.values(), key=lambda group: (-group.count, group.stage, group.reason))
+
+
+def _kind(message: str) -> str:
+    """Return what messages of one kind have in common: paths and numbers differ from image to image.
+
+    >>> _kind("FileNotFoundError: /photos/gone.jpg")
+    'FileNotFoundError'
+    >>> _kind("9000x9000 pixels are over the limit of 5000")
+    'NxN pixels are over the limit of N'
+    """
+    exception = _EXCEPTION.match(message)
+    return exception[1] if exception else _NUMBER.sub("N", message)
 
 
 def failed_ids(run: Run) -> list[str]:
-    """Ids of the images that failed."""
+    """Return the ids of the failed images."""
     return [image for rows in _statuses(run) for image in _failed(rows)["id"].to_pylist()]
 
 
 def _statuses(run: Run) -> Iterator[pa.Table]:
-    return prefetch(_status, shards.paths(run.descriptors), threads=_AT_ONCE, most=_AT_ONCE)
+    return prefetch(_read_status, shards.paths(run.descriptors), threads=_CONCURRENT, most=_CONCURRENT)
 
 
-def _status(shard: str) -> pa.Table:
+def _read_status(shard: Location) -> pa.Table:
     return shards.read(shard, ["id", "status", "error_stage", "error"])
 
 

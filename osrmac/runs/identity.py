@@ -1,4 +1,4 @@
-"""What the descriptors of a run are, found anew from its settings and weights."""
+"""The identity of descriptors, determined from their settings and weights."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ __all__ = ["identify", "identify_again", "rows_per_shard"]
 
 
 def rows_per_shard(identity: Identity, compute: ComputeConfig) -> Callable[[int], int]:
-    """How many of so many images make a shard."""
+    """Return a function that gives the number of images in a shard, from the number of all planned images."""
     return lambda images: compute.shard_rows or shards.rows_per_shard(images, identity.row_bytes)
 
 
 def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
-    """Load the weights and find what descriptors they give.
+    """Load the weights of a backbone, and return them with the identity of the descriptors that they give.
 
     Raises:
-        ConfigError: Unknown backbone, tap or recipe.
-        WeightsError: The weights cannot be had or do not fit.
+        ConfigError: Unknown backbone, layer or recipe.
+        WeightsError: The weights are unavailable or do not fit the backbone.
     """
-    found = backbones.load_weights(descriptor.backbone, descriptor.weights)
-    backbone = backbones.build(descriptor.backbone, descriptor.layers, found.state)
-    weights = backbones.loaded(backbone, found)
+    candidate = backbones.load_weights(descriptor.backbone, descriptor.weights)
+    backbone = backbones.build(descriptor.backbone, descriptor.layers, candidate.state)
+    weights = backbones.used_weights(backbone, candidate)
     values = canonical(descriptor, layers=backbone.layers, weights=weights.digest)
-    called = "; ".join([weights.source, *weights.remarks])
+    name = "; ".join([weights.source, *weights.remarks])
     describer = Describer(backbone, descriptor)
     regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)
-    return Identity(descriptor, values, called, describer.parts, regional), weights
+    return Identity(descriptor, values, name, describer.parts, regional), weights
 
 
 def identify_again(run: Run) -> tuple[Identity, Weights]:
-    """Load what a run was described with, to describe more in the same way.
+    """Load the weights that a run was described with, to describe more images in the same way.
 
     Raises:
-        StorageError: No run, or the weights are not the same any more.
-        WeightsError: They cannot be had.
+        StorageError: There is no run, or its weights have changed.
+        WeightsError: The weights are unavailable.
     """
     identity = run.identity()
     loaded, weights = identify(identity.descriptor)
     if loaded.fingerprint != identity.fingerprint:
-        raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another --run")
+        raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another run")
     return identity, weights

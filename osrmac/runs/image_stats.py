@@ -1,4 +1,4 @@
-"""How large the pictures of a run are, counted shard by shard."""
+"""Sizes of the images of a run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from osrmac.runs.shard_reader import each
+from osrmac.runs.shard_reader import map_shards
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 __all__ = ["Sizes", "planned_bytes", "sizes"]
@@ -18,12 +19,12 @@ __all__ = ["Sizes", "planned_bytes", "sizes"]
 
 @dataclass
 class Sizes:
-    """Sizes of pictures, counted.
+    """Distribution of the sizes of images.
 
     Attributes:
-        longest: How many have which longest side, in pixels.
-        pixels: Of all of them.
-        shapes: How many are wide, tall and square.
+        longest: Number of images by longest side, in pixels.
+        pixels: Total area of all images, in pixels.
+        shapes: Number of images by shape: `wide`, `tall` or `square`.
     """
 
     longest: Counter[int] = field(default_factory=Counter)
@@ -32,7 +33,7 @@ class Sizes:
 
     @property
     def median(self) -> int:
-        """The longest side that half of the pictures do not exceed."""
+        """Median of the longest sides, in pixels; 0 without images."""
         half, seen = self.longest.total() / 2, 0
         for side in sorted(self.longest):
             seen += self.longest[side]
@@ -42,26 +43,25 @@ class Sizes:
 
 
 def sizes(run: Run) -> Sizes:
-    """The sizes of all images that were described."""
-    found = Sizes()
-    for rows in each(_measured, shards.paths(run.descriptors)):
+    """Return the distribution of the sizes of all described images."""
+    result = Sizes()
+    for rows in map_shards(_read_sizes, shards.paths(run.descriptors)):
         width, height = (rows[side].to_numpy().astype(np.int64) for side in ("width", "height"))
-        longest = np.maximum(width, height)
-        found.longest.update(longest.tolist())
-        found.pixels += int((width * height).sum())
-        kinds = {"wide": width > height, "tall": width < height, "square": width == height}
-        found.shapes.update({kind: int(of_kind.sum()) for kind, of_kind in kinds.items() if of_kind.any()})
-    return found
+        result.longest.update(np.maximum(width, height).tolist())
+        result.pixels += int((width * height).sum())
+        shapes = {"wide": width > height, "tall": width < height, "square": width == height}
+        result.shapes.update({shape: int(mask.sum()) for shape, mask in shapes.items() if mask.any()})
+    return result
 
 
-def _measured(shard: str) -> pa.Table:
+def _read_sizes(shard: Location) -> pa.Table:
     rows = shards.read(shard, ["status", "width", "height"])
     return rows.filter(pc.equal(rows["status"], schema.OK))
 
 
 def planned_bytes(run: Run) -> int | None:
-    """Size of all files that were planned, or None where a storage did not say or nothing was planned."""
+    """Return the total size of all planned files, or None if nothing is planned or a size is unknown."""
     if not shards.paths(run.manifest):
         return None
-    found = manifest.read_all(run.manifest, ["size"])["size"]
-    return None if found.null_count else int(pc.sum(found).as_py() or 0)
+    file_sizes = manifest.read_all(run.manifest, ["size"])["size"]
+    return None if file_sizes.null_count else int(pc.sum(file_sizes).as_py() or 0)

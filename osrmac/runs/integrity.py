@@ -1,4 +1,4 @@
-"""Check a run: its plan, and each of its shards."""
+"""Integrity checks of a run: its plan, and each of its shards."""
 
 from __future__ import annotations
 
@@ -11,37 +11,44 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from osrmac.errors import reason
-from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage import manifest, schema, shards
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["check_plan", "check_shard"]
 
 _TOLERANCE = 1e-3
+"""Largest difference between the norm of a part of a descriptor and one."""
 
 
 def check_plan(run: Run, planned: list[ShardPlan]) -> Iterator[str]:
-    """What is wrong with the plan of a run, in a line each."""
-    twice = manifest.duplicates(run.manifest)
-    if twice:
-        yield f"{len(twice)} ids are planned more than once, first {twice[0]}"
-    strays = {filesystem.name(shard) for shard in shards.paths(run.descriptors)} - {plan.shard for plan in planned}
-    for stray in sorted(strays):
-        yield f"{stray} is no shard of the plan"
+    """Yield one line for each problem with the plan of a run."""
+    repeated = manifest.duplicates(run.manifest)
+    if repeated:
+        yield f"{len(repeated)} ids are planned more than once, first {repeated[0]}"
+    unplanned = {shard.name for shard in shards.paths(run.descriptors)} - {plan.shard for plan in planned}
+    for shard in sorted(unplanned):
+        yield f"{shard} is no shard of the plan"
 
 
-def check_shard(folder: str, identity: Identity, plan: ShardPlan) -> list[str]:
-    """What is wrong with the shard of a unit, in a line each."""
-    url = filesystem.join(folder, plan.shard)
+def check_shard(run: Run, identity: Identity, plan: ShardPlan) -> list[str]:
+    """Return one line for each problem with a committed shard.
+
+    Args:
+        run: Run that the shard belongs to.
+        identity: Identity of the run's descriptors.
+        plan: Plan of the shard.
+    """
     try:
-        with shards.opened(url) as file:
-            found = list(_of_the_shard(pq.ParquetFile(file), identity, manifest.read(plan)["id"]))
-    except Exception as error:  # a damaged file may provoke anything
-        found = [f"cannot be read: {reason(error)}"]
-    return [f"{plan.shard} {problem}" for problem in found]
+        with (run.descriptors / plan.shard).open() as file:
+            planned = manifest.read(run.manifest, plan)["id"]
+            problems = list(_shard_problems(pq.ParquetFile(file), identity, planned))
+    except Exception as error:  # a damaged file may raise anything
+        problems = [f"cannot be read: {reason(error)}"]
+    return [f"{plan.shard} {problem}" for problem in problems]
 
 
-def _of_the_shard(shard: pq.ParquetFile, identity: Identity, planned: pa.ChunkedArray) -> Iterator[str]:
+def _shard_problems(shard: pq.ParquetFile, identity: Identity, planned: pa.ChunkedArray) -> Iterator[str]:
     expected = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
     metadata = shard.schema_arrow.metadata or {}
     if metadata.get(b"osrmac.fingerprint") != identity.fingerprint.encode():
@@ -57,20 +64,21 @@ def _of_the_shard(shard: pq.ParquetFile, identity: Identity, planned: pa.Chunked
     if failed["error_stage"].null_count or failed["error"].null_count:
         yield "has a failed row without stage and reason"
     for recipe, lengths in identity.parts.items():
-        yield from _of_the_vectors(described, failed, recipe, lengths)
+        yield from _vector_problems(described, failed, recipe, lengths)
 
 
-def _of_the_vectors(described: pa.Table, failed: pa.Table, recipe: str, lengths: tuple[int, ...]) -> Iterator[str]:
+def _vector_problems(described: pa.Table, failed: pa.Table, recipe: str, lengths: tuple[int, ...]) -> Iterator[str]:
     if described[recipe].null_count or failed[recipe].null_count != failed.num_rows:
         yield f"has {recipe} where an image failed, or lacks it where one was described"
         return
     values = shards.matrix(described[recipe].combine_chunks())
     if not np.isfinite(values).all():
         yield f"has values of {recipe} that are not finite"
-    elif not _are_unit(values, lengths):
+    elif not _have_unit_parts(values, lengths):
         yield f"has parts of {recipe} that are not of unit norm"
 
 
-def _are_unit(values: NDArray[np.float32], lengths: tuple[int, ...]) -> bool:
+def _have_unit_parts(values: NDArray[np.float32], lengths: tuple[int, ...]) -> bool:
+    """Return whether each layer's part of each descriptor has norm one, or zero as that of a black image may be."""
     norms = [np.linalg.norm(part, axis=1) for part in np.split(values, np.cumsum(lengths)[:-1], axis=1)]
     return all(((np.abs(norm - 1) < _TOLERANCE) | (norm == 0)).all() for norm in norms)

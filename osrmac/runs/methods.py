@@ -1,4 +1,4 @@
-"""What a run can be scored as: each recipe, whole or shortened, with or without local descriptors."""
+"""The methods that a run can be scored and searched by: a recipe, with or without a reduction and local descriptors."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from osrmac.storage.run import Run
 __all__ = ["Method", "choose_method", "list_methods"]
 
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
-_METHODS = {
+_LABELS = {
     "pfa": "PFA",
     "random": "random choice",
     "variance": "top variance",
     "whitening": "PCA-whitening",
     "weights": "layer weights",
 }
+"""Labels of the kinds of reduction."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How images are compared.
+    """A way to compare images.
 
     Attributes:
-        name: Of the recipe or shortening; with `+cam` where local descriptors count too.
-        label: The same in words.
-        recipes: Descriptors compared; of their distances the smallest counts (paper, section 4.1).
-        shortening: Applied to each of them, or None.
-        regional: Whether the recipe has a vector for each region, to be shortened and summed where it is read.
+        name: Name of the recipe or reduction, followed by `+cam` where local descriptors are compared too.
+        label: The method in words.
+        recipes: Recipes that are compared; of their distances the smallest counts (paper, section 4.1).
+        reduction: Reduction of each recipe's descriptors, if any.
+        regional: Whether the recipe has a vector for each region, which are reduced and summed as they are read.
     """
 
     name: str
@@ -44,67 +45,76 @@ class Method:
 
     @property
     def on_reading(self) -> Reduction | None:
-        """What shortens the descriptors shard by shard, because whole they are too large."""
+        """Reduction to apply shard by shard, because the regions of all images are too large for the memory."""
         return self.reduction if self.regional else None
 
-    def reduce(self, read: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The vectors that are compared, (n, d) -> (n, k), from what was read."""
-        return read if self.reduction is None or self.regional else self.reduction.apply(read)
+    def reduce(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the vectors that are compared, (n, k), from those that were read, (n, d)."""
+        return vectors if self.reduction is None or self.regional else self.reduction.apply(vectors)
 
 
 def list_methods(run: Run) -> list[Method]:
-    """Every system that the run has the descriptors for, in the order of its recipes."""
-    found = []
-    fitted = load_reductions(run)
+    """Return all methods that a run has the descriptors for, in the order of its recipes.
+
+    Raises:
+        StorageError: There is no run.
+    """
+    reductions = load_reductions(run)
     identity = run.identity()
-    recipes = list(identity.dimensions)
-    for recipe in recipes:
-        if recipe in identity.regional:
-            found += [_per_region(each) for each in fitted if each.recipe == recipe]
-            continue
-        of_recipe = [Method(recipe, recipe, (recipe,)), *(_reduced(each) for each in fitted if each.recipe == recipe)]
-        found += of_recipe
-        if recipe == _GLOBAL and _LOCAL in recipes:
-            found += [Method(f"{s.name}+cam", f"{s.label} + CAM", (_GLOBAL, _LOCAL), s.reduction) for s in of_recipe]
-    return found
+    return [
+        method
+        for recipe in identity.dimensions
+        for method in _methods_of(
+            recipe,
+            [reduction for reduction in reductions if reduction.recipe == recipe],
+            regional=recipe in identity.regional,
+            local=recipe == _GLOBAL and _LOCAL in identity.dimensions,
+        )
+    ]
 
 
-def _per_region(by: Reduction) -> Method:
-    label = f"{by.recipe.removesuffix('_regions')} + whitening per region"
-    return Method(by.name, label, (by.recipe,), by, regional=True)
-
-
-def _reduced(by: Reduction) -> Method:
-    return Method(by.name, f"{by.recipe} + {_METHODS[by.method]}", (by.recipe,), by)
+def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, local: bool) -> list[Method]:
+    if regional:
+        label = f"{recipe.removesuffix('_regions')} + whitening per region"
+        return [Method(reduction.name, label, (recipe,), reduction, regional=True) for reduction in reductions]
+    methods = [
+        Method(recipe, recipe, (recipe,)),
+        *(Method(by.name, f"{recipe} + {_LABELS[by.method]}", (recipe,), by) for by in reductions),
+    ]
+    if local:
+        methods += [Method(f"{m.name}+cam", f"{m.label} + CAM", (_GLOBAL, _LOCAL), m.reduction) for m in methods]
+    return methods
 
 
 def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
-    """The system of this name, or the best that the run has.
+    """Return the method of a name, or the best one that the run has.
 
-    That is osrmac or else the first recipe, shortened by its longest Principal Feature Analysis if there is one, with
-    local descriptors if there are any.
+    The best one compares `osrmac`, or else the first recipe, reduced by the longest Principal Feature Analysis if
+    there is one, with local descriptors if there are any.
 
     Args:
-        run: Holds the descriptors.
-        name: As in an evaluation, or None.
-        local: Whether a system may compare local descriptors too, so that an image has two vectors.
+        run: Run with descriptors.
+        name: Name of a method, as in an evaluation; None for the best one.
+        local: Whether the method may compare local descriptors, which give an image two vectors.
 
     Raises:
-        ConfigError: The run has no such system.
+        ConfigError: The run has no such method.
     """
-    known = [method for method in list_methods(run) if local or len(method.recipes) == 1]
+    methods = [method for method in list_methods(run) if local or len(method.recipes) == 1]
     if name is not None:
-        named = [method for method in known if method.name == name]
+        named = [method for method in methods if method.name == name]
         if not named:
-            raise ConfigError(f"no system {name} in {run.url}: choose from {', '.join(each.name for each in known)}")
+            names = ", ".join(method.name for method in methods)
+            raise ConfigError(f"no method {name} in {run.url}: choose from {names}")
         return named[0]
-    if not known:
-        raise ConfigError(f"{run.url} has nothing but regions: whiten and sum them with osrmac fit --whitening")
-    recipes = [method.recipes[0] for method in known]
-    recipe = "osrmac" if "osrmac" in recipes else recipes[0]
-    return max((method for method in known if method.recipes[0] == recipe), key=_rank)
+    if not methods:
+        raise ConfigError(f"{run.url} has only vectors of regions: whiten and sum them with osrmac fit --whitening")
+    recipes = [method.recipes[0] for method in methods]
+    recipe = _GLOBAL if _GLOBAL in recipes else recipes[0]
+    return max((method for method in methods if method.recipes[0] == recipe), key=_preference)
 
 
-def _rank(method: Method) -> tuple[bool, bool, int, int]:
-    by = method.reduction
-    return by is not None and by.method == "pfa", by is None, by.dimension if by else 0, len(method.recipes)
+def _preference(method: Method) -> tuple[bool, bool, int, int]:
+    reduction = method.reduction
+    is_pfa = reduction is not None and reduction.method == "pfa"
+    return is_pfa, reduction is None, reduction.dimension if reduction else 0, len(method.recipes)

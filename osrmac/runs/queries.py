@@ -1,4 +1,4 @@
-"""What a search is asked with: images of the run, or any others, described as the run's were."""
+"""Queries of a search: images of the run, or any others."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 from osrmac.errors import StorageError
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
-from osrmac.runs.shard_reader import rows
-from osrmac.storage import filesystem, schema
+from osrmac.runs.shard_reader import find_rows
+from osrmac.storage import schema
+from osrmac.storage.file_names import file_url, is_unicode, to_unicode
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box, Matrix
 
@@ -21,13 +23,13 @@ __all__ = ["SearchQuery", "find_queries", "vectors"]
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """An image that is asked with.
+    """An image to search with.
 
     Attributes:
-        name: As it was given, in Unicode.
-        uri: Where it lies.
-        box: The part that is asked with, or None for all of it.
-        row: What the run knows of it, or None if it has to be described.
+        name: Id, path or URL as the user gave it, as valid Unicode.
+        uri: Location of the image.
+        box: Part of the image to search with; None for the whole image.
+        row: Row of the image in the run, with its shard; None if the image has to be described.
     """
 
     name: str
@@ -36,53 +38,55 @@ class SearchQuery:
     row: dict[str, Any] | None
 
 
-def find_queries(queries: Sequence[str], within: Sequence[str], box: Box | None) -> list[SearchQuery]:
-    """Look the queries up: what is no id of the run is a path or URL.
+def find_queries(queries: Sequence[str], within: Sequence[Location], box: Box | None) -> list[SearchQuery]:
+    """Look up queries in a run; those that are not ids of its images are paths or URLs.
 
     Args:
         queries: Ids, paths or URLs.
-        within: URLs of the shards of the run's descriptors.
-        box: Part of the images to ask with, or None for all of them.
+        within: Shards of the run's descriptors.
+        box: Part of the images to search with; None for whole images.
 
     Raises:
-        StorageError: An image of the run could not be described.
+        StorageError: An image of the run has no descriptor because it failed.
     """
-    names = [query if filesystem.is_unicode(query) else filesystem.to_unicode(query) for query in queries]
-    known = rows(names, within)
-    return [_question(query, name, known.get(name), box) for query, name in zip(queries, names, strict=True)]
+    names = [query if is_unicode(query) else to_unicode(query) for query in queries]
+    rows = find_rows(names, within)
+    return [_search_query(query, name, rows.get(name), box) for query, name in zip(queries, names, strict=True)]
 
 
-def _question(query: str, name: str, row: dict[str, Any] | None, box: Box | None) -> SearchQuery:
+def _search_query(query: str, name: str, row: dict[str, Any] | None, box: Box | None) -> SearchQuery:
     if row is None:
-        uri = query if filesystem.is_unicode(query) else filesystem.file_url(filesystem.file_system(query)[1])
+        uri = query if is_unicode(query) else file_url(Location.of(query).path)
         return SearchQuery(name, uri, box, None)
     if row["status"] != schema.OK:
         raise StorageError(f"{name} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
     return SearchQuery(name, row["uri"], box, row if box is None else None)
 
 
-def vectors(run: Run, method: Method, asked: Sequence[SearchQuery]) -> list[Matrix]:
-    """What is compared with the images: for each recipe of the system (m, k).
+def vectors(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[Matrix]:
+    """Return the vectors of queries as a method compares them: for each recipe (m, k).
+
+    Vectors of images of the run are read; other images, and parts of images, are described.
 
     Raises:
-        OsrmacError: An image cannot be read or described, or the weights of the run cannot be had.
+        OsrmacError: An image cannot be read or described, or the weights of the run are unavailable.
     """
-    stored = [_stored(run, method, query.row) for query in asked if query.row is not None]
-    described = _described(run, method, [query for query in asked if query.row is None])
-    each = [(described if query.row is None else stored).pop(0) for query in asked]
-    return [np.stack(of_recipe) for of_recipe in zip(*each, strict=True)]
+    stored = iter([_stored(run, method, query.row) for query in queries if query.row is not None])
+    described = iter(_described(run, method, [query for query in queries if query.row is None]))
+    in_order = [next(described if query.row is None else stored) for query in queries]
+    return [np.stack(recipe_vectors) for recipe_vectors in zip(*in_order, strict=True)]
 
 
 def _stored(run: Run, method: Method, row: dict[str, Any]) -> list[Matrix]:
-    """The vectors of an image of the run, one for each recipe, (k,)."""
-    read = [read_shard(run, row["shard"], recipe, method.reduction) for recipe in method.recipes]
-    return [of_recipe.values[of_recipe.ids.index(row["id"])] for of_recipe in read]
+    """Read the vectors of an image of the run, one for each recipe, (k,)."""
+    per_recipe = [read_shard(run, row["shard"], recipe, method.reduction) for recipe in method.recipes]
+    return [vectors.values[vectors.ids.index(row["id"])] for vectors in per_recipe]
 
 
-def _described(run: Run, method: Method, asked: Sequence[SearchQuery]) -> list[list[Matrix]]:
-    if not asked:
+def _described(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
+    if not queries:
         return []
     # A search by id must not wait for torch.
     from osrmac.runs.query_describer import describe_queries
 
-    return describe_queries(run, method, asked)
+    return describe_queries(run, method, queries)

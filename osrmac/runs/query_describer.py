@@ -1,4 +1,4 @@
-"""Describe images that are no images of a run as the run's were."""
+"""Description of query images with the settings and weights of a run."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from osrmac.types import Matrix
 __all__ = ["describe_queries"]
 
 
-def describe_queries(run: Run, method: Method, asked: Sequence[SearchQuery]) -> list[list[Matrix]]:
-    """For each query its vectors, one for each recipe of the system, (k,).
+def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
+    """Describe images, and return for each of them its vectors as a method compares them, one for each recipe, (k,).
 
     Raises:
-        OsrmacError: An image cannot be read or described, or the weights of the run cannot be had.
+        OsrmacError: An image cannot be read or described, or the weights of the run are unavailable.
     """
     identity, weights = identify_again(run)
     config = replace(identity.descriptor, recipes=method.recipes)
     describer = Describer(backbones.build(config.backbone, config.layers, weights.state), config)
-    contents = Fetcher()(query.uri for query in asked)
-    return [_describe(describer, method, *pair) for pair in zip(asked, contents, strict=True)]
+    contents = Fetcher()(query.uri for query in queries)
+    return [_describe(describer, method, *pair) for pair in zip(queries, contents, strict=True)]
 
 
 def _describe(describer: Describer, method: Method, query: SearchQuery, content: bytes | Exception) -> list[Matrix]:
@@ -40,11 +40,11 @@ def _describe(describer: Describer, method: Method, query: SearchQuery, content:
     (result,) = describer([content], [query.box])
     if isinstance(result, Failure):
         raise StorageError(f"{query.name} cannot be described, it failed at {result.stage}: {result.reason}")
-    return [_compared(method, result.vectors[recipe]) for recipe in method.recipes]
+    return [_reduced(method, result.vectors[recipe]) for recipe in method.recipes]
 
 
-def _compared(method: Method, vector: Matrix) -> Matrix:
-    """The vector of one image as it is compared, (k,), from its descriptor, (d,) or (R, d)."""
+def _reduced(method: Method, vector: Matrix) -> Matrix:
+    """Return the vector of one image as a method compares it, (k,), from its descriptor, (d,) or (R, d)."""
     if method.on_reading is not None:
         return aggregate(method.on_reading.apply(vector), np.array([len(vector)]))[0]
     return method.reduce(vector[None])[0]

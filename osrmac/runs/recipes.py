@@ -1,4 +1,4 @@
-"""Which recipe, and which run, a reduction is fitted on."""
+"""The recipe that a reduction is fitted on, and the run that holds the samples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ __all__ = ["settled_recipe", "training_run"]
 
 
 def training_run(run: Run, other: str | None) -> Run:
-    """The run whose descriptors are fitted on: the run itself, or another one with the same settings.
+    """Return the run whose descriptors a reduction is fitted on.
+
+    Args:
+        run: Run that the reduction is for.
+        other: URL of another run of the same identity; None for the run itself.
 
     Raises:
-        StorageError: No run there, or one with other settings.
+        StorageError: There is no such run, or it was made with other settings.
     """
     if other is None:
         return run
@@ -21,18 +25,24 @@ def training_run(run: Run, other: str | None) -> Run:
     return training
 
 
-def settled_recipe(identity: Identity, asked: str | None) -> str:
-    """The recipe to shorten: the one asked for, else osrmac, else the only one, those of regions left aside.
+def settled_recipe(identity: Identity, recipe: str | None) -> str:
+    """Return the recipe to reduce: the given one, otherwise `osrmac`, otherwise the only one.
+
+    Regional recipes are considered only where the run has no others.
+
+    Args:
+        identity: Identity of the run's descriptors.
+        recipe: Name of a recipe, or None.
 
     Raises:
-        ConfigError: The run does not have it, or has several and none is osrmac.
+        ConfigError: The run does not have the recipe, or has several and none of them is `osrmac`.
     """
-    there = list(identity.dimensions)
-    if asked is None:
-        whole = [recipe for recipe in there if recipe not in identity.regional] or there
-        asked = "osrmac" if "osrmac" in whole else whole[0]
-        if asked != "osrmac" and len(whole) > 1:
-            raise ConfigError(f"the run has {', '.join(there)}: say with --recipe which one to shorten")
-    if asked not in there:
-        raise ConfigError(f"the run has no recipe '{asked}', only {', '.join(there)}")
-    return asked
+    available = list(identity.dimensions)
+    if recipe is None:
+        candidates = [name for name in available if name not in identity.regional] or available
+        recipe = "osrmac" if "osrmac" in candidates else candidates[0]
+        if recipe != "osrmac" and len(candidates) > 1:
+            raise ConfigError(f"the run has {', '.join(available)}: choose one of them with --recipe")
+    if recipe not in available:
+        raise ConfigError(f"the run has no recipe '{recipe}', only {', '.join(available)}")
+    return recipe

@@ -1,4 +1,4 @@
-"""Shortened descriptors: read where they are up to date, else computed."""
+"""Reduced descriptors: read from their shards where those are current, otherwise computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.reduction.base import Reduction, aggregate
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 
@@ -20,52 +21,52 @@ __all__ = ["digest", "is_current", "read_reduced", "read_shard", "reduce_shard"]
 
 
 @lru_cache(maxsize=8)
-def digest(selection: Reduction) -> str:
-    """SHA-256 of a shortening, in hex."""
-    # Without what is not known, so that what an older version has written stays valid.
-    known = {key: value for key, value in asdict(selection).items() if value is not None}
-    return hashlib.sha256(json.dumps(known, sort_keys=True, default=_listed).encode()).hexdigest()
+def digest(reduction: Reduction) -> str:
+    """Return the SHA-256 digest of a reduction, in hex."""
+    # Attributes that are None are left out, so that the digests of earlier versions stay valid.
+    values = {key: value for key, value in asdict(reduction).items() if value is not None}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=_to_list).encode()).hexdigest()
 
 
-def _listed(values: NDArray[np.float64]) -> list[float]:
+def _to_list(values: NDArray[np.float64]) -> list[float]:
     listed: list[float] = values.tolist()
     return listed
 
 
-def is_current(target: str, source: str, digest: str) -> bool:
-    """Whether a shortened shard was written from the descriptors as they are, by the shortening of this digest."""
-    made = shards.read_metadata(target)
-    return made["osrmac.selection"] == digest and shards.generation(target) == shards.generation(source)
+def is_current(target: Location, source: Location, digest: str) -> bool:
+    """Return whether a reduced shard was written from the present descriptors by the reduction of this digest."""
+    metadata = shards.read_metadata(target)
+    return metadata["osrmac.selection"] == digest and shards.generation(target) == shards.generation(source)
 
 
-def read_shard(run: Run, shard: str, recipe: str, by: Reduction | None) -> Vectors:
-    """The descriptors in one shard as they are compared; what was written shortened is read if it is up to date.
+def read_shard(run: Run, shard: Location, recipe: str, reduction: Reduction | None) -> Vectors:
+    """Read the descriptors of one shard as they are compared; a current reduced shard is read instead.
 
     Args:
-        run: That the shard belongs to.
-        shard: URL of a shard of descriptors.
-        recipe: Which descriptor.
-        by: What shortens it, or None.
+        run: Run that the shard belongs to.
+        shard: Shard of descriptors.
+        recipe: Recipe to read.
+        reduction: Reduction to apply, if any.
     """
-    if by is None:
+    if reduction is None:
         return shards.read_vectors([shard], recipe)
-    copy = filesystem.join(run.reduced(by.name), filesystem.name(shard))
-    if recipe == by.recipe and filesystem.exists(copy) and is_current(copy, shard, digest(by)):
+    copy = run.reduced(reduction.name) / shard.name
+    if recipe == reduction.recipe and copy.exists() and is_current(copy, shard, digest(reduction)):
         table = shards.read(copy)
         return Vectors(table["id"].to_pylist(), shards.matrix(table["vector"].combine_chunks()).copy())
-    return reduce_shard(shard, recipe, by)
+    return reduce_shard(shard, recipe, reduction)
 
 
-def read_reduced(paths: Iterable[str], recipe: str, by: Reduction) -> Vectors:
-    """The shortened descriptors of all images, sorted by id, while whole ones are in memory one shard at a time."""
-    parts = [reduce_shard(path, recipe, by) for path in paths]
+def read_reduced(paths: Iterable[Location], recipe: str, reduction: Reduction) -> Vectors:
+    """Reduce the descriptors of all images, sorted by id, with one shard of full descriptors in memory at a time."""
+    parts = [reduce_shard(path, recipe, reduction) for path in paths]
     ids = [image for part in parts for image in part.ids]
     order = np.argsort(np.array(ids, dtype=object), kind="stable")
     return Vectors([ids[row] for row in order], np.concatenate([part.values for part in parts])[order])
 
 
-def reduce_shard(path: str, recipe: str, by: Reduction) -> Vectors:
-    """The descriptors of a shard, shortened."""
-    whole = shards.read_vectors([path], recipe)
-    kept = by.apply(whole.values)
-    return Vectors(whole.ids, kept if whole.regions is None else aggregate(kept, whole.regions))
+def reduce_shard(shard: Location, recipe: str, reduction: Reduction) -> Vectors:
+    """Read the descriptors of one shard, and reduce them; those of regions are summed to one vector an image."""
+    full = shards.read_vectors([shard], recipe)
+    reduced = reduction.apply(full.values)
+    return Vectors(full.ids, reduced if full.regions is None else aggregate(reduced, full.regions))

@@ -1,88 +1,128 @@
-"""Queries against the images of a run, a block at a time."""
+"""Exact comparison of queries with all images of a collection."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-import torch
 
 from osrmac.config import Device, Distance
 from osrmac.errors import ConfigError
-from osrmac.retrieval import expansion
 from osrmac.retrieval.distances import distances
+from osrmac.retrieval.expansion import average
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.shard_reader import Block
 from osrmac.types import Match, Matrix
 
-__all__ = ["Scan", "apart", "torch_device"]
+__all__ = ["DistanceBlock", "Scan", "smallest_distances", "torch_device"]
+
+DistanceBlock = tuple[str, Sequence[str], Matrix]
+"""URL of a shard, empty if unknown, the ids of its n images, and the distances of m queries to them, (m, n)."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Compares queries with all images. A query is, for each recipe of a system, a row of a matrix, (m, k).
+    """An exact scan of a collection.
+
+    A set of m queries is a sequence of matrices, (m, k), one for each recipe of the method that is compared.
 
     Attributes:
-        blocks: Gives the images, from the first on whenever it is called.
-        distance: How two vectors are compared.
-        device: A torch device, where they are.
+        blocks: Returns the blocks of the collection, from the first one on with each call.
+        distance: Distance between two vectors.
+        device: Torch device that computes the distances.
     """
 
     blocks: Callable[[], Iterable[Block]]
     distance: Distance
     device: str = "cpu"
 
-    def distances(self, asked: Sequence[Matrix]) -> Iterator[tuple[str, list[str], Matrix]]:
-        """For each block its shard, the ids of its n images, and the queries' distances to them, (m, n)."""
+    def distances(self, queries: Sequence[Matrix]) -> Iterator[DistanceBlock]:
+        """Yield the distances of all queries to the images of each block."""
         for block in self.blocks():
-            yield block.shard, block.ids, apart(asked, block.vectors, self.distance, self.device)
+            url = block.shard.url if block.shard else ""
+            yield url, block.ids, smallest_distances(queries, block.vectors, self.distance, self.device)
 
-    def nearest(self, asked: Sequence[Matrix], number: int) -> list[list[Match]]:
-        """The nearest images of each query."""
-        return nearest(self.distances(asked), len(asked[0]), number)
+    def nearest(self, queries: Sequence[Matrix], number: int) -> list[list[Match]]:
+        """Return the nearest images of each query, nearest first; ties are ordered by id."""
+        return nearest(self.distances(queries), len(queries[0]), number)
 
-    def expanded(self, asked: Sequence[Matrix], neighbours: int, alpha: float) -> list[Matrix]:
-        """The queries averaged with their nearest neighbours, for each recipe with those by this recipe alone."""
-        return [self._of(place)._expanded(queries, neighbours, alpha) for place, queries in enumerate(asked)]
+    def expanded(self, queries: Sequence[Matrix], neighbours: int, alpha: float) -> list[Matrix]:
+        """Return the queries averaged with their nearest neighbours, each recipe by its own distances.
 
-    def _of(self, recipe: int) -> Scan:
-        """The same by one recipe."""
+        This is alpha query expansion (Radenovic et al. 2019). Applied to the images of the collection themselves, it
+        is database-side augmentation (Arandjelovic and Zisserman 2012), where each image is its own nearest neighbour
+        and counts twice. See `osrmac.retrieval.expansion.average` for the weights.
+        """
+        return [self._single(index)._expanded(vectors, neighbours, alpha) for index, vectors in enumerate(queries)]
 
-        def alone() -> Iterator[Block]:
-            return (Block(block.shard, block.ids, (block.vectors[recipe],)) for block in self.blocks())
+    def _single(self, index: int) -> Scan:
+        """Return a scan of one recipe's vectors."""
 
-        return Scan(alone, self.distance, self.device)
+        def blocks() -> Iterator[Block]:
+            return (replace(block, vectors=(block.vectors[index],)) for block in self.blocks())
+
+        return replace(self, blocks=blocks)
 
     def _expanded(self, queries: Matrix, neighbours: int, alpha: float) -> Matrix:
-        near = [[each.id for each in of_query] for of_query in self.nearest([queries], neighbours)]
-        (known,) = self.vectors({image for ids in near for image in ids})
-        return expansion.average(queries, np.stack([np.stack([known[image] for image in ids]) for ids in near]), alpha)
+        ids = [[match.id for match in matches] for matches in self.nearest([queries], neighbours)]
+        (vectors,) = self.vectors({image for near in ids for image in near})
+        return average(queries, np.stack([np.stack([vectors[image] for image in near]) for near in ids]), alpha)
 
     def vectors(self, ids: Iterable[str]) -> list[dict[str, Matrix]]:
-        """For each recipe the vectors of some images, (k,), by id; one that is not there is left out."""
+        """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out."""
         wanted = frozenset(ids)
-        found: dict[str, list[Matrix]] = {}
-        for block in self.blocks():
-            for row, image in enumerate(block.ids):
-                if image in wanted:
-                    found[image] = [vectors[row] for vectors in block.vectors]
-        return [dict(zip(found, of_recipe, strict=True)) for of_recipe in zip(*found.values(), strict=True)]
+        found = {
+            image: [vectors[row] for vectors in block.vectors]
+            for block in self.blocks()
+            for row, image in enumerate(block.ids)
+            if image in wanted
+        }
+        return [dict(zip(found, vectors, strict=True)) for vectors in zip(*found.values(), strict=True)]
+
+
+def smallest_distances(
+    queries: Sequence[Matrix], images: Sequence[Matrix], distance: Distance, device: str = "cpu"
+) -> Matrix:
+    """Return the distance of each query to each image, (m, n), by the recipe in which the two are nearest.
+
+    This is how global and local descriptors are combined (paper, section 4.1).
+
+    Args:
+        queries: For each recipe (m, k).
+        images: For each recipe (n, k).
+        distance: Distance between two vectors.
+        device: Torch device to compute on.
+    """
+    per_recipe = [distances(left, right, distance, device) for left, right in zip(queries, images, strict=True)]
+    smallest: Matrix = np.minimum.reduce(per_recipe)
+    return smallest
 
 
 def torch_device(chosen: Device) -> str:
-    """Where vectors are compared.
+    """Return the torch device to compare vectors on; torch is imported only where the machine may have a GPU.
 
     Raises:
-        ConfigError: There is no such device.
+        ConfigError: A GPU was asked for, and torch finds none.
     """
-    if chosen == "cuda" and not torch.cuda.is_available():
+    has_gpu = chosen != "cpu" and _has_gpu_driver() and _torch_finds_gpu()
+    if chosen == "cuda" and not has_gpu:
         raise ConfigError("--device cuda, but torch finds no GPU on this machine: use --device cpu")
-    return "cuda" if chosen != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if has_gpu else "cpu"
 
 
-def apart(one: Sequence[Matrix], other: Sequence[Matrix], distance: Distance, device: str) -> Matrix:
-    """Distances by the recipe in which two images are nearest, from the vectors of each recipe, (m, k) and (n, k)."""
-    found = [distances(left, right, distance, device) for left, right in zip(one, other, strict=True)]
-    nearest: Matrix = np.minimum.reduce(found)
-    return nearest
+def _has_gpu_driver() -> bool:
+    """Return whether the driver of an NVIDIA or AMD GPU is installed, without which torch finds no GPU."""
+    with suppress(OSError):
+        ctypes.CDLL("libcuda.so.1")
+        return True
+    return Path("/dev/kfd").exists()
+
+
+def _torch_finds_gpu() -> bool:
+    import torch  # noqa: PLC0415  # a search by id must not wait for torch
+
+    return torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""Scores of systems: what each query finds, ranked by the distances of whole, shortened or averaged vectors."""
+"""Scores of methods under a benchmark, from exact scans of a run's descriptors."""
 
 from __future__ import annotations
 
@@ -13,45 +13,52 @@ from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark, Query, found_ranks
 from osrmac.evaluation.results import Score
 from osrmac.reduction.base import Reduction
-from osrmac.retrieval import expansion
 from osrmac.retrieval.ranks import ranks
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_reduced
-from osrmac.runs.scan import Scan
-from osrmac.runs.shard_reader import Block, blocks, listed
+from osrmac.runs.scan import DistanceBlock, Scan
+from osrmac.runs.shard_reader import Block, list_shards, read_blocks
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 from osrmac.types import Match, Matrix, QueryResult, Verdict
 
 __all__ = ["SHOWN", "judged", "query_results", "query_vectors", "scores"]
 
-Distances = Iterable[tuple[str, Sequence[str], Matrix]]
+_Read = Callable[[Location, str, Reduction | None], Vectors]
 
 SHOWN = 10
+"""Number of matches of a query that are stored, junk not counted."""
 
 _IN_MEMORY = 2_000_000_000
-"""Bytes of vectors up to which a collection is read once for all systems; a larger one is read shard by shard."""
+"""Bytes of vectors up to which a collection is read once for all methods; a larger one is read shard by shard."""
+
+_KEPT_DISTANCES = 500_000_000
+"""Bytes of distances up to which those of a query mode are computed once; more of them are computed twice."""
+
+_AUGMENTED_AT_ONCE = 256
+"""Number of images that are compared with all others at once in database-side augmentation."""
 
 
 def scores(
     run: Run,
     benchmark: Benchmark,
-    crops: str,
+    crops: Location,
     ids: Mapping[str, str],
     methods: Iterable[Method],
     evaluation: EvaluationConfig,
 ) -> Iterator[Score]:
-    """Score systems in every query mode.
+    """Score methods in every query mode.
 
     Args:
-        run: Holds the descriptors.
-        benchmark: Reduced to what the run has.
-        crops: Folder of the shards with the cropped queries, named by query.
-        ids: Of the described images, by the names that the benchmark has for them.
-        methods: What to score; those of one recipe should follow each other.
-        evaluation: Distance and averaging with neighbours; database augmentation has all vectors in memory.
+        run: Run with descriptors.
+        benchmark: Benchmark, reduced to the images that the run has.
+        crops: Folder of the shards of cropped queries, whose ids are the names of the queries.
+        ids: Ids of the described images, by the names that the benchmark has for them.
+        methods: Methods to score. Methods of one recipe should follow each other, so that it is read once.
+        evaluation: Distance, query expansion and database-side augmentation; the latter has all vectors in memory.
 
     Raises:
         BenchmarkError: A query could not be described.
@@ -59,113 +66,143 @@ def scores(
     read = lru_cache(maxsize=4)(_read)
     dimensions = run.identity().dimensions
     for method in methods:
-        size = 4 * len(ids) * sum(_read_dimension(method, dimensions[recipe]) for recipe in method.recipes)
+        size = 4 * len(ids) * sum(_dimension_read(method, dimensions[recipe]) for recipe in method.recipes)
         if size <= _IN_MEMORY or evaluation.database_augmentation:
-            whole = _augmented(_whole(read, run.descriptors, method), evaluation)
-            images = Scan(partial(list, whole), evaluation.distance)
+            blocks = [_augmented(block, evaluation) for block in _read_all(read, run.descriptors, method)]
+            images = Scan(partial(list, blocks), evaluation.distance)
         else:
-            images = Scan(partial(blocks, run, method, listed(run)), evaluation.distance)
-        cropped = Scan(partial(_whole, read, crops, method), evaluation.distance)
+            images = Scan(partial(read_blocks, run, method, list_shards(run)), evaluation.distance)
+        cropped = Scan(partial(_read_all, read, crops, method), evaluation.distance)
         for mode, queries in benchmark.modes.items():
-            asked = query_vectors(queries, ids, images, cropped, crops)
+            vectors = query_vectors(queries, ids, images, cropped, crops)
             if evaluation.query_expansion:
-                asked = images.expanded(asked, evaluation.query_expansion, evaluation.alpha)
-            found = query_results(benchmark, queries, partial(images.distances, asked), ids)
-            yield Score.of(method.name, method.label, mode, asked[0].shape[1], tuple(found))
+                vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
+            results = query_results(benchmark, queries, _Replayed(partial(images.distances, vectors)), ids)
+            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results))
 
 
-def _read_dimension(method: Method, dimension: int) -> int:
+def _dimension_read(method: Method, dimension: int) -> int:
     return dimension if method.on_reading is None else method.on_reading.dimension
 
 
-def _read(folder: str, recipe: str, by: Reduction | None) -> Vectors:
-    """All descriptors of one recipe, whole or shortened on reading."""
+def _read(folder: Location, recipe: str, reduction: Reduction | None) -> Vectors:
+    """Read all descriptors of one recipe, reduced shard by shard if a reduction is given."""
     paths = shards.paths(folder)
-    return shards.read_vectors(paths, recipe) if by is None else read_reduced(paths, recipe, by)
+    return shards.read_vectors(paths, recipe) if reduction is None else read_reduced(paths, recipe, reduction)
 
 
-def _whole(read: Callable[[str, str, Reduction | None], Vectors], folder: str, method: Method) -> list[Block]:
-    """All images of a folder in one block, as they are compared."""
-    found = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
-    return [Block(folder, found[0].ids, tuple(method.reduce(vectors.values) for vectors in found))]
+def _read_all(read: _Read, folder: Location, method: Method) -> Iterator[Block]:
+    """Read all images of a folder into one block."""
+    per_recipe = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
+    yield Block(per_recipe[0].ids, tuple(method.reduce(vectors.values) for vectors in per_recipe))
 
 
-def _augmented(whole: list[Block], evaluation: EvaluationConfig) -> list[Block]:
-    neighbours, alpha, distance = evaluation.database_augmentation, evaluation.alpha, evaluation.distance
-    if not neighbours:
-        return whole
-    (images,) = whole
-    averaged = tuple(expansion.expand(known, known, neighbours, alpha, distance) for known in images.vectors)
-    return [replace(images, vectors=averaged)]
+def _augmented(images: Block, evaluation: EvaluationConfig) -> Block:
+    """Return the images averaged with their nearest neighbours, if the evaluation asks for it."""
+    if not evaluation.database_augmentation:
+        return images
+    scan = Scan(partial(list, [images]), evaluation.distance)
+    starts = range(0, len(images.ids), _AUGMENTED_AT_ONCE)
+    chunks = ([vectors[start : start + _AUGMENTED_AT_ONCE] for vectors in images.vectors] for start in starts)
+    parts = [scan.expanded(chunk, evaluation.database_augmentation, evaluation.alpha) for chunk in chunks]
+    return replace(images, vectors=tuple(np.concatenate(chunks) for chunks in zip(*parts, strict=True)))
+
+
+class _Replayed:
+    """Blocks of distances that can be iterated over repeatedly; kept from the first pass on if they are small enough.
+
+    Args:
+        compute: Computes the blocks, from the first one on with each call.
+    """
+
+    def __init__(self, compute: Callable[[], Iterable[DistanceBlock]]) -> None:
+        self._compute = compute
+        self._kept: list[DistanceBlock] | None = None
+
+    def __iter__(self) -> Iterator[DistanceBlock]:
+        return self._first_pass() if self._kept is None else iter(self._kept)
+
+    def _first_pass(self) -> Iterator[DistanceBlock]:
+        kept: list[DistanceBlock] = []
+        size = 0
+        for block in self._compute():
+            size += block[-1].nbytes
+            kept.append(block)
+            if size > _KEPT_DISTANCES:
+                kept.clear()
+            yield block
+        if size <= _KEPT_DISTANCES:
+            self._kept = kept
 
 
 def query_vectors(
-    queries: Sequence[Query], ids: Mapping[str, str], images: Scan, cropped: Scan, crops: str
+    queries: Sequence[Query], ids: Mapping[str, str], images: Scan, cropped: Scan, crops: Location
 ) -> list[Matrix]:
-    """Descriptors of queries, (m, k) for each recipe: from their crops, or from the collection itself.
+    """Return the descriptors of queries, (m, k) for each recipe, from their crops or from the collection itself.
 
     Args:
-        queries: Of one mode.
-        ids: Of the described images, by their names.
-        images: The collection.
-        cropped: The same for the cropped queries, named by query.
-        crops: Where the cropped queries are, for messages.
+        queries: Queries of one mode.
+        ids: Ids of the described images, by name.
+        images: Scan of the collection.
+        cropped: Scan of the cropped queries, whose ids are the names of the queries.
+        crops: Folder of the cropped queries, for messages.
 
     Raises:
         BenchmarkError: A query could not be described.
     """
     boxed = any(query.box is not None for query in queries)
     wanted = [query.name if boxed else ids[query.image] for query in queries]
-    found = (cropped if boxed else images).vectors(wanted)
-    missing = [name for name in wanted if not found or name not in found[0]]
+    vectors = (cropped if boxed else images).vectors(wanted)
+    missing = [name for name in wanted if not vectors or name not in vectors[0]]
     if missing:
         raise BenchmarkError(f"query {missing[0]!r} could not be described: see the error of its row in {crops}")
-    return [np.stack([of_recipe[name] for name in wanted]) for of_recipe in found]
+    return [np.stack([by_name[name] for name in wanted]) for by_name in vectors]
 
 
 def query_results(
-    benchmark: Benchmark, queries: Sequence[Query], distances: Callable[[], Distances], ids: Mapping[str, str]
+    benchmark: Benchmark, queries: Sequence[Query], distances: Iterable[DistanceBlock], ids: Mapping[str, str]
 ) -> Iterator[QueryResult]:
-    """How each query fares.
+    """Rank the collection for each query, and judge the ranking.
 
     Args:
-        benchmark: The protocol.
-        queries: Of one mode, m.
-        distances: Gives, from the first block on whenever it is called, for each block of the collection its name, the
-            ids of its n images, and the queries' distances to them, (m, n).
-        ids: Of the described images, by their names.
+        benchmark: Benchmark with its measures.
+        queries: Queries of one mode, m.
+        distances: Distances of the queries to the collection, block by block. They are iterated over twice.
+        ids: Ids of the described images, by name.
     """
-    wanted = [{ids[name]: name for name in query.positives | query.junk if name in ids} for query in queries]
-    known: list[dict[str, float]] = [{} for _ in queries]
-    shown = SHOWN + max(len(query.junk) for query in queries)
-    first = nearest(_noting(distances(), wanted, known), len(queries), shown)
-    for query, names, near, of_query in zip(queries, wanted, first, ranks(distances(), known), strict=True):
-        ranked = {names[image]: rank for image, rank in of_query.items()}
-        yield replace(judged(benchmark, query, ranked, near), image=ids[query.image])
+    targets = [{ids[name]: name for name in query.positives | query.junk if name in ids} for query in queries]
+    target_distances: list[dict[str, float]] = [{} for _ in queries]
+    number = SHOWN + max(len(query.junk) for query in queries)
+    first = nearest(_noting(distances, targets, target_distances), len(queries), number)
+    ranks_by_id = ranks(distances, target_distances)
+    for query, names, matches, by_id in zip(queries, targets, first, ranks_by_id, strict=True):
+        by_name = {names[image]: rank for image, rank in by_id.items()}
+        yield replace(judged(benchmark, query, by_name, matches), image=ids[query.image])
 
 
 def _noting(
-    distances: Distances, wanted: Sequence[Mapping[str, str]], known: Sequence[dict[str, float]]
-) -> Iterator[tuple[str, Sequence[str], Matrix]]:
-    """The same blocks; the distances to the images that are wanted are noted on the way."""
-    for name, images, apart in distances:
-        rows = {image: row for row, image in enumerate(images)}
-        for of_query, noted, row in zip(wanted, known, apart, strict=True):
-            noted |= {image: float(row[rows[image]]) for image in of_query.keys() & rows.keys()}
-        yield name, images, apart
+    distances: Iterable[DistanceBlock], wanted: Sequence[Mapping[str, str]], noted: Sequence[dict[str, float]]
+) -> Iterator[DistanceBlock]:
+    """Pass the blocks on, and note the distances of each query to the images wanted for it."""
+    for url, images, block in distances:
+        positions = {image: position for position, image in enumerate(images)}
+        for images_wanted, distance_of, row in zip(wanted, noted, block, strict=True):
+            distance_of |= {image: float(row[positions[image]]) for image in images_wanted.keys() & positions.keys()}
+        yield url, images, block
 
 
 def judged(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[Match]) -> QueryResult:
-    """Judge what a query found.
+    """Judge the ranking of one query.
 
     Args:
-        benchmark: The protocol.
-        query: One of its queries.
-        ranks: 0-based ranks by name of what is relevant to the query.
-        nearest: The images ranked first.
+        benchmark: Benchmark with its measures.
+        query: Query of the benchmark.
+        ranks: 0-based ranks of the query's positives and junk, by name.
+        nearest: Images ranked first.
     """
-    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id))) for match in nearest]
-    # That the query image finds itself is no news where the protocol takes it out.
+    # The shard depends on whether the collection was read as one block, and is no part of an evaluation.
+    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id)), shard=None) for match in nearest]
+    # A query image that finds itself says nothing where the protocol takes it out of the ranking.
     others = [match for match in matches if match.verdict != "junk" or benchmark.naming(match.id) != query.image]
     return QueryResult(
         query.name,

@@ -1,4 +1,4 @@
-"""A run's images as a system compares them, shard by shard."""
+"""The described images of a run, read shard by shard."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ from osrmac.prefetch import prefetch
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
-__all__ = ["Block", "blocks", "each", "listed", "rows"]
+__all__ = ["Block", "find_rows", "list_shards", "map_shards", "read_blocks"]
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 
-_AHEAD = 4
-"""Shards that are read ahead of where they are compared."""
+_READ_AHEAD = 4
+"""Number of shards read ahead of the consumer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The described images of a shard.
+    """The described images of one shard, or of several.
 
     Attributes:
-        shard: URL of the shard of descriptors.
         ids: n ids, sorted.
-        vectors: For each recipe of the system (n, k).
+        vectors: For each recipe of the method the vectors that are compared, (n, k).
+        shard: Shard of descriptors that holds the images, None where there are several.
     """
 
-    shard: str
     ids: list[str]
     vectors: tuple[Matrix, ...]
+    shard: Location | None = None
 
 
-def listed(run: Run) -> list[str]:
-    """URLs of the shards of a run's descriptors.
+def list_shards(run: Run) -> list[Location]:
+    """List the shards of a run's descriptors.
 
     Raises:
-        StorageError: There is no run, or there are none.
+        StorageError: There is no run, or it has no descriptors yet.
     """
     run.record()
     found = shards.paths(run.descriptors)
@@ -54,40 +55,40 @@ def listed(run: Run) -> list[str]:
     return found
 
 
-def blocks(run: Run, method: Method, within: Sequence[str]) -> Iterator[Block]:
-    """The described images of some shards, a few shards in memory at a time.
+def read_blocks(run: Run, method: Method, within: Sequence[Location]) -> Iterator[Block]:
+    """Read the vectors that a method compares, a few shards in memory at a time.
 
     Args:
-        run: Holds the descriptors.
-        method: What they are shortened by.
-        within: URLs of the shards of descriptors.
+        run: Run that the shards belong to.
+        method: Recipes to read, and their reduction.
+        within: Shards of descriptors.
     """
-    yield from each(partial(_block, run, method), within)
+    return map_shards(partial(_read_block, run, method), within)
 
 
-def _block(run: Run, method: Method, shard: str) -> Block:
-    found = [read_shard(run, shard, recipe, method.reduction) for recipe in method.recipes]
-    return Block(shard, found[0].ids, tuple(vectors.values for vectors in found))
+def _read_block(run: Run, method: Method, shard: Location) -> Block:
+    parts = [read_shard(run, shard, recipe, method.reduction) for recipe in method.recipes]
+    return Block(parts[0].ids, tuple(vectors.values for vectors in parts), shard)
 
 
-def rows(ids: Iterable[str], within: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What the shards know of some images beside their vectors, and their own URL as `shard`, by id.
+def find_rows(ids: Iterable[str], within: Iterable[Location]) -> dict[str, dict[str, Any]]:
+    """Look up images, and return their rows by id: all columns but the vectors, and the shard as `shard`.
 
     Args:
-        ids: Of the images; one that no shard has is left out.
-        within: URLs of shards of descriptors.
+        ids: Ids of the images; an id that is in none of the shards is left out.
+        within: Shards of descriptors.
     """
     wanted = pa.array(sorted(set(ids)), pa.string())
-    found = each(partial(_rows, wanted), sorted(set(within)))
-    return {row["id"]: row for some in found for row in some}
+    tables = map_shards(partial(_find_in_shard, wanted), sorted(set(within)))
+    return {row["id"]: row for table in tables for row in table}
 
 
-def _rows(wanted: pa.Array, shard: str) -> list[dict[str, Any]]:
+def _find_in_shard(wanted: pa.Array, shard: Location) -> list[dict[str, Any]]:
     table = shards.read(shard, ["id", "uri", "status", "error_stage", "error", "width", "height"])
-    found = table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()
-    return [row | {"shard": shard} for row in found]
+    rows = table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()
+    return [row | {"shard": shard} for row in rows]
 
 
-def each(make: Callable[[str], _Made], given: Sequence[str]) -> Iterator[_Made]:
-    """What a function makes of each shard, in their order; a few are read ahead."""
-    return prefetch(make, given, threads=_AHEAD, most=_AHEAD)
+def map_shards(function: Callable[[Location], _Result], within: Sequence[Location]) -> Iterator[_Result]:
+    """Apply a function to each shard, in order, a few shards ahead of the consumer."""
+    return prefetch(function, within, threads=_READ_AHEAD, most=_READ_AHEAD)

@@ -1,4 +1,4 @@
-"""What a collection holds: every image, with what tells whether it has changed."""
+"""Listing of a collection: the location and version of every image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-from fsspec.spec import AbstractFileSystem
 from fsspec.utils import glob_translate
 
-from osrmac.errors import StorageError, reason
-from osrmac.storage import filesystem
+from osrmac.errors import NotFoundError, StorageError, reason
+from osrmac.storage.file_names import file_url, is_unicode, to_unicode
+from osrmac.storage.filesystem import storage_errors
+from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
 from osrmac.storage.walk import File, version, walk
 
@@ -24,110 +25,119 @@ __all__ = ["IMAGE_SUFFIXES", "listing"]
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _LIST_SUFFIXES = (".csv", ".parquet", ".txt")
-_MAGIC = frozenset("*?[")
-_LOCAL = ("size", "mtime")
+_WILDCARDS = frozenset("*?[")
+_VERSION = ("size", "etag", "mtime")
+_CSV_TYPES = {
+    # Inference would turn the id 0001 into 1 and 1e3 into 1000.
+    **dict.fromkeys(("id", "uri", "etag"), pa.string()),
+    # pandas writes whole numbers as 12.0 where others of the column are missing.
+    "size": pa.float64(),
+}
 _BATCH = 100_000
 
 _T = TypeVar("_T")
 
 
-def listing(images: str) -> Iterator[pa.Table]:
-    """List a collection.
+def listing(images: Location) -> Iterator[pa.Table]:
+    """List the images of a collection, in tables of `schema.COLLECTION`.
+
+    The id of an image is its path relative to the folder; in a list without ids it is the URI.
 
     Args:
-        images: A folder, a bucket's prefix, a glob, or a list of URIs: a text file (one a line), or
-            a CSV or Parquet file with the column `uri` and, if wanted, `id`, `size`, `etag` and `mtime`.
+        images: A folder, a bucket's prefix, a glob, or a list of URIs: a text file with one URI a line, or
+            a CSV or Parquet file with the column `uri` and optionally `id`, `size`, `etag` and `mtime`. Ids, URIs and
+            etags of a CSV file are taken literally; numbers in a Parquet file become their decimal string.
 
     Returns:
-        Some rows at a time. The id is the path relative to the folder; in a list, the URI.
+        A table of up to 100 000 rows at a time.
 
     Raises:
-        StorageError: There is no such place, it has no images, or the list cannot be used.
+        StorageError: There is no such folder or file, it has no images, or the list cannot be used.
     """
-    fs, path = filesystem.file_system(images)
-    with filesystem.storage_errors(images):
-        is_list = path.endswith(_LIST_SUFFIXES) and fs.isfile(path)
+    with storage_errors(images.url):
+        is_list = images.path.endswith(_LIST_SUFFIXES) and images.fs.isfile(images.path)
     if is_list:
-        batches = (_from_list(images, table) for table in _parsed(images))
+        tables = (_listed_rows(images, table) for table in _parsed(images))
     else:
-        batches = (pa.Table.from_pylist(rows, schema=COLLECTION) for rows in _batched(_found(fs, path, images)))
-    filled = _accessed(images, (batch for batch in batches if batch.num_rows))
-    first = next(filled, None)
+        tables = (pa.Table.from_pylist(rows, schema=COLLECTION) for rows in _batched(_image_rows(images)))
+    checked = _with_clear_errors(images, (table for table in tables if table.num_rows))
+    first = next(checked, None)
     if first is None:
-        raise StorageError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
-    return chain([first], filled)
+        raise NotFoundError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
+    return chain([first], checked)
 
 
-def _accessed(images: str, batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def _with_clear_errors(images: Location, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     try:
-        with filesystem.storage_errors(images):
-            yield from batches
+        with storage_errors(images.url):
+            yield from tables
     except FileNotFoundError as error:
         raise StorageError(
             f"{images} has changed while it was listed, {reason(error)}: run the same command again"
         ) from error
 
 
-def _found(fs: AbstractFileSystem, path: str, images: str) -> Iterator[dict[str, Any]]:
-    is_glob = _MAGIC & set(path) and not fs.isdir(path)  # a folder may have an asterisk in its name
+def _image_rows(images: Location) -> Iterator[dict[str, Any]]:
+    fs, path = images.fs, images.path
+    is_glob = _WILDCARDS & set(path) and not fs.isdir(path)  # the name of a folder may contain an asterisk
     root = _fixed_part(path) if is_glob else path
     try:
-        found = walk(fs, root, _depth(path, root) if is_glob else None)
+        files = walk(fs, root, _depth(path, root) if is_glob else None)
     except FileNotFoundError as error:
-        raise StorageError(
+        raise NotFoundError(
             f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs"
         ) from error
-    prefix, is_local = root.rstrip("/") + "/", filesystem.is_local(images)
-    for file in _matching(found, path) if is_glob else found:
+    prefix = root.rstrip("/") + "/"
+    for file in _matching(files, path) if is_glob else files:
         if file.path.lower().endswith(IMAGE_SUFFIXES):
-            uri = _local_uri(file.path) if is_local else fs.unstrip_protocol(file.path)
-            yield {"id": filesystem.to_unicode(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
+            uri = _local_uri(file.path) if images.is_local else fs.unstrip_protocol(file.path)
+            yield {"id": to_unicode(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
 
 
-def _matching(found: Iterator[File], pattern: str) -> Iterator[File]:
+def _matching(files: Iterator[File], pattern: str) -> Iterator[File]:
     matches = re.compile(glob_translate(pattern)).match
-    return (file for file in found if matches(file.path))
+    return (file for file in files if matches(file.path))
 
 
 def _depth(pattern: str, root: str) -> int | None:
-    """How many levels of folders a glob looks into; all of them if it says so."""
+    """Return the number of levels below the root that a glob matches; None for any number."""
     parts = PurePosixPath(pattern).relative_to(root).parts
     return None if "**" in parts else len(parts)
 
 
 def _fixed_part(pattern: str) -> str:
-    """The folder before the first part of a glob that has a wildcard."""
+    """Return the folder before the first part of a glob that has a wildcard."""
     parts = PurePosixPath(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
+    fixed = next(index for index, part in enumerate(parts) if _WILDCARDS & set(part))
     return str(PurePosixPath(*parts[:fixed]))
 
 
 def _local_uri(path: str) -> str:
-    """The path, or where it is no Unicode, its URL."""
-    return path if filesystem.is_unicode(path) else filesystem.file_url(path)
+    """Return the path, or its URL where the path is not valid Unicode."""
+    return path if is_unicode(path) else file_url(path)
 
 
 def _version(file: File) -> dict[str, Any]:
     return {"size": file.size, "etag": file.etag, "mtime": file.mtime}
 
 
-def _parsed(url: str) -> Iterator[pa.Table]:
-    """The columns of a list, some rows at a time."""
-    fs, path = filesystem.file_system(url)
+def _parsed(location: Location) -> Iterator[pa.Table]:
+    """Read the columns of a list, some rows at a time."""
     try:
-        with fs.open(path, "rb") as file:
-            if url.endswith(".parquet"):
-                yield from map(_table, _row_groups(pq.ParquetFile(file)))
-            elif url.endswith(".csv"):
-                yield from map(_table, pyarrow.csv.open_csv(file))
+        with location.fs.open(location.path, "rb") as file:
+            if location.path.endswith(".parquet"):
+                yield from map(_table, _row_batches(pq.ParquetFile(file)))
+            elif location.path.endswith(".csv"):
+                options = pyarrow.csv.ConvertOptions(column_types=_CSV_TYPES)
+                yield from map(_table, pyarrow.csv.open_csv(file, convert_options=options))
             else:
-                yield from (pa.table({"uri": some}) for some in _batched(_lines(file)))
+                yield from (pa.table({"uri": uris}) for uris in _batched(_lines(file)))
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise StorageError(f"cannot read the list {url}: {reason(error)}") from error
+        raise StorageError(f"cannot read the list {location}: {reason(error)}") from error
 
 
-def _row_groups(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """Some rows at a time; read as a whole, the file's bytes would all stay in memory to the end."""
+def _row_batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """Read a Parquet file one row group at a time: `iter_batches` over all of them keeps every group in memory."""
     for group in range(file.num_row_groups):
         yield from file.iter_batches(_BATCH, row_groups=[group])
 
@@ -141,26 +151,29 @@ def _lines(file: Iterable[bytes]) -> Iterator[str]:
 
 
 def _batched(values: Iterator[_T]) -> Iterator[list[_T]]:
-    while some := list(islice(values, _BATCH)):
-        yield some
+    while batch := list(islice(values, _BATCH)):
+        yield batch
 
 
-def _from_list(url: str, table: pa.Table) -> pa.Table:
+def _listed_rows(images: Location, table: pa.Table) -> pa.Table:
+    """Complete the rows of a list: ids default to the URIs, versions to those of local files."""
     if "uri" not in table.column_names:
-        raise StorageError(f"the list {url} has no column 'uri', only {', '.join(table.column_names)}")
+        raise StorageError(f"the list {images} has no column 'uri', only {', '.join(table.column_names)}")
     table = table.filter(pc.not_equal(table["uri"].cast(pa.string()), ""))
-    known = {name: table[name] for name in table.column_names if name in COLLECTION.names}
-    known.setdefault("id", table["uri"])
-    if not {"size", "etag", "mtime"} & set(known):
+    given = {name: table[name] for name in table.column_names if name in COLLECTION.names}
+    given.setdefault("id", table["uri"])
+    if not given.keys() & set(_VERSION):
         versions = [_local_version(uri) for uri in table["uri"].to_pylist()]
-        known |= {name: pa.array([v.get(name) for v in versions], COLLECTION.field(name).type) for name in _LOCAL}
-    columns = {field.name: known.get(field.name, pa.nulls(table.num_rows, field.type)) for field in COLLECTION}
+        given |= {name: pa.array([v.get(name) for v in versions], COLLECTION.field(name).type) for name in _VERSION}
+    if pc.any(pc.equal(given["id"].cast(pa.string()).fill_null(""), "")).as_py():
+        raise StorageError(f"the list {images} has a row without an id: every image needs an id of its own")
+    columns = {field.name: given.get(field.name, pa.nulls(table.num_rows, field.type)) for field in COLLECTION}
     return pa.table(columns).cast(COLLECTION)
 
 
 def _local_version(uri: str) -> dict[str, Any]:
-    """Size and time of a file on this machine; a bucket is not asked for each object."""
-    if not filesystem.is_local(uri):
+    """Return the version of a local file; one request for each object of a bucket would take too long."""
+    location = Location.of(uri)
+    if not location.is_local or not location.exists():
         return {}
-    fs, path = filesystem.file_system(uri)
-    return _version(version(path, fs.info(path))) if fs.exists(path) else {}
+    return _version(version(location.path, location.fs.info(location.path)))

@@ -1,4 +1,4 @@
-"""One process at a time works on a run; what a dead one has left behind is taken over."""
+"""The lock of a run: one process works on it at a time, and the lock of a dead process is taken over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 
 __all__ = ["locked"]
 
@@ -23,37 +23,37 @@ _STALE = datetime.timedelta(minutes=5)
 
 
 @contextmanager
-def locked(run: str) -> Iterator[None]:
-    """Hold the lock of a run; it is refreshed now and then, so that a holder that died is told from one at work.
+def locked(run: Location) -> Iterator[None]:
+    """Hold the lock of a run; a thread refreshes it, so that others can tell a dead holder from a live one.
 
-    Losing it harms nothing: two processes that describe the same images write the same shards.
+    A lost lock does no harm: two processes that describe the same images write the same shards.
 
     Args:
-        run: Folder or URL of the run.
+        run: Folder of the run.
 
     Raises:
-        StorageError: Another process holds it; the message says which.
+        StorageError: Another process holds the lock; the message names it.
     """
-    url = filesystem.join(run, "lock.json")
+    file = run / "lock.json"
     token = uuid.uuid4().hex
-    while not filesystem.create(url, _holder(token)):
-        holder = filesystem.read_json(url)
+    while not file.create(_holder(token)):
+        holder = file.read_json()
         if holder is not None and not _is_stale(holder):
             raise StorageError(
                 f"{run} is in use by process {holder['pid']} on {holder['host']}, seen at {holder['time']}: wait for "
-                f"it, or remove {url} if that process is gone"
+                f"it, or remove {file} if that process is gone"
             )
-        filesystem.remove(url)
+        file.remove()
     done = threading.Event()
-    refresher = threading.Thread(target=_refresh, args=(url, token, done), daemon=True)
+    refresher = threading.Thread(target=_refresh, args=(file, token, done), daemon=True)
     refresher.start()
     try:
         yield
     finally:
         done.set()
         refresher.join()
-        if _is_ours(url, token):
-            filesystem.remove(url)
+        if _is_ours(file, token):
+            file.remove()
 
 
 def _holder(token: str) -> bytes:
@@ -76,7 +76,7 @@ def _is_stale(holder: dict[str, Any]) -> bool:
 
 
 def _is_alive(pid: int, started: float) -> bool:
-    """Whether the process of this number is still the one that started then."""
+    """Return whether a process runs under this number that started at this time: numbers are used again."""
     try:
         process = psutil.Process(pid)
         return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -84,14 +84,14 @@ def _is_alive(pid: int, started: float) -> bool:
         return False
 
 
-def _refresh(url: str, token: str, done: threading.Event) -> None:
+def _refresh(file: Location, token: str, done: threading.Event) -> None:
     while not done.wait(_REFRESH.total_seconds()):
-        with suppress(StorageError):  # the storage may be back the next time
-            if not _is_ours(url, token):
+        with suppress(StorageError):  # try again after the next wait
+            if not _is_ours(file, token):
                 return
-            filesystem.write_atomically(url, _holder(token))
+            file.write_bytes(_holder(token))
 
 
-def _is_ours(url: str, token: str) -> bool:
-    holder = filesystem.read_json(url)
+def _is_ours(file: Location, token: str) -> bool:
+    holder = file.read_json()
     return holder is not None and holder["token"] == token

@@ -1,38 +1,39 @@
-"""Where things lie in a run, and the record that says what the run is."""
+"""The files of a run, and the record that identifies its descriptors."""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
-from osrmac.errors import StorageError
-from osrmac.storage import filesystem
+from osrmac.errors import NotFoundError, StorageError
+from osrmac.storage.location import Location
 
 __all__ = ["Identity", "Run"]
 
 _REGIONS = 20
-"""Of a picture of 4:3."""
+"""Number of R-MAC regions of an image of 4:3."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What the descriptors of a run are: equal identities give equal descriptors."""
+    """Everything that the descriptors of a run depend on: equal identities give equal descriptors.
+
+    Attributes:
+        descriptor: Settings of the descriptors.
+        values: Canonical form of settings and weights, from which the fingerprint is computed.
+        weights: Name of the weights.
+        parts: For each recipe the length of each layer's part of a descriptor, or of one region's.
+        regional: Recipes that give a vector for each region of an image.
+    """
 
     descriptor: DescriptorConfig
     values: dict[str, Any]
-    """The canonical form that the fingerprint is taken of."""
-
     weights: str
-    """What the weights are called."""
-
     parts: dict[str, tuple[int, ...]]
-    """For each recipe the lengths of what each tap adds to its descriptor, or to one region's."""
-
     regional: tuple[str, ...] = ()
-    """The recipes that give a vector for each region."""
 
     @property
     def dimensions(self) -> dict[str, int]:
@@ -41,12 +42,12 @@ class Identity:
 
     @property
     def row_bytes(self) -> int:
-        """Size of the vectors of an image, about."""
+        """Approximate size of the vectors of one image, in bytes."""
         return 4 * sum(d * (_REGIONS if recipe in self.regional else 1) for recipe, d in self.dimensions.items())
 
     @property
     def fingerprint(self) -> str:
-        """See `osrmac.config.fingerprint`."""
+        """Digest of `values`, see `osrmac.config.fingerprint`."""
         return fingerprint(self.values)
 
 
@@ -55,93 +56,109 @@ class Run:
     """A folder or bucket prefix that holds everything computed from one collection.
 
     Attributes:
-        url: A path or any fsspec URL.
+        url: Path or any fsspec URL; a local path is made absolute.
+        location: The same, resolved.
+
+    Raises:
+        StorageError: No file system is known for the URL's protocol.
     """
 
     url: str
+    location: Location = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", filesystem.absolute(self.url))
+        location = Location.of(self.url)
+        object.__setattr__(self, "url", location.url)
+        object.__setattr__(self, "location", location)
 
     @property
-    def manifest(self) -> str:
+    def manifest(self) -> Location:
         """Folder of the plan."""
-        return filesystem.join(self.url, "manifest")
+        return self.location / "manifest"
 
     @property
-    def descriptors(self) -> str:
-        """Folder of the shards with one row for each planned image."""
-        return filesystem.join(self.url, "descriptors")
+    def descriptors(self) -> Location:
+        """Folder of the shards of descriptors, with one row for each planned image."""
+        return self.location / "descriptors"
 
-    def queries(self, benchmark: str) -> str:
+    def queries(self, benchmark: str) -> Location:
         """Folder of the shards with the cropped queries of a benchmark."""
-        return filesystem.join(self.url, "queries", benchmark)
+        return self.location / "queries" / benchmark
 
-    def queries_manifest(self, benchmark: str) -> str:
-        """Folder of the plan of these queries."""
-        return filesystem.join(self.queries(benchmark), "manifest")
+    def queries_manifest(self, benchmark: str) -> Location:
+        """Folder of the plan of the cropped queries of a benchmark."""
+        return self.queries(benchmark) / "manifest"
 
-    def selection(self, name: str) -> str:
-        """File of a selection."""
-        return filesystem.join(self.url, "selection", f"{name}.json")
+    def selection(self, name: str) -> Location:
+        """File of a reduction."""
+        return self.location / "selection" / f"{name}.json"
 
-    def axes(self, name: str) -> str:
-        """File of the axes of a projection."""
-        return filesystem.join(self.url, "selection", f"{name}.parquet")
+    def axes(self, name: str) -> Location:
+        """File with the axes of a projection."""
+        return self.location / "selection" / f"{name}.parquet"
 
-    def reduced(self, name: str) -> str:
-        """Folder of the shards shortened by a selection."""
-        return filesystem.join(self.url, "reduced", name)
+    def reduced(self, name: str) -> Location:
+        """Folder of the shards of descriptors reduced by a reduction."""
+        return self.location / "reduced" / name
 
-    def evaluation(self, name: str, suffix: str) -> str:
-        """File of the scores under a benchmark."""
-        return filesystem.join(self.url, "evaluation", name + suffix)
-
-    @property
-    def report(self) -> str:
-        """File of the page that shows the run."""
-        return filesystem.join(self.url, "report.html")
+    def evaluation(self, name: str, suffix: str) -> Location:
+        """File of an evaluation, for example `evaluation/oxford5k-queries.parquet`."""
+        return self.location / "evaluation" / (name + suffix)
 
     @property
-    def _record(self) -> str:
-        return filesystem.join(self.url, "run.json")
+    def report(self) -> Location:
+        """File of the HTML report."""
+        return self.location / "report.html"
+
+    @property
+    def _record(self) -> Location:
+        return self.location / "run.json"
 
     def exists(self) -> bool:
-        """Whether a run has begun here."""
-        return filesystem.read_json(self._record) is not None
+        """Return whether there is a run here."""
+        return self._record.read_json() is not None
 
     def record(self) -> dict[str, Any]:
-        """What is known of the run.
+        """Return the content of run.json.
 
         Raises:
-            StorageError: There is no run here, or one of another version's format.
+            StorageError: There is no run here, or its format is not that of this version.
         """
-        record = filesystem.read_json(self._record)
+        record = self._record.read_json()
         if record is None:
-            raise StorageError(f"no run at {self.url}: make one with osrmac extract IMAGES --run {self.url}")
+            raise NotFoundError(f"no run at {self.url}: make one with osrmac extract IMAGES {self.url}")
         if record.get("format") != FORMAT_VERSION:
             raise StorageError(f"{self.url} has format {record.get('format')}, this osrmac reads {FORMAT_VERSION}")
         return record
 
     def identity(self) -> Identity:
-        """What the run's descriptors are."""
+        """Return the identity of the run's descriptors.
+
+        Raises:
+            StorageError: There is no run here, or its format is not that of this version.
+        """
         record = self.record()
         descriptor = DescriptorConfig.from_json(record["descriptor"])
         regional = tuple(record.get("regional", ()))
-        # Runs of before the parts were recorded have one length a recipe.
+        # Early runs have no parts, only the length of each recipe.
         parts = record.get("parts") or {recipe: [length] for recipe, length in record["dimensions"].items()}
-        lengths = {recipe: tuple(of_recipe) for recipe, of_recipe in parts.items()}
+        lengths = {recipe: tuple(layers) for recipe, layers in parts.items()}
         return Identity(descriptor, record["identity"], record["weights"], lengths, regional)
 
     def open(self, identity: Identity, images: str, versions: dict[str, str]) -> None:
-        """Begin a run, or go on with one.
+        """Begin a run, or continue an existing one.
+
+        Args:
+            identity: Identity of the descriptors to write.
+            images: The collection as the user named it.
+            versions: Versions of the libraries in use, by name.
 
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
         """
-        existing = filesystem.read_json(self._record)
+        existing = self._record.read_json()
         if existing is not None:
-            self.require(identity, "use another --run")
+            self.require(identity, "use another run")
         record = {
             "format": FORMAT_VERSION,
             "osrmac": __version__,
@@ -157,14 +174,14 @@ class Run:
             "counts": (existing or {}).get("counts", {}),
             "stages": (existing or {}).get("stages", {}),
         }
-        filesystem.write_json(self._record, record)
+        self._record.write_json(record)
 
     def require(self, identity: Identity, advice: str) -> None:
-        """Make sure that the run's descriptors are what other ones are.
+        """Raise an error unless the run's descriptors have this identity.
 
         Args:
-            identity: Of the other descriptors.
-            advice: What to do if they differ.
+            identity: Identity of other descriptors.
+            advice: What to do if the identities differ, for the message.
 
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
@@ -181,40 +198,25 @@ class Run:
         raise StorageError(f"{self.url} was made with other settings: {'; '.join(differences)}; {advice}")
 
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
-        """Note when a stage ended, how long it took, and facts such as counts."""
+        """Record the end of a stage, its duration, and further facts such as counts."""
         record = self.record()
         finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         record["stages"][stage] = {"finished": finished, "seconds": round(seconds, 3), **facts}
-        filesystem.write_json(self._record, record)
+        self._record.write_json(record)
 
     def set_counts(self, counts: dict[str, int]) -> None:
-        """Note how many images were planned, described and failed."""
-        filesystem.write_json(self._record, self.record() | {"counts": counts})
-
-    def write_selection(self, name: str, selection: dict[str, Any]) -> None:
-        """Write a selection."""
-        filesystem.write_json(self.selection(name), selection)
+        """Record the numbers of images that were planned, were described, and failed."""
+        self._record.write_json(self.record() | {"counts": counts})
 
     def selections(self) -> list[dict[str, Any]]:
-        """All selections, by name."""
-        found = [
-            filesystem.read_json(url) for url in filesystem.list_folder(filesystem.join(self.url, "selection"), ".json")
-        ]
-        return [selection for selection in found if selection is not None]
+        """Return the JSON objects of all reductions, in order of name."""
+        return list(_read_objects(self.location / "selection").values())
 
-    def evaluations(self) -> list[dict[str, Any]]:
-        """All scores under benchmarks, by name."""
-        return list(self.scored().values())
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON objects of all evaluations, sweeps and tables, by file name without suffix."""
+        return _read_objects(self.location / "evaluation")
 
-    def scored(self) -> dict[str, dict[str, Any]]:
-        """All scores under benchmarks, by the name that their files begin with."""
-        return {name: found for name, found in self._evaluated().items() if "scores" in found}
 
-    def sweeps(self) -> list[dict[str, Any]]:
-        """All sweeps over the number of features, by benchmark."""
-        return [found for found in self._evaluated().values() if "points" in found]
-
-    def _evaluated(self) -> dict[str, dict[str, Any]]:
-        urls = filesystem.list_folder(filesystem.join(self.url, "evaluation"), ".json")
-        read = {filesystem.name(url).removesuffix(".json"): filesystem.read_json(url) for url in urls}
-        return {name: found for name, found in read.items() if found is not None}
+def _read_objects(folder: Location) -> dict[str, dict[str, Any]]:
+    objects = {file.name.removesuffix(".json"): file.read_json() for file in folder.files(".json")}
+    return {name: value for name, value in objects.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The rows: what is planned, and what is known of each image afterwards."""
+"""Arrow schemas of a run's tables."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 OK, FAILED = "ok", "failed"
+"""Values of the column `status`."""
 
 COLLECTION = pa.schema(
     [
@@ -28,29 +29,36 @@ COLLECTION = pa.schema(
         pa.field("mtime", pa.timestamp("us", "UTC")),
     ]
 )
+"""A listed image: id, location, and its version, which is null where a storage does not report it."""
 
 QUERIES = COLLECTION.append(pa.field("box", pa.list_(pa.float64(), 4)))
-"""The same with left, top, right and bottom, in pixels, of the part of the image that is described."""
+"""A cropped query: an image with the box to describe (left, top, right, bottom, in pixels)."""
 
 
 def manifest(collection: pa.Schema) -> pa.Schema:
-    """What is planned of a collection: the shard of each row, and how often it was planned anew."""
+    """Schema of the plan: the collection, the shard of each row, and how often the row was planned again."""
     own = [pa.field("shard", pa.string(), nullable=False), pa.field("generation", pa.int32(), nullable=False)]
     return pa.schema([*collection, *own])
 
 
 def vector_type(dimension: int) -> pa.DataType:
-    """The plain Arrow type of a descriptor."""
+    """Arrow type of a descriptor."""
     return pa.list_(pa.float32(), dimension)
 
 
 def regions_type(dimension: int) -> pa.DataType:
-    """The plain Arrow type of one vector for each region, of which there may be any number."""
+    """Arrow type of a list of vectors, one for each region of an image."""
     return pa.list_(vector_type(dimension))
 
 
 def descriptors(dimensions: Mapping[str, int], fingerprint: str, regional: Collection[str] = ()) -> pa.Schema:
-    """One row for each planned image, with a column for each recipe that is null where the image failed."""
+    """Schema of a shard of descriptors: one row for each planned image.
+
+    Args:
+        dimensions: Length of the descriptor of each recipe; its column is null where the image failed.
+        fingerprint: Fingerprint of the run, stored in the metadata.
+        regional: Recipes with a vector for each region.
+    """
     types = {
         recipe: regions_type(dimension) if recipe in regional else vector_type(dimension)
         for recipe, dimension in dimensions.items()
@@ -63,20 +71,29 @@ def descriptors(dimensions: Mapping[str, int], fingerprint: str, regional: Colle
         pa.field("error", pa.string()),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
-        *(pa.field(recipe, of_recipe) for recipe, of_recipe in types.items()),
+        *(pa.field(recipe, arrow_type) for recipe, arrow_type in types.items()),
     ]
     return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint})
 
 
 def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:
-    """One row for each described image: its id and the selected features."""
+    """Schema of a shard of reduced descriptors: one row for each described image.
+
+    Args:
+        dimension: Length of the reduced descriptor.
+        fingerprint: Fingerprint of the run, stored in the metadata.
+        selection: Digest of the reduction, stored in the metadata.
+    """
     fields = [pa.field("id", pa.string(), nullable=False), pa.field("vector", vector_type(dimension), nullable=False)]
     return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint, "osrmac.selection": selection})
 
 
 def query_results(measures: Iterable[str]) -> pa.Schema:
-    """One row for each query of each method and query mode, made from `osrmac.types.QueryResult`."""
-    shown = pa.struct([pa.field("id", pa.string()), pa.field("verdict", pa.string())])
+    """Schema of an evaluation's query results: one row for each query of each method and query mode.
+
+    The rows are `osrmac.types.QueryResult`s, with one column for each measure of the benchmark.
+    """
+    match = pa.struct([pa.field("id", pa.string()), pa.field("verdict", pa.string())])
     fields = [
         pa.field("system", pa.string(), nullable=False),
         pa.field("mode", pa.string(), nullable=False),
@@ -87,6 +104,6 @@ def query_results(measures: Iterable[str]) -> pa.Schema:
         pa.field("image", pa.string()),
         pa.field("box", pa.list_(pa.float64(), 4)),
         pa.field("ranks", pa.list_(pa.int64())),
-        pa.field("nearest", pa.list_(shown)),
+        pa.field("nearest", pa.list_(match)),
     ]
     return pa.schema(fields)

@@ -1,11 +1,9 @@
-"""Parquet shards: written whole or not at all, sorted by id."""
+"""Parquet shards: written atomically, sorted by id."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 from osrmac.storage.schema import OK
 
 __all__ = [
@@ -22,7 +20,6 @@ __all__ = [
     "footer",
     "generation",
     "matrix",
-    "opened",
     "paths",
     "read",
     "read_metadata",
@@ -33,89 +30,81 @@ __all__ = [
 ]
 
 _SUFFIX = ".parquet"
-_MOST_BYTES = 128_000_000
+_MAX_BYTES = 128_000_000
 _SHARDS = 500
 _GENERATION = "osrmac.generation"
 
 
 def rows_per_shard(images: int, row_bytes: int) -> int:
-    """How many images make a shard: what a kill costs each describing process at most, or twice that beside a GPU.
+    """Return the number of images in a shard: a five-hundredth of a small collection, at most 128 MB of a large one.
 
-    A five-hundredth of a small collection, and of a large one as many as make 128 MB.
+    A killed worker loses at most one shard of work, on a GPU two.
     """
-    return max(1, min(images // _SHARDS, _MOST_BYTES // row_bytes))
+    return max(1, min(images // _SHARDS, _MAX_BYTES // row_bytes))
 
 
-def write(folder: str, rows: pa.Table, name: str, generation: int = 0) -> None:
-    """Commit rows as one shard, replacing what it held.
+def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> None:
+    """Commit rows as one shard, replacing the shard of the same name.
 
     Args:
-        folder: Where it belongs.
-        rows: With a column `id`; sorted by it here.
+        folder: Folder of the shards.
+        rows: Table with a column `id`, by which the rows are sorted here.
         name: File name.
-        generation: Of the plan it fulfils.
+        generation: Generation of the plan that the shard fulfils.
     """
     metadata = {**(rows.schema.metadata or {}), _GENERATION: str(generation)}
-    write_table(filesystem.join(folder, name), rows.sort_by("id").replace_schema_metadata(metadata))
+    write_table(folder / name, rows.sort_by("id").replace_schema_metadata(metadata))
 
 
-def generation(url: str) -> int:
-    """Of the plan that a shard fulfils."""
-    return int(read_metadata(url).get(_GENERATION, 0))
+def generation(shard: Location) -> int:
+    """Return the generation of the plan that a shard fulfils."""
+    return int(read_metadata(shard).get(_GENERATION, 0))
 
 
-def write_table(url: str, rows: pa.Table) -> None:
+def write_table(file: Location, rows: pa.Table) -> None:
     """Write a Parquet file, atomically."""
-    floats = [path for field in rows.schema for path in _floats(field.name, field.type)]
+    floats = [path for field in rows.schema for path in _float_columns(field.name, field.type)]
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     buffer = pa.BufferOutputStream()
     pq.write_table(rows, buffer, compression="zstd", use_dictionary=texts, use_byte_stream_split=floats)
-    filesystem.write_atomically(url, buffer.getvalue().to_pybytes())
+    file.write_bytes(buffer.getvalue().to_pybytes())
 
 
-def _floats(path: str, of: pa.DataType) -> Iterator[str]:
-    """What Parquet calls the floating-point numbers of a column, also within lists of lists."""
-    if pa.types.is_list(of) or pa.types.is_fixed_size_list(of):
-        yield from _floats(f"{path}.list.element", of.value_type)
-    elif pa.types.is_floating(of):
+def _float_columns(path: str, arrow_type: pa.DataType) -> Iterator[str]:
+    """Yield the Parquet path of a column of floating-point numbers, also within nested lists."""
+    if pa.types.is_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type):
+        yield from _float_columns(f"{path}.list.element", arrow_type.value_type)
+    elif pa.types.is_floating(arrow_type):
         yield path
 
 
-def paths(folder: str) -> list[str]:
-    """Sorted URLs of the committed shards of a folder."""
-    return filesystem.list_folder(folder, _SUFFIX)
+def paths(folder: Location) -> list[Location]:
+    """List the committed shards of a folder, sorted by name."""
+    return folder.files(_SUFFIX)
 
 
-@contextmanager
-def opened(url: str) -> Iterator[BinaryIO]:
-    """A file to read from, wherever it lies."""
-    fs, path = filesystem.file_system(url)
-    with filesystem.storage_errors(url), fs.open(path, "rb") as file:
-        yield file
-
-
-def read(url: str, columns: list[str] | None = None) -> pa.Table:
-    """Columns of one shard; all of them by default."""
-    with opened(url) as file:
+def read(shard: Location, columns: list[str] | None = None) -> pa.Table:
+    """Read columns of a shard, by default all of them."""
+    with shard.open() as file:
         return pq.read_table(file, columns=columns)
 
 
-def described_ids(url: str) -> list[str]:
-    """Sorted ids of the images in a shard of descriptors that have some."""
-    table = read(url, ["id", "status"])
+def described_ids(shard: Location) -> list[str]:
+    """Return the sorted ids of the images in a shard that have descriptors."""
+    table = read(shard, ["id", "status"])
     ids: list[str] = table.filter(pc.equal(table["status"], OK))["id"].sort().to_pylist()
     return ids
 
 
-def footer(url: str) -> pq.FileMetaData:
-    """What a file says of its row groups and columns."""
-    with opened(url) as file:
-        return pq.read_metadata(file)
+def footer(file: Location) -> pq.FileMetaData:
+    """Read the footer of a Parquet file: its row groups, columns and metadata."""
+    with file.open() as opened:
+        return pq.read_metadata(opened)
 
 
-def read_metadata(url: str) -> dict[str, str]:
-    """The metadata of one shard."""
-    metadata = footer(url).metadata or {}
+def read_metadata(shard: Location) -> dict[str, str]:
+    """Read the metadata that osrmac has stored in the footer of a shard."""
+    metadata = footer(shard).metadata or {}
     return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"osrmac.")}
 
 
@@ -125,8 +114,8 @@ class Vectors:
 
     Attributes:
         ids: n ids, sorted.
-        values: float32, (n, d); of a recipe of regions (sum of R, d), those of one image after those of another.
-        regions: How many vectors each image has, (n,), or None if it is one.
+        values: Descriptors, float32, (n, d); for a regional recipe the regions of all images in order, (sum of R, d).
+        regions: Number of regions of each image, R, (n,); None for one descriptor an image.
     """
 
     ids: list[str]
@@ -134,15 +123,15 @@ class Vectors:
     regions: NDArray[np.int64] | None = None
 
 
-def read_vectors(shards: Iterable[str], recipe: str, only: pa.Array | None = None) -> Vectors:
-    """The descriptors of all images that have one, in memory, sorted by id.
+def read_vectors(shards: Iterable[Location], recipe: str, only: pa.Array | None = None) -> Vectors:
+    """Read the descriptors of all described images into memory, sorted by id.
 
     Args:
-        shards: URLs of shards of descriptors.
-        recipe: Which column.
-        only: Ids to read; none: all of them.
+        shards: Shards of descriptors, at least one.
+        recipe: Recipe, the column to read.
+        only: Ids to read; None for all of them.
     """
-    table = pa.concat_tables(_described(shards, recipe, only))
+    table = pa.concat_tables(_described_rows(shard, recipe, only) for shard in shards)
     order = pc.sort_indices(table["id"])
     ids = table["id"].take(order).to_pylist()
     if pa.types.is_list(table[recipe].type):
@@ -151,17 +140,16 @@ def read_vectors(shards: Iterable[str], recipe: str, only: pa.Array | None = Non
     return Vectors(ids, matrix(table[recipe].combine_chunks())[order])
 
 
-def _described(shards: Iterable[str], recipe: str, only: pa.Array | None) -> Iterator[pa.Table]:
-    for shard in shards:
-        table = read(shard, ["id", "status", recipe])
-        wanted = pc.equal(table["status"], OK)
-        if only is not None:
-            wanted = pc.and_(wanted, pc.is_in(table["id"], value_set=only))
-        yield table.filter(wanted).select(["id", recipe])
+def _described_rows(shard: Location, recipe: str, only: pa.Array | None) -> pa.Table:
+    table = read(shard, ["id", "status", recipe])
+    wanted = pc.equal(table["status"], OK)
+    if only is not None:
+        wanted = pc.and_(wanted, pc.is_in(table["id"], value_set=only))
+    return table.filter(wanted).select(["id", recipe])
 
 
 def matrix(vectors: pa.FixedSizeListArray | pa.ListArray) -> NDArray[np.float32]:
-    """Vectors, or the regions of all images one after the other, as rows."""
+    """Convert an Arrow array of n vectors to float32, (n, d); lists of regions are concatenated."""
     if pa.types.is_list(vectors.type):
         vectors = vectors.flatten()
     values: NDArray[np.float32] = vectors.flatten().to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""Every file below a folder, without ever holding all of them."""
+"""Listing of all files below a folder as a stream, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["File", "version", "walk"]
 
 
 class File(NamedTuple):
-    """A file, and what tells whether it has changed.
+    """A file and its version.
 
     Attributes:
-        path: Within its file system.
-        size: In bytes, if it is known.
-        etag: Of an object in a bucket.
-        mtime: When it was last written, if that is known.
+        path: Path within the file system.
+        size: Size in bytes, if known.
+        etag: Entity tag of an object in a bucket.
+        mtime: Time of the last modification, if known.
     """
 
     path: str
@@ -32,54 +32,53 @@ class File(NamedTuple):
 
 
 def walk(fs: AbstractFileSystem, folder: str, depth: int | None = None) -> Iterator[File]:
-    """All files below a folder, in no order: of a bucket a page of the listing at a time, else folder by folder.
+    """Yield all files below a folder, in no particular order.
 
-    Links on this machine are followed, but no folder is entered from within itself. A link to nowhere is a file of
-    which nothing is known.
+    A bucket is listed page by page, other storage folder by folder. Symbolic links on this machine are followed, but
+    never in a circle; a broken link is yielded as a file without a version.
 
     Args:
-        fs: Where the folder is.
-        folder: Its path; of a bucket, the prefix before a slash.
-        depth: How many levels of folders to look into, 1 for the folder itself; all of them if None. A bucket has but
-            two answers, one level and all.
+        fs: File system of the folder.
+        folder: Path of the folder; in a bucket, the prefix before a slash.
+        depth: Number of levels to list, 1 for the folder itself; None for all. A bucket lists either one or all.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        OSError: One below it cannot be read; raised while iterating.
+        OSError: A folder below it cannot be read; raised while iterating.
     """
     if "s3" in fs.protocol:
-        return _in_bucket(fs, folder, depth)
+        return _walk_bucket(fs, folder, depth)
     if not fs.isdir(folder):
         raise FileNotFoundError(folder)
-    return _on_disk(folder, depth) if isinstance(fs, LocalFileSystem) else _elsewhere(fs, folder, depth)
+    return _walk_local(folder, depth) if isinstance(fs, LocalFileSystem) else _walk_other(fs, folder, depth)
 
 
-def _on_disk(folder: str, depth: int | None, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[File]:
-    found = Path(folder).stat()
-    here = found.st_dev, found.st_ino
-    if here in above:
+def _walk_local(folder: str, depth: int | None, parents: frozenset[tuple[int, int]] = frozenset()) -> Iterator[File]:
+    status = Path(folder).stat()
+    identity = status.st_dev, status.st_ino
+    if identity in parents:
         return
     with os.scandir(folder) as entries:
         for entry in entries:
             if Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir():
                 if depth != 1:
-                    yield from _on_disk(entry.path, depth and depth - 1, above | {here})
+                    yield from _walk_local(entry.path, depth and depth - 1, parents | {identity})
             else:
-                yield from _file(entry)
+                yield from _regular_file(entry)
 
 
-def _file(entry: os.DirEntry[str]) -> Iterator[File]:
-    """The file, unless it is a pipe or the like, from which reading would never end."""
+def _regular_file(entry: os.DirEntry[str]) -> Iterator[File]:
+    """Yield the file, unless it is a pipe, socket or device: reading those might never end."""
     try:
-        found = entry.stat()
-    except OSError:  # a link to nowhere
+        status = entry.stat()
+    except OSError:  # a broken link
         yield File(entry.path)
     else:
-        if stat.S_ISREG(found.st_mode):
-            yield File(entry.path, found.st_size, mtime=_time(found.st_mtime))
+        if stat.S_ISREG(status.st_mode):
+            yield File(entry.path, status.st_size, mtime=_time(status.st_mtime))
 
 
-def _in_bucket(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterator[File]:
+def _walk_bucket(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterator[File]:
     bucket, key, _ = fs.split_path(folder)
     prefix = f"{key.rstrip('/')}/" if key else ""
     request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/" if depth == 1 else "", **fs.req_kw}
@@ -90,7 +89,7 @@ def _in_bucket(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterat
 
 
 def _pages(fs: AbstractFileSystem, request: dict[str, Any], page: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """The objects on a page of a listing, and on those that follow it."""
+    """Yield the objects of a page of a listing, and of the pages that follow it."""
     while True:
         yield page.get("Contents", [])
         if not page.get("IsTruncated"):
@@ -98,17 +97,17 @@ def _pages(fs: AbstractFileSystem, request: dict[str, Any], page: dict[str, Any]
         page = fs.call_s3("list_objects_v2", ContinuationToken=page["NextContinuationToken"], **request)
 
 
-def _elsewhere(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterator[File]:
+def _walk_other(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterator[File]:
     for entry in fs.ls(folder, detail=True):
         if entry["type"] == "directory":
             if depth != 1 and entry["name"].rstrip("/") != folder.rstrip("/"):
-                yield from _elsewhere(fs, entry["name"], depth and depth - 1)
+                yield from _walk_other(fs, entry["name"], depth and depth - 1)
         else:
             yield version(entry["name"], entry)
 
 
 def version(path: str, entry: Mapping[str, Any]) -> File:
-    """A file as a file system describes it."""
+    """Return a file with the version that an entry of `fs.ls` or `fs.info`, or of an S3 listing, reports."""
     etag = entry.get("ETag") or entry.get("etag")
     mtime = entry.get("mtime") or entry.get("LastModified")
     return File(path, entry.get("size", entry.get("Size")), str(etag).strip('"') if etag else None, _time(mtime))

@@ -1,4 +1,4 @@
-"""A disk that is full, which a small file system in memory really is."""
+"""Extraction to a full disk; the disk is a small file system in memory."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,35 +16,37 @@ IMAGES = 60
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """One with room for some shards."""
+    """A file system with room for some of the shards."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=384k", "tmpfs", str(folder)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
-        pytest.skip(f"a small file system needs the right to mount one: {mounted.stderr.strip()}")
+        pytest.skip(f"mounting a small file system needs more privileges: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.timeout(300)
-def test_a_full_disk_stops_the_run_and_costs_nothing_that_was_committed(
+def test_a_full_disk_ends_the_command_with_one_line_and_committed_shards_stay(
     command: Callable[..., Command], small_disk: Path
 ) -> None:
-    full = replace(command(IMAGES), run=Run(str(small_disk / "run")))
-    printed = full.finish(status=1)
-    (message,) = (line for line in printed.splitlines() if line.startswith("osrmac:"))
+    extraction = replace(command(IMAGES), run=Run(str(small_disk / "run")))
+    output = extraction.finish(status=1)
+    lines = output.splitlines()
+    message = next(line for line in lines if line.startswith("osrmac: cannot write"))
     assert "No space left on device" in message
     assert "run the same command again" in message
-    assert "Traceback" not in printed
+    assert lines[-1] == message
+    assert "Traceback" not in output
 
-    before = full.decoded
-    there = {file: file.stat().st_mtime_ns for file in Path(full.run.descriptors).iterdir()}
-    assert 0 < len(there) < IMAGES
-    assert all(file.name.startswith("part-") for file in there)
+    decoded = extraction.decoded
+    times = {file: file.stat().st_mtime_ns for file in Path(extraction.run.descriptors).iterdir()}
+    assert 0 < len(times) < IMAGES
+    assert all(file.name.startswith("part-") for file in times)
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    assert f"{IMAGES} images described, 0 failed, {IMAGES - len(there)} of them now" in full.finish()
-    assert {file: file.stat().st_mtime_ns for file in there} == there
-    assert full.decoded - before == IMAGES - len(there)
-    committed(full.run)
+    assert f"{IMAGES} images described, 0 failed, {IMAGES - len(times)} of them now" in extraction.finish()
+    assert {file: file.stat().st_mtime_ns for file in times} == times
+    assert extraction.decoded - decoded == IMAGES - len(times)
+    committed(extraction.run)

@@ -17,23 +17,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """What a process needs to find a bucket `archive` on a server of its own; this one is set to."""
+    """Environment variables of an S3 server with a bucket `archive`; they are also set in this process."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
-    names = {
+    settings = {
         "ENDPOINT_URL": endpoint,
         "ACCESS_KEY_ID": "test",
         "SECRET_ACCESS_KEY": "test",
         "DEFAULT_REGION": "us-east-1",
     }
-    found = {f"AWS_{name}": value for name, value in names.items()}
-    for name, value in found.items():
+    variables = {f"AWS_{name}": value for name, value in settings.items()}
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
     s3fs.S3FileSystem().mkdir("archive")
-    yield found
+    yield variables
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()

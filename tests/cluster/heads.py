@@ -1,4 +1,4 @@
-"""Heads of Ray clusters, started as a user starts them, on ports and in a folder of their own."""
+"""Head nodes of Ray clusters, started with `ray start` on free ports and in a temporary folder."""
 
 import json
 import os
@@ -29,12 +29,12 @@ _START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Head:
-    """A running head.
+    """A running head node.
 
     Attributes:
-        ports: By their names on the command line.
-        environment: What a process needs to talk to the cluster, and to be ended with it.
-        host: Its address.
+        ports: Port numbers by their options of `ray start`.
+        environment: Environment of the processes that talk to the cluster; it also marks them as part of it.
+        host: IP address.
     """
 
     ports: Mapping[str, int]
@@ -43,7 +43,7 @@ class Head:
 
     @property
     def folder(self) -> Path:
-        """Where it keeps its files."""
+        """Temporary folder of the head."""
         return Path(self.environment[_MARK])
 
     @property
@@ -55,7 +55,7 @@ class Head:
         return f"http://127.0.0.1:{self.ports['dashboard-port']}"
 
     def submit(self, *command: str, env: Mapping[str, str], **environment: str) -> "subprocess.CompletedProcess[str]":
-        """`ray job submit` of this repository, to its end."""
+        """Submit a command as a Ray job with this repository as its working directory, and wait for its end."""
         runtime = json.dumps({"env_vars": dict(env)})
         submit = [str(_RAY), "job", "submit", "--address", self.dashboard, "--working-dir", "."]
         return subprocess.run(
@@ -68,81 +68,80 @@ class Head:
         )
 
     def osrmac(self, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
-        """The command as a driver beside the head."""
+        """Start an `osrmac` command as a driver on the node of the head."""
         command = [sys.executable, "-m", "osrmac", *arguments]
-        with log.open("wb") as printed:
+        with log.open("wb") as output:
             return subprocess.Popen(
                 command,
                 env={**self.environment, "RAY_ADDRESS": self.address},
-                stdout=printed,
-                stderr=printed,
+                stdout=output,
+                stderr=output,
                 cwd=REPOSITORY,
             )
 
 
 @contextmanager
 def head(*options: str, **environment: str) -> Iterator[Head]:
-    """Start a head with token authentication, and end all of its processes afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="osrmac-", dir="/tmp"))  # Ray's sockets have to have short names
+    """Start a head with token authentication; kill all processes of its cluster afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="osrmac-", dir="/tmp"))  # the paths of Ray's sockets must be short
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     own = {_MARK: str(folder), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    path = f"{_RAY.parent}:{os.environ['PATH']}"  # a job's `python` is what the head finds
-    env = {**plain, "PATH": path, "PYTHONPATH": str(REPOSITORY), **own, **environment}
-    numbers = [text for name, port in ports.items() for text in (f"--{name}", str(port))]
+    path = f"{_RAY.parent}:{os.environ['PATH']}"  # a job runs the first `python` on the path of the head
+    env = {**inherited, "PATH": path, "PYTHONPATH": str(REPOSITORY), **own, **environment}
+    port_options = [text for name, port in ports.items() for text in (f"--{name}", str(port))]
     fixed = ["--temp-dir", str(folder / "ray"), "--object-store-memory", "100000000", "--disable-usage-stats"]
-    command = [str(_RAY), "start", "--head", "--block", *numbers, *fixed, *options]
+    command = [str(_RAY), "start", "--head", "--block", *port_options, *fixed, *options]
     log = folder / "log"
-    with log.open("wb") as printed:
-        process = subprocess.Popen(command, env=env, stdout=printed, stderr=printed, cwd=folder)
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=output, cwd=folder)
     try:
-        yield Head(ports, env, _started(process, log))
+        yield Head(ports, env, _wait_for_host(process, log))
     finally:
-        _end(str(folder))
+        _kill_cluster(str(folder))
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _started(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Wait for a head; its host, as it prints it."""
-    until = time.monotonic() + _START_SECONDS
+def _wait_for_host(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Wait until a head runs, and return the IP address that it prints."""
+    deadline = time.monotonic() + _START_SECONDS
     while "runtime started" not in log.read_text():
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < until, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
-    printed = log.read_text()
-    return printed[printed.index("--address='") + len("--address='") :].partition(":")[0]
+    return log.read_text().partition("--address='")[2].partition(":")[0]
 
 
 def _free_ports(number: int) -> list[int]:
-    """As many ports as nobody listens on now."""
+    """Return distinct ports on which nothing listens now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
-def _end(mark: str) -> None:
-    """Kill every process that was started under a head, however it was started, until none is left."""
-    while marked := [process for process in psutil.process_iter() if _has(process, mark)]:
-        found = {each for process in marked for each in (process, *_below(process))}
-        for process in found:
+def _kill_cluster(mark: str) -> None:
+    """Kill every process with this mark in its environment, and their descendants, until none is left."""
+    while marked := [process for process in psutil.process_iter() if _is_marked(process, mark)]:
+        targets = {target for process in marked for target in (process, *_descendants(process))}
+        for target in targets:
             with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(found, timeout=5)
+                target.kill()
+        psutil.wait_procs(targets, timeout=5)
 
 
-def _below(process: psutil.Process) -> list[psutil.Process]:
-    """Its descendants: some overwrite their environment with a title."""
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    """Return all descendants; Ray's workers overwrite their environment with a process title, and so have no mark."""
     try:
-        found: list[psutil.Process] = process.children(recursive=True)
+        children: list[psutil.Process] = process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-    return found
+    return children
 
 
-def _has(process: psutil.Process, mark: str) -> bool:
+def _is_marked(process: psutil.Process, mark: str) -> bool:
     try:
         alive: bool = process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == mark
         return alive
@@ -152,13 +151,18 @@ def _has(process: psutil.Process, mark: str) -> bool:
 
 @contextmanager
 def growing(workers: int, **environment: str) -> Iterator[Head]:
-    """A head without CPUs whose autoscaler adds up to so many nodes, each of two CPUs and a GPU that it only claims.
+    """Start a head without CPUs whose autoscaler adds nodes with two CPUs and one GPU each.
 
-    They are real nodes of Ray, on this machine. They go when they have been idle for some seconds.
+    The nodes are real Ray nodes on this machine; their GPU is a claim without a device. Idle nodes are removed after
+    some seconds.
+
+    Args:
+        workers: Maximal number of nodes beside the head.
+        environment: Additional environment variables of all nodes.
     """
     (port,) = _free_ports(1)
     provider = {
-        "type": "external",  # for the type that is built in, the wheel lacks a file
+        "type": "external",  # the built-in type needs a file that the wheel does not contain
         "module": _PROVIDER,
         "gcs_address": f"{_own_address()}:{port}",
         "head_node_id": FAKE_HEAD_NODE_ID,
@@ -200,8 +204,8 @@ def growing(workers: int, **environment: str) -> Iterator[Head]:
 
 
 def _own_address() -> str:
-    """The address at which Ray reaches this machine."""
+    """Return the IP address that Ray uses for this machine."""
     from ray.util import get_node_ip_address
 
-    found: str = get_node_ip_address()  # type: ignore[no-untyped-call]
-    return found
+    address: str = get_node_ip_address()  # type: ignore[no-untyped-call]
+    return address

@@ -1,4 +1,4 @@
-"""A cluster that adds nodes as they are asked for, loses one in mid-run, and lets all of them go at the end."""
+"""A cluster that adds nodes on demand, loses one during the run, and removes all of them at the end."""
 
 import csv
 import subprocess
@@ -29,9 +29,9 @@ TRACES = REPOSITORY / "build" / "cluster"
 
 
 @pytest.mark.timeout(900)
-def test_a_cluster_grows_and_shrinks_with_the_work_and_may_lose_a_node(tmp_path: Path) -> None:
+def test_a_cluster_grows_and_shrinks_with_the_work_and_survives_the_loss_of_a_node(tmp_path: Path) -> None:
     contents = {f"{number:03d}.png": f"picture {number}".encode() for number in range(IMAGES)}
-    photos, run, log = tmp_path / "photos", Run(str(tmp_path / "run")), tmp_path / "described"
+    photos, run, log = tmp_path / "photos", Run(str(tmp_path / "run")), tmp_path / "images"
     photos.mkdir()
     for name, content in contents.items():
         (photos / name).write_bytes(content)
@@ -41,36 +41,35 @@ def test_a_cluster_grows_and_shrinks_with_the_work_and_may_lose_a_node(tmp_path:
         wait_for(lambda: bool(nodes.trace))
         assert nodes.now == 0
         command = ["extract", str(photos), "--run", run.url, *OPTIONS.split()]
-        process = cluster.osrmac(*command, log=tmp_path / "printed")
+        process = cluster.osrmac(*command, log=tmp_path / "output")
         wait_for(lambda: nodes.now == WORKERS or process.poll() is not None)
-        victim = in_mid_shard(log, process)
-        kill_node_of(victim)
-        assert process.wait() == 0, (tmp_path / "printed").read_text()
+        kill_node_of(worker_in_mid_shard(log, process))
+        assert process.wait() == 0, (tmp_path / "output").read_text()
         wait_for(lambda: nodes.now == 0)
     keep(nodes)
     assert nodes.most == WORKERS
 
     rows = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.descriptors)).sort_by("id")
     assert rows["id"].to_pylist() == manifest.read_all(run.manifest, ["id"])["id"].sort().to_pylist() == [*contents]
-    found = shards.read_vectors(shards.paths(run.descriptors), "single").values
-    np.testing.assert_array_equal(found, np.stack([vector(content, 512) for content in contents.values()]))
-    in_vain = len(log.read_text().splitlines()) - IMAGES
-    assert 0 <= in_vain <= SHARD_ROWS
+    vectors = shards.read_vectors(shards.paths(run.descriptors), "single").values
+    np.testing.assert_array_equal(vectors, np.stack([vector(content, 512) for content in contents.values()]))
+    repeated = len(log.read_text().splitlines()) - IMAGES
+    assert 0 <= repeated <= SHARD_ROWS
     recorded = run.record()["stages"]["extract"]["nodes"]
     assert max(entry["gpus"] for entry in recorded) == WORKERS
-    print(f"grew to {nodes.most} workers, lost one, {in_vain} of {IMAGES} images described in vain, shrank to none")
+    print(f"grew to {nodes.most} nodes, lost one, described {repeated} of {IMAGES} images twice, shrank to none")
 
 
-def wait_for(reached: Callable[[], bool]) -> None:
-    """Until the test's own timeout."""
-    while not reached():
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait for a condition; the timeout of the test is the limit."""
+    while not condition():
         time.sleep(0.2)
 
 
-def in_mid_shard(log: Path, run: "subprocess.Popen[bytes]") -> psutil.Process:
-    """Wait for a describing process that has just described the first image of a shard."""
+def worker_in_mid_shard(log: Path, run: "subprocess.Popen[bytes]") -> psutil.Process:
+    """Wait for a worker that has just described the first image of a shard."""
     while True:
-        assert run.poll() is None, "the run was over before a node could be killed"
+        assert run.poll() is None, "the run ended before a node could be killed"
         lines = log.read_text().splitlines() if log.exists() else []
         counts = Counter(line.partition(" ")[0] for line in lines)
         if lines and counts[last := lines[-1].partition(" ")[0]] % SHARD_ROWS == 1:
@@ -79,7 +78,7 @@ def in_mid_shard(log: Path, run: "subprocess.Popen[bytes]") -> psutil.Process:
 
 
 def kill_node_of(process: psutil.Process) -> None:
-    """Kill the raylet above a process, and with it all processes of the node: so a spot instance is lost."""
+    """Kill the raylet of a worker, and with it all processes of its node, like the loss of a spot instance."""
     raylet = process.parent()
     assert raylet is not None
     assert raylet.name() == "raylet"

@@ -1,4 +1,4 @@
-"""The whole workflow as a job of a cluster that asks for a token, with images and RUN in a bucket."""
+"""The complete workflow as a Ray job with token authentication, with the images and the run in a bucket."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pyarrow as pa
 import s3fs
 from PIL import Image
 
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 from .heads import Head, head
@@ -22,15 +22,15 @@ OPTIONS = (
     "--backbone resnet18 --weights random:0 --image-sizes 96 64 48 --workers 2 --features 32 --retained-variance 0.8 "
     "--benchmark groups --ground-truth"
 )
-MOST_UPLOADED = 5_000_000
+MAX_UPLOAD_BYTES = 5_000_000
 
 
-def collection(folder: Path) -> Path:
-    """Pictures in pairs of like ones, and one that is none."""
+def make_collection(folder: Path) -> Path:
+    """Write pairs of similar images, their ground truth, and an empty file."""
     folder.mkdir()
     for number in range(IMAGES):
-        drawn = np.random.default_rng(number // 2).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        coarse = Image.fromarray(drawn + np.uint8(number % 2))
+        pixels = np.random.default_rng(number // 2).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        coarse = Image.fromarray(pixels + np.uint8(number % 2))
         coarse.resize((90 + 5 * number, 120), Image.Resampling.BICUBIC).save(folder / f"{number:02d}.png")
     (folder / "empty.jpg").write_bytes(b"")
     lines = ["id,group", *(f"{number:02d}.png,{number // 2}" for number in range(IMAGES))]
@@ -38,8 +38,8 @@ def collection(folder: Path) -> Path:
     return folder
 
 
-def test_a_job_gives_what_a_run_on_this_machine_gives(store: dict[str, str], tmp_path: Path) -> None:
-    photos = collection(tmp_path / "photos")
+def test_a_job_gives_the_same_result_as_a_run_on_this_machine(store: dict[str, str], tmp_path: Path) -> None:
+    photos = make_collection(tmp_path / "photos")
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
     with head("--num-cpus", "2", RAY_metrics_report_interval_ms="1000") as cluster:
         command = f"python workflows/run.py s3://archive/photos --run s3://archive/run {OPTIONS}".split()
@@ -49,27 +49,27 @@ def test_a_job_gives_what_a_run_on_this_machine_gives(store: dict[str, str], tmp
         with scraping(cluster) as metrics:
             done = cluster.submit(*command, "s3://archive/photos/groups.csv", env=store)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert 0 < uploaded(cluster) < MOST_UPLOADED
+        assert 0 < uploaded_bytes(cluster) < MAX_UPLOAD_BYTES
     assert "24 images described, 1 failed" in done.stdout
     counted = [metrics.total("osrmac_images_total", status=status) for status in ("ok", "failed")]
     assert counted == [IMAGES, 1]
     assert metrics.total("osrmac_fetched_bytes_total") == sum(file.stat().st_size for file in photos.glob("*.png"))
     assert all(metrics.total("osrmac_seconds_total", stage=stage) > 0 for stage in ("fetch", "network", "commit"))
 
-    alone = [sys.executable, "-m", "osrmac", "run", str(photos), "--run", str(tmp_path / "run"), *OPTIONS.split()]
-    local = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    subprocess.run([*alone, str(photos / "groups.csv")], check=True, env=local, capture_output=True)
-    same(Run("s3://archive/run"), Run(str(tmp_path / "run")))
+    local_run = [sys.executable, "-m", "osrmac", "run", str(photos), "--run", str(tmp_path / "run"), *OPTIONS.split()]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    subprocess.run([*local_run, str(photos / "groups.csv")], check=True, env=environment, capture_output=True)
+    assert_equal_runs(Run("s3://archive/run"), Run(str(tmp_path / "run")))
 
 
-def uploaded(cluster: Head) -> int:
-    """Bytes of the working directory, as the cluster has it."""
+def uploaded_bytes(cluster: Head) -> int:
+    """Return the size of the working directory that was uploaded to the cluster."""
     files = cluster.folder.glob("ray/session_latest/runtime_resources/working_dir_files/_ray_pkg_*/**/*")
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def same(one: Run, other: Run) -> None:
-    """Vectors within rounding; ids, failures, indices and rankings identical."""
+def assert_equal_runs(one: Run, other: Run) -> None:
+    """Check that vectors are equal up to rounding, and ids, failures, reductions and rankings identical."""
     rows = [pa.concat_tables(map(shards.read, shards.paths(run.descriptors))).sort_by("id") for run in (one, other)]
     for column in ("id", "status", "error_stage", "error", "width", "height"):
         assert rows[0][column].to_pylist() == rows[1][column].to_pylist()
@@ -83,7 +83,8 @@ def same(one: Run, other: Run) -> None:
 
 
 def rankings(run: Run) -> list[dict[str, Any]]:
-    (found,) = [shards.read(url) for url in filesystem.list_folder(f"{run.url}/evaluation", ".parquet")]
-    assert found.num_rows
-    listed: list[dict[str, Any]] = found.to_pylist()
+    """Return the results of all queries of the only evaluation."""
+    (results,) = (run.location / "evaluation").files(".parquet")
+    listed: list[dict[str, Any]] = shards.read(results).to_pylist()
+    assert listed
     return listed

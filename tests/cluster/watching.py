@@ -1,4 +1,4 @@
-"""What a cluster says of itself while something runs on it: its metrics, and its nodes."""
+"""Poll the metrics and the nodes of a cluster while a test uses it."""
 
 import json
 import re
@@ -16,29 +16,29 @@ _SAMPLE = re.compile(r"^ray_(?P<name>\w+)\{(?P<labels>.*)\} (?P<value>\S+)$", re
 
 @dataclass
 class Metrics:
-    """The last value of every series that was seen, those of processes that have ended, too."""
+    """Last value of every series seen, including those of processes that have ended."""
 
     series: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def total(self, name: str, **labels: str) -> float:
-        """Of all processes."""
-        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        """Return the sum over all processes of the series with this name and these labels."""
+        required = [f'{key}="{value}"' for key, value in labels.items()]
         return sum(
             value
-            for (found, text), value in self.series.items()
-            if found == name and all(label in text.split(",") for label in wanted)
+            for (series, text), value in self.series.items()
+            if series == name and all(label in text.split(",") for label in required)
         )
 
 
 @contextmanager
 def scraping(cluster: Head) -> Iterator[Metrics]:
-    """Read the metrics of a head's node as Prometheus does, over and over."""
+    """Scrape the Prometheus endpoint of a head's node repeatedly."""
     metrics = Metrics()
     url = f"http://{cluster.host}:{cluster.ports['metrics-export-port']}/metrics"
 
     def scrape() -> None:
-        for found in _SAMPLE.finditer(_get(cluster, url)):
-            metrics.series[found["name"], found["labels"]] = float(found["value"])
+        for sample in _SAMPLE.finditer(_get(cluster, url)):
+            metrics.series[sample["name"], sample["labels"]] = float(sample["value"])
 
     with _repeatedly(scrape):
         yield metrics
@@ -46,7 +46,7 @@ def scraping(cluster: Head) -> Iterator[Metrics]:
 
 @dataclass
 class Nodes:
-    """How many workers there were, and when."""
+    """Number of worker nodes over time, as (seconds, nodes)."""
 
     trace: list[tuple[float, int]] = field(default_factory=list)
 
@@ -61,13 +61,13 @@ class Nodes:
 
 @contextmanager
 def counting(cluster: Head) -> Iterator[Nodes]:
-    """Count the workers that are alive, over and over."""
+    """Count the live worker nodes repeatedly."""
     nodes = Nodes()
     started = time.monotonic()
 
     def count() -> None:
-        answer = json.loads(_get(cluster, f"{cluster.dashboard}/api/v0/nodes"))
-        alive = [node for node in answer["data"]["result"]["result"] if node["state"] == "ALIVE"]
+        response = json.loads(_get(cluster, f"{cluster.dashboard}/api/v0/nodes"))
+        alive = [node for node in response["data"]["result"]["result"] if node["state"] == "ALIVE"]
         nodes.trace.append((time.monotonic() - started, sum(not node["is_head_node"] for node in alive)))
 
     with _repeatedly(count):
@@ -75,12 +75,12 @@ def counting(cluster: Head) -> Iterator[Nodes]:
 
 
 @contextmanager
-def _repeatedly(look: Callable[[], None]) -> Iterator[None]:
+def _repeatedly(poll: Callable[[], None]) -> Iterator[None]:
     done = threading.Event()
 
     def loop() -> None:
         while not done.wait(0.5):
-            look()
+            poll()
 
     watcher = threading.Thread(target=loop, daemon=True)
     watcher.start()
@@ -93,6 +93,6 @@ def _repeatedly(look: Callable[[], None]) -> Iterator[None]:
 
 def _get(cluster: Head, url: str) -> str:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {cluster.environment['RAY_AUTH_TOKEN']}"})
-    with urllib.request.urlopen(request) as answer:
-        content: bytes = answer.read()
+    with urllib.request.urlopen(request) as response:
+        content: bytes = response.read()
     return content.decode()

@@ -13,7 +13,8 @@ from osrmac.config import DuplicatesConfig
 from osrmac.errors import StorageError
 from osrmac.runs import near_duplicates as module
 from osrmac.runs.near_duplicates import Twin
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 
@@ -75,6 +76,6 @@ def test_the_image_of_the_most_pixels_leads(run: Run) -> None:
 
 
 def test_there_must_be_descriptors(tmp_path: Path, finished: Run) -> None:
-    filesystem.write_json(f"{tmp_path}/run.json", finished.record())
+    Location.of(tmp_path / "run.json").write_json(finished.record())
     with pytest.raises(StorageError, match="no descriptors yet"):
         duplicates(str(tmp_path))

@@ -40,7 +40,7 @@ def test_lance_has_a_table(finished: Run, tmp_path: Path) -> None:
     [
         (ExportConfig("npy"), True, "exists: name a folder that does not"),
         (ExportConfig("lance"), False, r"LanceDB is not installed: pip install 'osrmac\[lance\]'"),
-        (ExportConfig("npy", "osrmac+cam"), False, "no system osrmac.cam"),
+        (ExportConfig("npy", "osrmac+cam"), False, "no method osrmac.cam"),
     ],
 )
 def test_what_cannot_be_exported(

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from osrmac.commands.extract import extract
 from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.descriptor.describer import Describer, Description
-from osrmac.distributed.describe import STAGES, describe
+from osrmac.distributed.describe import describe
+from osrmac.distributed.worker import STAGES
 from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from tests.committed import rows
 
@@ -109,9 +111,9 @@ def test_parts_and_vanished_images_among_the_requests(
         ],
         schema=schema.QUERIES,
     )
-    manifest.update(str(tmp_path / "manifest"), [requests], lambda images: images)
-    assert describe(str(tmp_path / "manifest"), str(tmp_path), identity, weights, one_worker).rows == 4
-    found = rows(str(tmp_path))
+    manifest.update(Location.of(tmp_path / "manifest"), [requests], lambda images: images)
+    assert describe(Location.of(tmp_path / "manifest"), Location.of(tmp_path), identity, weights, one_worker).rows == 4
+    found = rows(Location.of(tmp_path))
     whole, part = Describer.load(small)([file.read_bytes()] * 2, [None, box])
     assert isinstance(whole, Description)
     assert isinstance(part, Description)

@@ -12,7 +12,7 @@ from osrmac.reduction.base import Selection
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.whitening import PCAWhitening
 from osrmac.runs.reductions import load_reductions
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 CONFIG = ReductionConfig(features=(32,), retained_variance=0.8)
@@ -130,7 +130,7 @@ def test_samples_are_drawn_from_the_other_run(run: Run, other: Run) -> None:
 def test_a_run_with_other_settings_is_not_fitted_on(run: Run, other: Run) -> None:
     record = other.record()
     record["identity"]["scales"] = [100]
-    filesystem.write_json(f"{other.url}/run.json", record | {"fingerprint": "f00d"})
+    (other.location / "run.json").write_json(record | {"fingerprint": "f00d"})
     with pytest.raises(StorageError, match=r"scales is \[100\] there and \[96, 64, 48\] here; fit on") as caught:
         fit(run.url, replace(CONFIG, fit_on=other.url))
     assert "backbone" not in str(caught.value)

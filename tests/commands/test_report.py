@@ -17,7 +17,7 @@ from osrmac.commands.sweep import sweep
 from osrmac.config import EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import StorageError
 from osrmac.runs.failures import DEADLY
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.pages.soundness import Sound, sound
 
@@ -32,7 +32,7 @@ def pairs(tmp_path: Path) -> str:
 
 
 def read(run: Run) -> Sound:
-    return sound(filesystem.read_bytes(run.report).decode())
+    return sound(run.report.read_bytes().decode())
 
 
 def titles(page: Sound) -> list[str]:
@@ -60,9 +60,9 @@ def test_a_run_that_is_only_described_has_a_report(run: Run, capsys: pytest.Capt
     assert {"29", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
     # Of the three, only the picture that is cut off can be seen in part.
     assert [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"] == ["cut.png"]
-    before = filesystem.read_bytes(run.report)
+    before = run.report.read_bytes()
     report(run.url)
-    assert filesystem.read_bytes(run.report) == before
+    assert run.report.read_bytes() == before
 
 
 def test_everything_that_a_run_holds_is_shown(with_crops: Run, pairs: str, oxford: str) -> None:
@@ -81,7 +81,7 @@ def test_everything_that_a_run_holds_is_shown(with_crops: Run, pairs: str, oxfor
     assert {"query", "relevant", "wrong", "alarm"} <= set(classes)
     assert "72.27" in page.texts  # the paper's
     assert "in common with other seeds" in page.texts
-    found = filesystem.read_json(with_crops.selection("osrmac-pfa-32"))
+    found = with_crops.selection("osrmac-pfa-32").read_json()
     assert found is not None
     assert 0 < found["stability"] <= 1
     assert sum(found["variances"]) == pytest.approx(1)
@@ -111,10 +111,9 @@ def test_older_runs_lack_what_is_left_out(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     older = run.evaluation("groups", "-queries.parquet")
     shards.write_table(older, shards.read(older).drop_columns(["image", "box", "ranks", "nearest"]))
-    selection = filesystem.read_json(run.selection("osrmac-pfa-32"))
+    selection = run.selection("osrmac-pfa-32").read_json()
     assert selection is not None
-    filesystem.write_json(
-        run.selection("osrmac-pfa-32"),
+    run.selection("osrmac-pfa-32").write_json(
         {key: value for key, value in selection.items() if key not in {"variances", "stability"}},
     )
     report(run.url)
@@ -155,7 +154,7 @@ def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str, tmp_
 
 def test_a_run_that_was_killed_at_its_start_has_a_report(run: Run, tmp_path: Path) -> None:
     begun = Run(str(tmp_path / "begun"))
-    filesystem.write_json(f"{begun.url}/run.json", run.record() | {"counts": {}, "stages": {}})
+    (begun.location / "run.json").write_json(run.record() | {"counts": {}, "stages": {}})
     report(begun.url)
     assert titles(read(begun)) == []
 
@@ -175,10 +174,10 @@ def test_there_must_be_a_run(tmp_path: Path) -> None:
 
 def test_thumbnails_are_few_however_many_benchmarks(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
-    scores = filesystem.read_json(run.evaluation("groups", ".json"))
+    scores = run.evaluation("groups", ".json").read_json()
     assert scores is not None
     for number in range(9):
-        filesystem.write_json(run.evaluation(f"groups-{number}", ".json"), scores)
+        run.evaluation(f"groups-{number}", ".json").write_json(scores)
         answers = shards.read(run.evaluation("groups", "-queries.parquet"))
         shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), answers)
     report(run.url)
@@ -187,7 +186,7 @@ def test_thumbnails_are_few_however_many_benchmarks(run: Run, pairs: str) -> Non
 
 def test_the_seed_matters_to_a_selection_and_is_said(run: Run) -> None:
     (found,) = (each for each in fit(run.url, replace(SELECTION, seed=3, baselines=False)))
-    values = filesystem.read_json(run.selection(found.name))
+    values = run.selection(found.name).read_json()
     assert values is not None
     assert values["seed"] == 3
     assert 0 < values["stability"] <= 1

@@ -14,8 +14,8 @@ from osrmac.commands.fit import fit
 from osrmac.commands.search import search
 from osrmac.config import Distance, ReductionConfig, SearchConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError
-from osrmac.retrieval import expansion
-from osrmac.storage import filesystem, shards
+from osrmac.retrieval.expansion import average
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
@@ -56,7 +56,7 @@ def test_ids_of_the_run_find_what_is_nearest(finished: Run, distance: Distance, 
 def test_the_selection_and_the_local_descriptor_count_where_the_run_has_them(fitted: Run) -> None:
     ids, whole = vectors(fitted, "osrmac")
     _, local = vectors(fitted, "osrmac_local")
-    kept = filesystem.read_json(fitted.selection("osrmac-pfa-32"))["indices"]  # type: ignore[index]
+    kept = fitted.selection("osrmac-pfa-32").read_json()["indices"]  # type: ignore[index]
     everywhere = [cdist(of[:, kept], of[:, kept], "cityblock") for of in (whole, local)]
     row = int(np.argmax((everywhere[1] < everywhere[0]).sum(axis=1)))
     both = [distances[row] for distances in everywhere]
@@ -104,7 +104,8 @@ def test_a_box_asks_with_a_part_of_the_image(finished: Run) -> None:
 def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
     ids, values = vectors(finished, "early")
     rows = [ids.index(query) for query in QUERIES]
-    expanded = expansion.expand(values[rows], values, 3, 2.0, "l1")
+    nearest = np.argsort(cdist(values[rows], values, "cityblock"), axis=1, kind="stable")[:, :3]
+    expanded = average(values[rows], values[nearest], 2.0)
     expected = cdist(expanded, values, "cityblock")
     found = search(finished.url, QUERIES, SearchConfig(method="early", query_expansion=3, alpha=2.0))
     for answer, distances in zip(found, expected, strict=True):
@@ -121,8 +122,8 @@ def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> Non
 
 
 def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("osrmac.runs.methods.systems", lambda _run: [])
-    with pytest.raises(ConfigError, match="nothing but regions"):
+    monkeypatch.setattr("osrmac.runs.methods.list_methods", lambda _run: [])
+    with pytest.raises(ConfigError, match="only vectors of regions"):
         search(finished.url, QUERIES)
 
 
@@ -134,7 +135,7 @@ def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pyte
         (["empty.jpg"], SearchConfig(), "empty.jpg has no descriptor, it failed at decode: the file is empty"),
         (["even/08.png"], SearchConfig(box=(500, 500, 600, 600)), "cannot be described, it failed at crop"),
         (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "ask with one at a time"),
-        (QUERIES, SearchConfig(method="best"), "no system best .* choose from single, early, osrmac, "),
+        (QUERIES, SearchConfig(method="best"), "no method best .* choose from single, early, osrmac, "),
     ],
 )
 def test_what_cannot_be_asked(finished: Run, queries: list[str], options: SearchConfig, message: str) -> None:
@@ -158,7 +159,7 @@ def test_a_run_without_images_and_other_weights_are_refused(
     with pytest.raises(StorageError, match="no descriptors yet"):
         search(run.url, QUERIES)
     record = run.record()
-    filesystem.write_json(f"{run.url}/run.json", record | {"identity": record["identity"] | {"weights": "others"}})
+    (run.location / "run.json").write_json(record | {"identity": record["identity"] | {"weights": "others"}})
     shutil.copytree(finished.descriptors, run.descriptors, dirs_exist_ok=True)
     assert names(search(run.url, ["copy1.png"])[0])[0] == "copy1.png"
     with pytest.raises(StorageError, match="have changed since"):

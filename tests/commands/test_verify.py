@@ -60,9 +60,11 @@ def lose(values: list[Any]) -> None:
 )
 def test_what_is_wrong_with_a_shard_is_named(run: Run, damage: Callable[[pa.Table], pa.Table], message: str) -> None:
     shard = next(
-        plan.shard for plan in manifest.shard_plans(run.manifest) if manifest.read(plan)["id"][0].as_py() == "copy1.png"
+        plan.shard
+        for plan in manifest.shard_plans(run.manifest)
+        if manifest.read(run.manifest, plan)["id"][0].as_py() == "copy1.png"
     )
-    rows = shards.read(f"{run.descriptors}/{shard}")
+    rows = shards.read(run.descriptors / shard)
     shards.write(run.descriptors, damage(rows), shard)
     (problem,) = problems(run.url)
     assert problem.startswith(f"{shard} {message}")

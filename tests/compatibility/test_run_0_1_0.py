@@ -1,6 +1,6 @@
-"""A run made by version 0.1.0, killed half-way through an extension, is used by this version.
+"""A run made by version 0.1.0 and killed during an extension is continued, scored and searched by this version.
 
-It was made from `all.csv`, whose URIs hold the images themselves:
+It was made from `all.csv`, whose URIs are data URIs of the images:
 
     osrmac extract first.csv --run run --backbone efficientnet_lite0 --recipes osrmac osrmac_local msrmac \
         --scales 96 64 --actors 1 --shard-rows 2
@@ -9,7 +9,7 @@ It was made from `all.csv`, whose URIs hold the images themselves:
     osrmac evaluate --run run --benchmark groups --ground-truth groups.csv
     osrmac evaluate --run run --benchmark oxford5k --ground-truth gt --subset
 
-`first.csv` was the first eleven rows of `all.csv`. Then the first command was run with `all.csv` and killed after
+`first.csv` held the first eleven rows of `all.csv`. Then the first command was repeated with `all.csv` and killed after
 the second of eight new shards.
 """
 
@@ -59,7 +59,7 @@ def stored_values(benchmark: str) -> list[tuple[str, str, dict[str, float]]]:
     return [(score["system"], score["mode"], score["values"]) for score in scores]
 
 
-def test_it_is_continued_and_extended_without_describing_an_image_twice(old_run: Path, tmp_path: Path) -> None:
+def test_the_run_is_continued_and_extended_without_describing_an_image_twice(old_run: Path, tmp_path: Path) -> None:
     committed = contents(old_run / "descriptors")
     assert len(ids(old_run)) == COMMITTED
 
@@ -78,14 +78,14 @@ def test_it_is_continued_and_extended_without_describing_an_image_twice(old_run:
     assert list(problems(str(old_run))) == []
 
 
-def test_its_fingerprint_is_still_that_of_its_settings(old_run: Path) -> None:
+def test_the_fingerprint_is_unchanged(old_run: Path) -> None:
     record = json.loads((STORED / "run" / "run.json").read_text())
     identity = Run(str(old_run)).identity()
     assert identity.fingerprint == record["fingerprint"]
     assert identity.dimensions == record["dimensions"]
 
 
-def test_it_is_reduced_again_with_the_shards_that_came_later(old_run: Path) -> None:
+def test_later_shards_are_reduced(old_run: Path) -> None:
     names = [each.name for each in fit(str(old_run), SELECTION)]
     assert names == ["osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32", "osrmac-whitening-4"]
     shards = {path.name for path in (old_run / "descriptors").iterdir()}
@@ -95,7 +95,7 @@ def test_it_is_reduced_again_with_the_shards_that_came_later(old_run: Path) -> N
 @pytest.mark.parametrize(
     ("benchmark", "ground_truth", "subset"), [("groups", "groups.csv", False), ("oxford5k", "gt", True)]
 )
-def test_it_scores_as_it_did(benchmark: str, ground_truth: str, subset: bool, old_run: Path) -> None:
+def test_scores_are_unchanged(benchmark: str, ground_truth: str, subset: bool, old_run: Path) -> None:
     without_later_shards(old_run)
     crops = contents(old_run / "queries")
     found = evaluate(str(old_run), EvaluationConfig(benchmark, str(STORED / ground_truth), subset=subset), ONE_ACTOR)
@@ -108,14 +108,14 @@ def test_it_scores_as_it_did(benchmark: str, ground_truth: str, subset: bool, ol
 
 
 def without_later_shards(run: Path) -> None:
-    """Leave only the images that the stored scores are of."""
+    """Remove the shards that were written after the run was scored."""
     names = {path.name for path in (run / "reduced" / "osrmac-pfa-32").iterdir()}
     for shard in (run / "descriptors").iterdir():
         if shard.name not in names:
             shard.unlink()
 
 
-def test_it_is_searched_as_it_was(old_run: Path) -> None:
+def test_search_results_are_unchanged(old_run: Path) -> None:
     result = search(str(old_run), ["scene1/s1v0.jpg"], SearchConfig(top=3))
     (found,) = result
     assert result.method == "osrmac-pfa-32+cam"
@@ -123,6 +123,6 @@ def test_it_is_searched_as_it_was(old_run: Path) -> None:
     assert [match.distance for match in found.matches] == pytest.approx([0, 0.4318121671676636, 0.6425378322601318])
 
 
-def test_its_report_is_written(old_run: Path) -> None:
+def test_the_report_is_written(old_run: Path) -> None:
     report(str(old_run))
     assert "osrmac-pfa-32" in (old_run / "report.html").read_text()

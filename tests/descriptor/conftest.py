@@ -1,4 +1,4 @@
-"""What several tests of the numeric core share."""
+"""Fixtures for the tests of descriptors."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from osrmac.descriptor.models.weights import Weights
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Results are bitwise equal at the same number of threads only."""
+    """Use one thread: results are equal bit for bit at the same number of threads only."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

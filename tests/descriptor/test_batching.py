@@ -1,4 +1,4 @@
-"""Working together and in halves, without any images."""
+"""Chunks, groups and batches, of numbers instead of images."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,27 +7,27 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.descriptor.batching import Batches, buckets, windows
+from osrmac.descriptor.batching import Batcher, chunked, group_positions
 
 
 @given(st.lists(st.integers()), st.integers(1, 7))
-def test_windows_hold_every_item_once(items: list[int], size: int) -> None:
-    found = list(windows(items, size))
+def test_chunks_contain_every_item_once(items: list[int], size: int) -> None:
+    chunks = list(chunked(items, size))
 
-    assert [item for window in found for item in window] == items
-    assert all(len(window) == size for window in found[:-1])
-    assert all(found)
+    assert [item for chunk in chunks for item in chunk] == items
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+    assert all(chunks)
 
 
 @given(st.lists(st.integers(0, 4)))
-def test_a_bucket_holds_all_positions_of_a_key_in_order(keys: list[int]) -> None:
-    found = buckets(keys)
+def test_groups_contain_the_positions_of_a_key_in_order(keys: list[int]) -> None:
+    groups = group_positions(keys)
 
-    assert sorted(position for bucket in found for position in bucket) == list(range(len(keys)))
-    assert len(found) == len(set(keys))
-    for bucket in found:
-        assert bucket == sorted(bucket)
-        assert len({keys[position] for position in bucket}) == 1
+    assert sorted(position for group in groups for position in group) == list(range(len(keys)))
+    assert len(groups) == len(set(keys))
+    for group in groups:
+        assert group == sorted(group)
+        assert len({keys[position] for position in group}) == 1
 
 
 @given(
@@ -36,46 +36,48 @@ def test_a_bucket_holds_all_positions_of_a_key_in_order(keys: list[int]) -> None
     st.integers(1, 20),
     st.sampled_from([MemoryError, torch.OutOfMemoryError]),
 )
-def test_only_what_fails_alone_fails(good: list[bool], fitting: int, most: int, error: type[Exception]) -> None:
+def test_only_items_that_fail_alone_have_an_exception(
+    good: list[bool], capacity: int, max_size: int, error: type[Exception]
+) -> None:
     def compute(items: Sequence[tuple[int, bool]]) -> list[int]:
-        if len(items) > fitting or not all(fine for _, fine in items):
+        if len(items) > capacity or not all(is_good for _, is_good in items):
             raise error
         return [number for number, _ in items]
 
-    results = Batches(most)(compute, list(enumerate(good)))
+    results = Batcher(max_size)(compute, list(enumerate(good)))
 
     assert len(results) == len(good)
-    for number, (fine, result) in enumerate(zip(good, results, strict=True)):
-        assert result == number if fine else isinstance(result, error)
+    for number, (is_good, result) in enumerate(zip(good, results, strict=True)):
+        assert result == number if is_good else isinstance(result, error)
 
 
-def counting(sizes: list[int], fitting: int, error: type[Exception]) -> Callable[[Sequence[int]], list[int]]:
+def recorder(sizes: list[int], capacity: int, error: type[Exception]) -> Callable[[Sequence[int]], list[int]]:
     def compute(items: Sequence[int]) -> list[int]:
         sizes.append(len(items))
-        if len(items) > fitting:
+        if len(items) > capacity:
             raise error
         return list(items)
 
     return compute
 
 
-def test_what_fits_is_computed_at_once_and_no_more_than_most() -> None:
+def test_batches_have_at_most_the_maximum_size() -> None:
     sizes: list[int] = []
-    batches = Batches(3)
+    batches = Batcher(3)
 
-    assert batches(counting(sizes, 9, MemoryError), range(3)) == [0, 1, 2]
-    assert batches(counting(sizes, 9, MemoryError), range(7)) == list(range(7))
+    assert batches(recorder(sizes, 9, MemoryError), range(3)) == [0, 1, 2]
+    assert batches(recorder(sizes, 9, MemoryError), range(7)) == list(range(7))
     assert sizes == [3, 3, 3, 1]
 
 
 @pytest.mark.parametrize(
-    ("error", "later"), [(torch.OutOfMemoryError, [2, 2, 2, 2]), (RuntimeError, [8, 4, 2, 2, 4, 2, 2])]
+    ("error", "later_sizes"), [(torch.OutOfMemoryError, [2, 2, 2, 2]), (RuntimeError, [8, 4, 2, 2, 4, 2, 2])]
 )
-def test_only_a_full_memory_makes_later_batches_smaller(error: type[Exception], later: list[int]) -> None:
+def test_only_out_of_memory_errors_make_later_batches_smaller(error: type[Exception], later_sizes: list[int]) -> None:
     sizes: list[int] = []
-    batches = Batches(8)
-    batches(counting(sizes, 2, error), range(8))
+    batches = Batcher(8)
+    batches(recorder(sizes, 2, error), range(8))
     sizes.clear()
 
-    assert batches(counting(sizes, 2, error), range(8)) == list(range(8))
-    assert sizes == later
+    assert batches(recorder(sizes, 2, error), range(8)) == list(range(8))
+    assert sizes == later_sizes

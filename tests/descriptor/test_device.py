@@ -1,10 +1,8 @@
-"""Both placements, and describing on either.
+"""CPU and GPU devices, alone and in a describer.
 
-Without a GPU, what torch.cuda does is replaced by nothing, so that all the rest runs on the CPU: which work is begun,
-in which order, and what comes of it. The last tests need a GPU.
+`GPUDevice` runs on the CPU here, with the functions of `torch.cuda` replaced by stubs. The last tests need a GPU.
 """
 
-import io
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,31 +11,20 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from osrmac.config import DescriptorConfig, Precision
 from osrmac.descriptor.describer import Describer, Description, Failure
-from osrmac.descriptor.device import OnCPU, OnGPU, Prepared
-from osrmac.descriptor.images import to_scales
+from osrmac.descriptor.device import CPUDevice, GPUDevice, PreprocessedImage
 from osrmac.descriptor.models.backbones import build
 from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.recipes import RECIPES
+from osrmac.descriptor.resize import image_pyramid
+from tests.pictures import encoded, textured
 
-SCALES = (96, 64, 48)
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=SCALES)
-SIZES = [(90, 60), (60, 90), (90, 60), (91, 60), (90, 60), (33, 33), (90, 60)]
-
-
-def picture(width: int = 90, height: int = 60, seed: int = 0) -> Image.Image:
-    coarse = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8))
-    return coarse.resize((width, height))
-
-
-def png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+IMAGE_SIZES = (96, 64, 48)
+CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=IMAGE_SIZES)
+SHAPES = [(90, 60), (60, 90), (90, 60), (91, 60), (90, 60), (33, 33), (90, 60)]
 
 
 class _Event:
@@ -53,12 +40,12 @@ class _Event:
 
 class _Stream:
     def wait_stream(self, _other: object) -> None:
-        """Nothing is ever late."""
+        """Do nothing: all work is done immediately."""
 
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Stands in for torch.cuda; which events were recorded and waited for."""
+    """Replace `torch.cuda` by stubs; return the log of events that are recorded and waited for."""
     log: list[str] = []
     monkeypatch.setattr(torch.cuda, "Stream", lambda _device: _Stream())
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: _Stream())
@@ -75,15 +62,15 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def alone(resnet18: Weights) -> Describer:
+def on_cpu(resnet18: Weights) -> Describer:
     return Describer(build("resnet18", (), resnet18.state), CONFIG)
 
 
 @pytest.fixture
-def together(alone: Describer, cuda: list[str]) -> Describer:
-    """The same describer, which works as on a GPU."""
-    describer = Describer(alone.backbone, CONFIG)
-    describer._place(OnGPU(torch.device("cpu"), SCALES))
+def as_on_gpu(on_cpu: Describer, cuda: list[str]) -> Describer:
+    """The same describer with a `GPUDevice`."""
+    describer = Describer(on_cpu.backbone, CONFIG)
+    describer._use(GPUDevice(torch.device("cpu"), IMAGE_SIZES))
     cuda.clear()
     return describer
 
@@ -99,103 +86,101 @@ def assert_near(results: list[Description | Failure], expected: list[Description
             np.testing.assert_allclose(vector, known.vectors[name], rtol=0, atol=atol)
 
 
-def test_both_bring_pictures_to_the_same_pixels(cuda: list[str]) -> None:
-    pictures = [picture(seed=seed) for seed in range(3)]
-    for placement in (OnCPU(SCALES), OnGPU(torch.device("cpu"), SCALES)):
-        scaled = list(placement.scaled([placement.prepare(image) for image in pictures]))
-        assert len(scaled) == len(SCALES)
-        for position, image in enumerate(pictures):
-            for pixels, expected in zip(scaled, to_scales(image, SCALES), strict=True):
-                assert torch.equal(pixels[position], expected)
+def test_both_devices_give_the_same_pixels(cuda: list[str]) -> None:
+    images = [textured(seed=seed) for seed in range(3)]
+    for device in (CPUDevice(IMAGE_SIZES), GPUDevice(torch.device("cpu"), IMAGE_SIZES)):
+        batches = list(device.pyramid([device.preprocess(image) for image in images]))
+        assert len(batches) == len(IMAGE_SIZES)
+        for position, image in enumerate(images):
+            for batch, expected in zip(batches, image_pyramid(image, IMAGE_SIZES), strict=True):
+                assert torch.equal(batch[position], expected)
 
 
-def test_pictures_of_equal_size_computed_together_change_rounding_only(alone: Describer, together: Describer) -> None:
-    images = [png(picture(*size, seed=seed)) for seed, size in enumerate(SIZES)]
-    images.insert(2, b"no picture")
-    batches = []
+def test_batches_of_equal_shape_change_rounding_only(on_cpu: Describer, as_on_gpu: Describer) -> None:
+    images = [encoded(textured(*size, seed=seed)) for seed, size in enumerate(SHAPES)]
+    images.insert(2, b"not an image")
+    batch_sizes = []
 
-    with together.backbone.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
-        results = together(images)
+    with as_on_gpu.backbone.register_forward_pre_hook(lambda _, inputs: batch_sizes.append(len(inputs[0]))):
+        results = as_on_gpu(images)
 
-    assert sorted(batches) == sorted(3 * [4, 1, 1, 1])
-    assert_near(results, alone(images), 1e-5)
+    assert sorted(batch_sizes) == sorted(3 * [4, 1, 1, 1])
+    assert_near(results, on_cpu(images), 1e-5)
 
 
-def test_a_window_is_begun_before_the_last_one_is_waited_for(
-    alone: Describer, together: Describer, cuda: list[str]
+def test_a_chunk_is_submitted_before_the_previous_one_is_waited_for(
+    on_cpu: Describer, as_on_gpu: Describer, cuda: list[str]
 ) -> None:
-    together._placement.window = 2
-    images = [png(picture(seed=seed)) for seed in range(5)]
+    as_on_gpu._compute_device.chunk_size = 2
+    images = [encoded(textured(seed=seed)) for seed in range(5)]
 
-    assert_near(together(images), alone(images), 1e-5)
+    assert_near(as_on_gpu(images), on_cpu(images), 1e-5)
     assert cuda == ["record", "record", "wait", "record", "wait", "wait"]
 
 
-def test_a_batch_too_large_for_the_memory_is_computed_in_parts(alone: Describer, together: Describer) -> None:
-    images = [png(picture(seed=seed)) for seed in range(5)]
-    expected = alone(images)
-    batches = []
+def test_a_batch_that_does_not_fit_into_the_memory_is_split(on_cpu: Describer, as_on_gpu: Describer) -> None:
+    images = [encoded(textured(seed=seed)) for seed in range(5)]
+    expected = on_cpu(images)
+    batch_sizes = []
 
-    def fail(_: object, given: tuple[Tensor]) -> None:
-        batches.append(len(given[0]))
-        if len(given[0]) > 2:
+    def fail(_: object, inputs: tuple[Tensor]) -> None:
+        batch_sizes.append(len(inputs[0]))
+        if len(inputs[0]) > 2:
             raise torch.OutOfMemoryError
 
-    with together.backbone.register_forward_pre_hook(fail):
-        assert_near(together(images), expected, 1e-5)
-        batches.clear()
-        assert_near(together(images), expected, 1e-5)
+    with as_on_gpu.backbone.register_forward_pre_hook(fail):
+        assert_near(as_on_gpu(images), expected, 1e-5)
+        batch_sizes.clear()
+        assert_near(as_on_gpu(images), expected, 1e-5)
 
-    assert batches == 3 * [2] + 3 * [2] + 3 * [1]
+    assert batch_sizes == 3 * [2] + 3 * [2] + 3 * [1]
 
 
-def test_the_memory_tells_how_many_pictures_fit(cuda: list[str]) -> None:
-    computed: list[Sequence[Prepared]] = []
-    placement = OnGPU(torch.device("cpu"), SCALES)
+def test_max_batch_size_follows_from_the_free_memory(cuda: list[str]) -> None:
+    computed: list[Sequence[PreprocessedImage]] = []
+    device = GPUDevice(torch.device("cpu"), IMAGE_SIZES)
 
-    assert placement.most_together(computed.append) == placement.window == 32
-    assert [[tuple(pixels.shape) for pixels in pictures[0]] for pictures in computed] == 2 * [[(96, 96, 3)]]
-    placement.window = 64
-    assert placement.most_together(computed.append) == 40  # of 200 bytes each in 8000
+    assert device.max_batch_size(computed.append) == device.chunk_size == 32
+    assert [[tuple(pixels.shape) for pixels in images[0]] for images in computed] == 2 * [[(96, 96, 3)]]
+    device.chunk_size = 64
+    assert device.max_batch_size(computed.append) == 40  # 80% of 10000 bytes, 200 bytes per image
 
 
 @pytest.mark.usefixtures("cuda")
-def test_a_gpu_too_small_for_the_largest_picture_is_given_one_at_a_time() -> None:
-    def compute(_pictures: Sequence[Prepared]) -> None:
+def test_max_batch_size_is_one_if_the_largest_image_does_not_fit() -> None:
+    def compute(_images: Sequence[PreprocessedImage]) -> None:
         raise torch.OutOfMemoryError
 
-    assert OnGPU(torch.device("cpu"), SCALES).most_together(compute) == 1
+    assert GPUDevice(torch.device("cpu"), IMAGE_SIZES).max_batch_size(compute) == 1
 
 
-def test_a_cpu_computes_one_at_a_time(alone: Describer) -> None:
-    batches = []
-    with alone.backbone.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
-        alone([png(picture(seed=seed)) for seed in range(3)])
-    assert batches == 9 * [1]
+def test_a_cpu_computes_one_image_at_a_time(on_cpu: Describer) -> None:
+    batch_sizes = []
+    with on_cpu.backbone.register_forward_pre_hook(lambda _, inputs: batch_sizes.append(len(inputs[0]))):
+        on_cpu([encoded(textured(seed=seed)) for seed in range(3)])
+    assert batch_sizes == 9 * [1]
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
 @needs_gpu
-@pytest.mark.parametrize(("precision", "least"), [("fp32", 0.9999), ("fp16", 0.9995), ("bf16", 0.998)])
-def test_a_gpu_computes_what_a_cpu_does(
-    alone: Describer, resnet18: Weights, precision: Precision, least: float
-) -> None:
+@pytest.mark.parametrize(("precision", "min_cosine"), [("fp32", 0.9999), ("fp16", 0.9995), ("bf16", 0.998)])
+def test_a_gpu_agrees_with_a_cpu(on_cpu: Describer, resnet18: Weights, precision: Precision, min_cosine: float) -> None:
     config = replace(CONFIG, precision=precision)
     on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda")
-    images = [png(picture(*size, seed=seed)) for seed, size in enumerate(10 * SIZES)]
-    for result, known in zip(on_gpu(images), alone(images), strict=True):
+    images = [encoded(textured(*size, seed=seed)) for seed, size in enumerate(10 * SHAPES)]
+    for result, known in zip(on_gpu(images), on_cpu(images), strict=True):
         assert isinstance(result, Description)
         assert isinstance(known, Description)
         for name, vector in result.vectors.items():
-            assert _cosine(vector, known.vectors[name]) >= least
+            assert _cosine(vector, known.vectors[name]) >= min_cosine
 
 
 @needs_gpu
-def test_neighbours_on_a_gpu_change_rounding_only(resnet18: Weights) -> None:
+def test_other_images_on_a_gpu_change_rounding_only(resnet18: Weights) -> None:
     on_gpu = Describer(build("resnet18", (), resnet18.state), CONFIG, "cuda")
-    images = [png(picture(seed=seed)) for seed in range(40)]
+    images = [encoded(textured(seed=seed)) for seed in range(40)]
     assert_near(on_gpu(images), [result for image in images for result in on_gpu([image])], 1e-5)
 
 

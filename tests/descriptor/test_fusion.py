@@ -1,4 +1,4 @@
-"""Fusion against hand-computed sums and against bilinear interpolation written out in loops."""
+"""Fusion against hand-computed sums and against bilinear interpolation in loops."""
 
 import math
 
@@ -24,7 +24,7 @@ def assert_same(actual: Tensor, expected: Array | list[float]) -> None:
 
 
 def neighbours(position: int, size: int, source_size: int) -> tuple[int, int, float]:
-    """The two source cells around a target cell, and the weight of the second one; cell centres lie at halves."""
+    """The two source cells around the centre of a target cell, and the weight of the second one."""
     source = max(0.0, (position + 0.5) * source_size / size - 0.5)
     first = math.floor(source)
     return first, min(first + 1, source_size - 1), source - first
@@ -48,14 +48,14 @@ def unit(vector: Array) -> Array:
 
 
 @st.composite
-def scales(draw: st.DrawFn) -> list[Array]:
-    """Maps of one to three scales with the same channels."""
+def maps_of_sizes(draw: st.DrawFn) -> list[Array]:
+    """Maps of one to three image sizes, with the same channels."""
     channels = draw(st.integers(1, 3))
     shapes = draw(st.lists(st.tuples(st.just(channels), sides, sides), min_size=1, max_size=3))
     return [draw(arrays(np.float64, shape, elements=eighths)) for shape in shapes]
 
 
-@given(scales())
+@given(maps_of_sizes())
 def test_early_fusion_sums_the_rescaled_maps(maps: list[Array]) -> None:
     height, width = maps[0].shape[1:]
 
@@ -66,7 +66,7 @@ def test_early_fusion_sums_the_rescaled_maps(maps: list[Array]) -> None:
 
 
 def test_early_fusion_by_hand() -> None:
-    """Two cells, 0 and 4, become four at -1/4, 1/4, 3/4 and 5/4 of the way: 0, 1, 3, 4."""
+    """The cells 0 and 4 are interpolated at -1/4, 1/4, 3/4 and 5/4 of their distance: 0, 1, 3, 4."""
     largest = torch.tensor([[[10.0, 20.0, 30.0, 40.0]]])
     smaller = torch.tensor([[[0.0, 4.0]]])
     smallest = torch.tensor([[[100.0]]])
@@ -74,13 +74,13 @@ def test_early_fusion_by_hand() -> None:
     assert early([largest, smaller, smallest]).tolist() == [[[110, 121, 133, 144]]]
 
 
-def test_early_fusion_of_one_scale_is_its_map() -> None:
+def test_early_fusion_of_one_size_is_its_map() -> None:
     maps = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
 
     assert torch.equal(early([maps]), maps)
 
 
-def test_early_fusion_leaves_its_inputs_alone() -> None:
+def test_early_fusion_does_not_change_its_inputs() -> None:
     maps = [torch.ones(2, 4, 4), torch.ones(2, 2, 2)]
 
     early(maps)
@@ -93,10 +93,10 @@ def test_early_fusion_leaves_its_inputs_alone() -> None:
         lambda size: arrays(np.float64, st.tuples(st.integers(1, 4), st.just(size)), elements=eighths)
     )
 )
-def test_late_fusion_is_the_unit_sum_of_unit_vectors(vectors: Array) -> None:
+def test_late_fusion_normalises_the_sum_of_unit_vectors(vectors: Array) -> None:
     total = sum((unit(vector) for vector in vectors), start=np.zeros(vectors.shape[1]))
     if 0 < np.linalg.norm(total) < 1e-9:
-        return  # opposite vectors cancel, and only rounding is left to normalise
+        return  # opposite vectors cancel out, up to rounding errors
 
     fused = late([torch.from_numpy(vector) for vector in vectors])
 
@@ -104,7 +104,7 @@ def test_late_fusion_is_the_unit_sum_of_unit_vectors(vectors: Array) -> None:
 
 
 def test_late_fusion_by_hand() -> None:
-    """(0.6, 0.8) + (0, 1) = (0.6, 1.8), whose norm is the root of 3.6."""
+    """(0.6, 0.8) + (0, 1) = (0.6, 1.8), whose norm is sqrt(3.6)."""
     fused = late([torch.tensor([3.0, 4.0], dtype=torch.float64), torch.tensor([0.0, 2.0], dtype=torch.float64)])
 
     assert_same(fused, np.array([0.6, 1.8]) / math.sqrt(3.6))

@@ -1,4 +1,4 @@
-"""Pooling against hand-computed vectors and against the formula of Algorithm 1, spelled out in loops."""
+"""OS-RMAC against hand-computed vectors and against the formula of Algorithm 1 in loops."""
 
 import math
 
@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from torch import Tensor
 
-from osrmac.descriptor.pooling import osrmac, window
+from osrmac.descriptor.pooling import osrmac, window_and_stride
 
 Array = NDArray[np.float64]
 
@@ -37,33 +37,33 @@ def by_loops(maps: Array) -> Array:
 
 
 def feature_maps(shape: st.SearchStrategy[tuple[int, ...]]) -> st.SearchStrategy[Array]:
-    """Maps of either sign, zeros included; eighths, so that squares and sums are exact."""
+    """Multiples of 1/8 of either sign, so that squares and sums are exact."""
     return arrays(np.float64, shape, elements=st.integers(-64, 64).map(lambda eighths: eighths / 8))
 
 
 @given(feature_maps(st.tuples(st.integers(1, 3), st.integers(1, 12), st.integers(1, 12))))
-def test_pooling_is_the_formula(maps: Array) -> None:
+def test_pooling_agrees_with_loops(maps: Array) -> None:
     assert_same(osrmac(torch.from_numpy(maps)), by_loops(maps))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 40), (40, 1), (2, 31), (25, 33), (33, 25)])
-def test_pooling_is_the_formula_on_maps_of_any_shape(shape: tuple[int, int]) -> None:
+def test_pooling_agrees_with_loops_on_extreme_shapes(shape: tuple[int, int]) -> None:
     maps = np.random.default_rng(0).exponential(size=(5, *shape))
 
     assert_same(osrmac(torch.from_numpy(maps)), by_loops(maps))
 
 
-def test_square_map_by_hand() -> None:
+def test_a_square_map_by_hand() -> None:
     """Windows of 4, 3 and 2 cells, stride 1: 1, 4 and 9 positions."""
     maps = torch.zeros(3, 4, 4, dtype=torch.float64)
     maps[0] = 1  # sqrt(1) + sqrt(4) + sqrt(9) = 6
-    maps[1, 0, 0] = 1  # the corner lies in one window of each level: 3
-    maps[2, 1, 1] = 1  # and this cell in 1, 4 and 4 windows: 5
+    maps[1, 0, 0] = 1  # the corner is in one window of each level: 3
+    maps[2, 1, 1] = 1  # this cell is in 1, 4 and 4 windows: 5
 
     assert_same(osrmac(maps), np.array([6, 3, 5]) / math.sqrt(70))
 
 
-def test_oblong_map_by_hand() -> None:
+def test_an_oblong_map_by_hand() -> None:
     """Windows of 5, 4 and 3 cells, strides 2, 1 and 1: 3, 2x7 and 3x8 positions."""
     maps = torch.zeros(2, 5, 10, dtype=torch.float64)
     maps[0] = 1
@@ -73,20 +73,20 @@ def test_oblong_map_by_hand() -> None:
     assert_same(osrmac(maps), expected / np.linalg.norm(expected))
 
 
-def test_one_row_by_hand() -> None:
-    """Every window is one cell: three times the root of the sum of squares."""
+def test_a_row_by_hand() -> None:
+    """Every window is one cell, so each level gives the norm of the row."""
     maps = torch.tensor([[[3.0, 0.0, 4.0]], [[0.0, 5.0, 12.0]]], dtype=torch.float64)
 
     assert_same(osrmac(maps), np.array([5, 13]) / math.sqrt(194))
 
 
-def test_one_cell_by_hand() -> None:
+def test_a_single_cell_by_hand() -> None:
     maps = torch.tensor([[[3.0]], [[4.0]]], dtype=torch.float64)
 
     assert_same(osrmac(maps), [0.6, 0.8])
 
 
-def test_all_zero_map_gives_the_zero_vector() -> None:
+def test_a_map_of_zeros_gives_zeros() -> None:
     assert osrmac(torch.zeros(4, 3, 5)).tolist() == [0, 0, 0, 0]
 
 
@@ -96,7 +96,7 @@ def test_vectors_have_unit_norm(maps: Array) -> None:
 
 
 @pytest.mark.parametrize("batch", [(1,), (3,), (2, 3), (2, 1, 2)])
-def test_a_batch_gives_what_its_maps_give_one_by_one(batch: tuple[int, ...]) -> None:
+def test_a_batch_is_pooled_like_each_of_its_maps(batch: tuple[int, ...]) -> None:
     maps = torch.rand(*batch, 4, 6, 5, generator=torch.Generator().manual_seed(0))
 
     vectors = osrmac(maps)
@@ -107,7 +107,7 @@ def test_a_batch_gives_what_its_maps_give_one_by_one(batch: tuple[int, ...]) -> 
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_pooling_keeps_the_dtype_and_leaves_its_input_alone(dtype: torch.dtype) -> None:
+def test_pooling_keeps_the_dtype_and_does_not_change_its_input(dtype: torch.dtype) -> None:
     maps = torch.rand(4, 6, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
     before = maps.clone()
 
@@ -115,12 +115,8 @@ def test_pooling_keeps_the_dtype_and_leaves_its_input_alone(dtype: torch.dtype) 
     assert torch.equal(maps, before)
 
 
-def test_windows_are_those_of_the_paper() -> None:
+def test_windows_agree_with_the_formula_of_the_paper() -> None:
     for shorter_side in range(1, 500):
         for level in (1, 2, 3):
             side = max(1, math.ceil(2 * shorter_side / (level + 1)))
-            assert window(shorter_side, level) == (side, max(1, math.floor(0.4 * side)))
-
-
-def test_windows_by_hand() -> None:
-    assert [window(25, level) for level in (1, 2, 3)] == [(25, 10), (17, 6), (13, 5)]
+            assert window_and_stride(shorter_side, level) == (side, max(1, math.floor(0.4 * side)))

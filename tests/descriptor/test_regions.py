@@ -1,4 +1,4 @@
-"""The grid of R-MAC against its published formulas, and maxima over its regions against loops and integral images."""
+"""The region grid of R-MAC against published formulas, and pooling against loops and integral images."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from osrmac.descriptor.regions import Region, grid, mac, power_means, region_maxima, rmac, rmac_of
+from osrmac.descriptor.regions import (
+    Region,
+    aggregate_regions,
+    mac,
+    region_grid,
+    region_maxima,
+    region_power_means,
+    rmac,
+)
 
 Array = NDArray[np.float64]
 
@@ -22,11 +30,11 @@ sides = st.integers(1, 40)
 
 
 def of_level(level: int, height: int, width: int) -> list[Region]:
-    return grid(height, width, level)[len(grid(height, width, level - 1)) :]
+    return region_grid(height, width, level)[len(region_grid(height, width, level - 1)) :]
 
 
 def random_maps(height: int = 7, width: int = 10) -> Array:
-    """Maps of either sign, as in front of a ReLU, with as many small activations as large ones."""
+    """Maps of either sign with a wide range of activations."""
     return np.random.default_rng(0).normal(size=(5, height, width)) ** 3
 
 
@@ -46,39 +54,39 @@ def assert_same(actual: Tensor, expected: Array | list[Array], rtol: float = 1e-
     ("height", "width", "count"),
     [(3, 3, 14), (25, 25, 14), (24, 32, 20), (32, 24, 20), (19, 25, 20), (25, 17, 20), (12, 24, 26)],
 )
-def test_regions_are_as_many_as_published(height: int, width: int, count: int) -> None:
-    assert len(grid(height, width)) == count
+def test_number_of_regions_is_as_published(height: int, width: int, count: int) -> None:
+    assert len(region_grid(height, width)) == count
 
 
-def test_square_grid_by_hand() -> None:
+def test_a_square_grid_by_hand() -> None:
     """Sides of 6, 4 and 3 cells."""
     halves, thirds = (0, 2), (0, 1, 3)
 
-    assert grid(6, 6) == [
+    assert region_grid(6, 6) == [
         (0, 0, 6),
         *((top, left, 4) for top in halves for left in halves),
         *((top, left, 3) for top in thirds for left in thirds),
     ]
 
 
-def test_oblong_grid_by_hand() -> None:
-    """Two squares of 4 cells in 6 overlap by a half, three by three quarters: two it is, so one more on every level."""
-    lying = [
+def test_an_oblong_grid_by_hand() -> None:
+    """Two squares of 4 cells in 6 overlap by 1/2, three by 3/4. Two are nearer to 2/5, so each level has one more."""
+    landscape = [
         *((0, left, 4) for left in (0, 2)),
         *((top, left, 2) for top in (0, 2) for left in (0, 2, 4)),
         *((top, left, 2) for top in (0, 1, 2) for left in (0, 1, 2, 4)),
     ]
 
-    assert grid(4, 6) == lying
-    assert sorted(grid(6, 4)) == sorted((left, top, side) for top, left, side in lying)
+    assert region_grid(4, 6) == landscape
+    assert sorted(region_grid(6, 4)) == sorted((left, top, side) for top, left, side in landscape)
 
 
 def test_grid_of_one_cell() -> None:
-    assert grid(1, 1) == [(0, 0, 1)] * 14
+    assert region_grid(1, 1) == [(0, 0, 1)] * 14
 
 
 @given(sides, sides)
-def test_regions_lie_in_the_map_and_reach_its_borders(height: int, width: int) -> None:
+def test_regions_are_inside_the_map_and_reach_its_borders(height: int, width: int) -> None:
     for level in LEVELS:
         tops, lefts, lengths = zip(*of_level(level, height, width), strict=True)
 
@@ -88,7 +96,7 @@ def test_regions_lie_in_the_map_and_reach_its_borders(height: int, width: int) -
 
 
 @given(sides, sides)
-def test_along_the_shorter_side_stand_as_many_regions_as_the_level_says(height: int, width: int) -> None:
+def test_number_of_regions_along_each_side(height: int, width: int) -> None:
     along_the_longer = len(of_level(1, height, width))
 
     for level in LEVELS:
@@ -98,8 +106,8 @@ def test_along_the_shorter_side_stand_as_many_regions_as_the_level_says(height: 
 @given(sides, sides)
 @example(1, 500)
 @example(10, 18)
-def test_no_other_number_of_the_largest_squares_overlaps_nearer_by_two_fifths(shorter: int, longer: int) -> None:
-    """Of two numbers that are as near, as on maps of 10 by 18, the smaller one is taken."""
+def test_overlap_of_the_largest_squares_is_nearest_to_two_fifths(shorter: int, longer: int) -> None:
+    """Of two equally near numbers of squares, as on maps of 10 by 18, the smaller one is used."""
     shorter, longer = sorted((shorter, longer))
     if shorter == longer:
         return
@@ -115,9 +123,9 @@ def test_no_other_number_of_the_largest_squares_overlaps_nearer_by_two_fifths(sh
 
 
 def published_grid(height: int, width: int) -> list[Region]:
-    """The grid of Tolias et al. as Radenović et al. write it, for up to seven squares along the longer side.
+    """The grid of Tolias et al. as implemented by Radenović et al., for up to seven squares along the longer side.
 
-    In fractions, because neither binary precision decides the ties between two numbers of squares as the other does.
+    In fractions, because float32 and float64 break ties between two numbers of squares differently.
     """
     shorter = min(height, width)
     shifts = [Fraction(max(height, width) - shorter, steps - 1) for steps in (2, 3, 4, 5, 6, 7)]
@@ -138,18 +146,18 @@ def published_grid(height: int, width: int) -> list[Region]:
     return regions
 
 
-def test_the_grid_is_the_published_one() -> None:
+def test_the_grid_agrees_with_the_published_implementation() -> None:
     for shorter in range(2, 31):
         for longer in range(shorter, 3 * shorter + 1):
-            assert grid(shorter, longer) == published_grid(shorter, longer)
-            assert grid(longer, shorter) == published_grid(longer, shorter)
+            assert region_grid(shorter, longer) == published_grid(shorter, longer)
+            assert region_grid(longer, shorter) == published_grid(longer, shorter)
 
 
 # Maxima
 
 
 def slow_maxima(maps: Array) -> list[Array]:
-    regions = grid(*maps.shape[1:])
+    regions = region_grid(*maps.shape[1:])
     return [
         unit(np.array([max(plane[top : top + side, left : left + side].flat) for plane in maps]))
         for top, left, side in regions
@@ -157,19 +165,19 @@ def slow_maxima(maps: Array) -> list[Array]:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (2, 3), (7, 10), (9, 9)])
-def test_maxima_are_those_of_loops(shape: tuple[int, int]) -> None:
+def test_maxima_agree_with_loops(shape: tuple[int, int]) -> None:
     maps = random_maps(*shape)
 
     expected = slow_maxima(maps)
 
     assert_same(mac(torch.from_numpy(maps)), unit(np.array([max(plane.flat) for plane in maps])))
     assert_same(region_maxima(torch.from_numpy(maps)), expected)
-    assert_same(rmac_of(torch.from_numpy(np.array(expected))), unit(np.sum(expected, axis=0)))
+    assert_same(aggregate_regions(torch.from_numpy(np.array(expected))), unit(np.sum(expected, axis=0)))
     assert_same(rmac(torch.from_numpy(maps)), unit(np.sum(expected, axis=0)))
 
 
 def test_maxima_by_hand() -> None:
-    """The regions of two by two cells are all of it, each cell once, and each cell again 4, 2, 2 and 1 times."""
+    """The regions of a map of 2 x 2 cells: the map once, each cell once, and the cells again 4, 2, 2 and 1 times."""
     maps = torch.tensor([[[3.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [4.0, 0.0]]], dtype=torch.float64)
 
     assert_same(mac(maps), np.array([0.6, 0.8]))
@@ -182,94 +190,94 @@ def test_maxima_by_hand() -> None:
 
 def slow_powers(maps: Array, alpha: float) -> list[Array]:
     positive = np.maximum(maps, 0)
-    regions = grid(*maps.shape[1:])
+    regions = region_grid(*maps.shape[1:])
     sums = [(positive[:, top : top + side, left : left + side] ** alpha).sum((1, 2)) for top, left, side in regions]
     return [unit(total ** (1 / alpha)) for total in sums]
 
 
 def integral_powers(maps: Array, alpha: float) -> list[Array]:
-    """From four corners of an integral image, as Tolias et al. do."""
+    """The sums of regions from an integral image, as in Tolias et al."""
     corners = np.pad((np.maximum(maps, 0) ** alpha).cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
     sums = [
         corners[:, top + side, left + side]
         - corners[:, top, left + side]
         - corners[:, top + side, left]
         + corners[:, top, left]
-        for top, left, side in grid(*maps.shape[1:])
+        for top, left, side in region_grid(*maps.shape[1:])
     ]
     return [unit(total ** (1 / alpha)) for total in sums]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (2, 3), (7, 10), (9, 9)])
 @pytest.mark.parametrize("alpha", [1, 2.5, 10])
-def test_approximate_maxima_are_the_formula(alpha: float, shape: tuple[int, int]) -> None:
+def test_power_means_agree_with_the_formula(alpha: float, shape: tuple[int, int]) -> None:
     maps = random_maps(*shape)
 
-    assert_same(power_means(torch.from_numpy(maps), alpha), slow_powers(maps, alpha), rtol=1e-10)
+    assert_same(region_power_means(torch.from_numpy(maps), alpha), slow_powers(maps, alpha), rtol=1e-10)
 
 
-def test_approximate_maxima_are_those_of_an_integral_image() -> None:
-    # Differences of sums are as exact as the largest sum, so the activations must be of one size.
+def test_power_means_agree_with_integral_images() -> None:
+    # Differences of cumulative sums are accurate for activations of similar size only.
     maps = np.random.default_rng(0).uniform(0.5, 1, size=(5, 7, 10))
 
-    assert_same(power_means(torch.from_numpy(maps)), integral_powers(maps, alpha=10), rtol=1e-9)
+    assert_same(region_power_means(torch.from_numpy(maps)), integral_powers(maps, alpha=10), rtol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_approximate_maxima_approach_the_maxima(dtype: torch.dtype) -> None:
+def test_power_means_approach_the_maxima(dtype: torch.dtype) -> None:
     maps = torch.from_numpy(np.abs(random_maps())).to(dtype)
     exact = region_maxima(maps)
 
-    errors = [float((power_means(maps, alpha) - exact).abs().max()) for alpha in (1, 3, 10, 30, 100, 1000)]
+    errors = [float((region_power_means(maps, alpha) - exact).abs().max()) for alpha in (1, 3, 10, 30, 100, 1000)]
 
     assert errors == sorted(errors, reverse=True)
     assert errors[0] > 0.1
     assert errors[-1] < 1e-3
 
 
-def test_negative_activations_count_as_zero_in_approximate_maxima() -> None:
+def test_power_means_treat_negative_activations_as_zero() -> None:
     maps = torch.from_numpy(random_maps())
     maps[0] = -maps[0].abs()
 
-    approximate = power_means(maps)
+    approximate = region_power_means(maps)
 
-    assert torch.equal(approximate, power_means(maps.clamp(min=0)))
+    assert torch.equal(approximate, region_power_means(maps.clamp(min=0)))
     assert approximate[:, 0].tolist() == [0] * 20
     assert bool((approximate[:, 1:].amax(0) > 0).all())
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
-def test_approximate_maxima_neither_overflow_nor_vanish(scale: float) -> None:
-    """In single precision the tenth powers of such activations do."""
+def test_power_means_neither_overflow_nor_vanish(scale: float) -> None:
+    """The tenth powers of such activations do, in single precision."""
     maps = random_maps()
 
-    approximate = power_means(torch.from_numpy(scale * maps).float())
+    approximate = region_power_means(torch.from_numpy(scale * maps).float())
 
     np.testing.assert_allclose(approximate.numpy(), slow_powers(maps, alpha=10), rtol=1e-5, atol=1e-7)
 
 
-def test_a_faint_region_beside_a_bright_cell_keeps_its_direction() -> None:
+def test_power_means_of_a_weak_region_beside_a_strong_cell_are_accurate() -> None:
     maps = np.abs(random_maps()) * 1e-4
     maps[:, 0, 0] = 1e4
 
-    approximate = power_means(torch.from_numpy(maps).float())
+    approximate = region_power_means(torch.from_numpy(maps).float())
 
     np.testing.assert_allclose(approximate.numpy(), slow_powers(maps, alpha=10), rtol=1e-5)
 
 
-# Any of them
+# All functions
 
 
-@pytest.mark.parametrize("function", [mac, region_maxima, power_means, rmac])
+@pytest.mark.parametrize("function", [mac, region_maxima, region_power_means, rmac])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 4), (5, 8)])
-def test_all_zero_maps_give_zeros(function: Callable[[Tensor], Tensor], shape: tuple[int, int]) -> None:
+def test_maps_of_zeros_give_zeros(function: Callable[[Tensor], Tensor], shape: tuple[int, int]) -> None:
     result = function(torch.zeros(3, *shape))
 
     assert result.numel() > 0
     assert torch.equal(result, torch.zeros_like(result))
 
 
-@pytest.mark.parametrize("function", [mac, region_maxima, power_means, rmac])
+@pytest.mark.parametrize("function", [mac, region_maxima, region_power_means, rmac])
 @pytest.mark.parametrize("scale", [1e-4, 1, 1e4])
 def test_vectors_have_unit_norm(function: Callable[[Tensor], Tensor], scale: float) -> None:
     maps = torch.from_numpy(scale * np.abs(random_maps())).float()
@@ -279,9 +287,11 @@ def test_vectors_have_unit_norm(function: Callable[[Tensor], Tensor], scale: flo
     torch.testing.assert_close(norms, torch.ones_like(norms))
 
 
-@pytest.mark.parametrize("function", [mac, region_maxima, power_means, rmac])
+@pytest.mark.parametrize("function", [mac, region_maxima, region_power_means, rmac])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_dtype_is_kept_and_the_input_left_alone(function: Callable[[Tensor], Tensor], dtype: torch.dtype) -> None:
+def test_functions_keep_the_dtype_and_do_not_change_their_input(
+    function: Callable[[Tensor], Tensor], dtype: torch.dtype
+) -> None:
     maps = torch.from_numpy(random_maps()).to(dtype)
     before = maps.clone()
 

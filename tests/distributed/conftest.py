@@ -2,5 +2,5 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ray_for_all(local_ray: None) -> None:
-    """One local Ray for all tests of this folder."""
+def shared_ray(local_ray: None) -> None:
+    """Start the session's local Ray for every test of this folder."""

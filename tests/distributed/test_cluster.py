@@ -1,22 +1,49 @@
+import socket
+import time
+
 import pytest
+import ray
 
 from osrmac.config import ComputeConfig
-from osrmac.distributed.cluster import Pool, size_pool
+from osrmac.distributed.cluster import connect
 from osrmac.errors import ConfigError
 
 
-def test_the_pool_is_what_the_cpus_carry() -> None:
-    assert size_pool(ComputeConfig()) == Pool(2, 2, "cpu", 1, 0.75, 0.0)
-    assert size_pool(ComputeConfig(threads=2)) == Pool(1, 1, "cpu", 2, 1.5, 0.0)
-    assert size_pool(ComputeConfig(workers=1)) == Pool(1, 1, "cpu", 1, 0.75, 0.0)
+@pytest.fixture
+def disconnected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses that Ray is initialized with, in a process that seems not to be connected yet."""
+    addresses: list[str] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda address, **_: addresses.append(address))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return addresses
 
 
-def test_a_cluster_that_grows_is_not_measured_by_what_it_has_now() -> None:
-    wanted = ComputeConfig(device="cuda", max_workers=64, threads=4, gpu_share=0.5)
-    assert size_pool(wanted) == Pool(1, 64, "cuda", 4, 3.0, 0.5)
-    assert size_pool(ComputeConfig(workers=3, max_workers=8)) == Pool(3, 8, "cpu", 1, 0.75, 0.0)
+def test_ray_starts_on_this_machine_unless_an_address_is_given(
+    disconnected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(ComputeConfig())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        connect(ComputeConfig())
+        connect(ComputeConfig(address="auto"))
+    assert disconnected == ["local", address, "auto"]
 
 
-def test_one_actor_that_leaves_nothing_of_two_cpus_is_refused_before_the_start() -> None:
-    with pytest.raises(ConfigError, match=r"1 workers of 3 threads do not fit into 2 CPUs and 0 GPUs .* --max-workers"):
-        size_pool(ComputeConfig(workers=1, threads=3))
+def test_an_address_where_nothing_listens_is_refused_at_once(disconnected: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    started = time.monotonic()
+    with pytest.raises(ConfigError, match=rf"no Ray cluster answers at {address} .*--address"):
+        connect(ComputeConfig(address=address))
+    assert time.monotonic() - started < 5
+    assert disconnected == []
+
+
+def test_a_process_that_is_connected_stays_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise AssertionError("Ray was initialized twice")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    connect(ComputeConfig(address="192.0.2.1:6379"))

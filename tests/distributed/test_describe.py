@@ -1,106 +1,67 @@
-"""What a describing process does with its units, in this process."""
-
-import threading
-from dataclasses import asdict
+import logging
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-import ray
+from ray.data import DataContext
 
-from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.distributed import describe
-from osrmac.distributed.cluster import Pool
-from osrmac.distributed.work_tracker import start_work_tracker
+from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.errors import StorageError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 
-ON_CPU = Pool(1, 1, "cpu", 1, 0.75, 0.0)
-BESIDE_A_GPU = Pool(1, 1, "cpu", 1, 0.75, 1.0)
-"""As far as it matters here; it still computes on the CPU."""
-
-
-@pytest.fixture
-def shard_plans(photos: Path, tmp_path: Path) -> list[ShardPlan]:
-    folder = str(tmp_path / "manifest")
-    manifest.update(folder, listing(str(photos)), lambda _images: 10)
-    return manifest.shard_plans(folder)
-
-
-def process(tmp_path: Path, small: DescriptorConfig, pool: Pool) -> describe._DescribingWorker:
-    identity, weights = identify(small)
-    state = ray.put(dict(weights.state))
-    folder = str(tmp_path / "descriptors")
-    return describe._DescribingWorker(
-        folder, identity, state, pool, ComputeConfig(), FailureConfig(), start_work_tracker()
-    )
-
-
-def test_beside_a_gpu_a_shard_is_committed_while_the_next_one_is_described(
-    shard_plans: list[ShardPlan], tmp_path: Path, small: DescriptorConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prefetch = threading.Event()
-    write, begun = shards.write, []
-
-    def slow_write(folder: str, rows: pa.Table, name: str, generation: int = 0) -> None:
-        if name == shard_plans[0].shard:
-            assert prefetch.wait(20), "the second shard was not described meanwhile"
-        write(folder, rows, name, generation)
-
-    worker = process(tmp_path, small, BESIDE_A_GPU)
-    found = worker._found
-
-    def noted(work: describe._Work, results: object) -> object:
-        begun.append(work.plan.shard)
-        described = found(work, results)  # type: ignore[arg-type]
-        if len(begun) == 2:
-            prefetch.set()
-        return described
-
-    monkeypatch.setattr(worker, "_found", noted)
-    monkeypatch.setattr(shards, "write", slow_write)
-    (counts,) = worker(pa.Table.from_pylist([asdict(plan) for plan in shard_plans])).to_pylist()
-    assert (counts["described"], counts["failed"]) == (26, 3)
-    assert begun == [plan.shard for plan in shard_plans]
-    assert manifest.pending(shard_plans, str(tmp_path / "descriptors")) == []
-
-
-def test_on_a_cpu_no_shard_is_begun_before_the_last_one_is_committed(
-    shard_plans: list[ShardPlan], tmp_path: Path, small: DescriptorConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worker = process(tmp_path, small, ON_CPU)
-    found, left = worker._found, []
-
-    def noted(work: describe._Work, results: object) -> object:
-        left.append(len(manifest.pending(shard_plans, str(tmp_path / "descriptors"))))
-        return found(work, results)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(worker, "_found", noted)
-    worker(pa.Table.from_pylist([asdict(plan) for plan in shard_plans]))
-    assert left == [3, 2, 1]
-
-
-def test_a_shard_that_cannot_be_written_stops_the_process(
-    shard_plans: list[ShardPlan], tmp_path: Path, small: DescriptorConfig
-) -> None:
-    (tmp_path / "descriptors").write_text("in the way")
-    for pool in (ON_CPU, BESIDE_A_GPU):
-        with pytest.raises(StorageError, match=r"cannot write .*descriptors"):
-            process(tmp_path, small, pool)(pa.Table.from_pylist([asdict(plan) for plan in shard_plans]))
+ON_CPU = WorkerPool(1, 1, "cpu", 1, 0.75, 0.0)
+ON_GPU = WorkerPool(1, 1, "cuda", 1, 0.75, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("shards_left", "rows", "pool", "together"),
+    ("number", "images_per_shard", "pool", "shards_per_batch"),
     [
         (1000, 1, ON_CPU, 16),
         (1000, 100, ON_CPU, 1),
-        (1000, 1, BESIDE_A_GPU, 125),
-        (96_000, 10_000, BESIDE_A_GPU, 4),
-        (8, 10_000, BESIDE_A_GPU, 1),
+        (1000, 1, ON_GPU, 125),
+        (96_000, 10_000, ON_GPU, 4),
+        (8, 10_000, ON_GPU, 1),
     ],
 )
-def test_how_many_shards_a_process_is_given(shards_left: int, rows: int, pool: Pool, together: int) -> None:
-    assert describe._shards_a_call([ShardPlan("part", 0, "shard", rows, 0)] * shards_left, pool) == together
+def test_a_batch_has_enough_images_to_prefetch_and_leaves_eight_batches_per_worker(
+    number: int, images_per_shard: int, pool: WorkerPool, shards_per_batch: int
+) -> None:
+    plans = [ShardPlan("part", 0, "shard", images_per_shard, 0)] * number
+    assert describe._shards_per_batch(plans, pool) == shards_per_batch
+
+
+def test_ray_data_is_configured_for_this_dataset_only() -> None:
+    host = DataContext.get_current()
+    before = host.copy()
+    plans = [ShardPlan("part", 0, f"shard{number}", 1, 0) for number in range(3)]
+    context = describe._describe_batches(plans, ON_CPU, (), log_ray=False).context
+    assert context.raise_original_map_exception
+    assert not context.enable_progress_bars
+    assert not context.print_on_execution_start
+    assert context.execution_no_progress_timeout_s == -1
+    for option in ("raise_original_map_exception", "enable_progress_bars", "execution_no_progress_timeout_s"):
+        assert getattr(host, option) == getattr(before, option)
+
+
+def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program_started(
+    photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DataContext.get_current(), "raise_original_map_exception", False)
+    planned = Location.of(tmp_path / "manifest")
+    manifest.update(planned, listing(Location.of(photos)), lambda images: images)
+    (part,) = shards.paths(planned)
+    damaged = Path(part)
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:4] + bytes(200) + content[204:])  # the driver reads the footer only
+    identity, weights = identify(small)
+    level = logging.getLogger("ray.data").level
+    with pytest.raises(StorageError, match="cannot access") as caught:
+        describe.describe(planned, Location.of(tmp_path / "descriptors"), identity, weights, one_worker)
+    assert type(caught.value) is StorageError
+    assert "\n" not in str(caught.value)
+    assert logging.getLogger("ray.data").level == level

@@ -5,61 +5,61 @@ from pathlib import Path
 import pytest
 
 from osrmac.config import ComputeConfig
-from osrmac.distributed import startup as beginning
-from osrmac.distributed.startup import begin
+from osrmac.distributed import startup
+from osrmac.distributed.startup import connect_while_importing
 from osrmac.errors import ConfigError
 from osrmac.storage.run import Run
 
-STEP = "slow_step"
-started = threading.Event()
+MODULE = "slow_module"
+connecting = threading.Event()
 
 
 @pytest.fixture
-def connected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[ComputeConfig]:
-    """What was connected with; there is also a module that loads only once that has begun."""
-    (tmp_path / f"{STEP}.py").write_text(
-        "import sys\nloaded = sys.modules['tests.distributed.test_startup'].started.wait(20)\n"
+def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[ComputeConfig]:
+    """The configurations connected with; also provides a module whose import ends only once that has started."""
+    (tmp_path / f"{MODULE}.py").write_text(
+        "import sys\nparallel = sys.modules['tests.distributed.test_startup'].connecting.wait(20)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, STEP, raising=False)
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
     monkeypatch.setitem(sys.modules, "tests.distributed.test_startup", sys.modules[__name__])
-    found: list[ComputeConfig] = []
+    configurations: list[ComputeConfig] = []
 
     def connect(compute: ComputeConfig) -> None:
         assert threading.current_thread() is threading.main_thread()
-        started.set()
-        found.append(compute)
+        connecting.set()
+        configurations.append(compute)
 
-    started.clear()
-    monkeypatch.setattr(beginning, "connect", connect)
-    return found
+    connecting.clear()
+    monkeypatch.setattr(startup, "connect", connect)
+    return configurations
 
 
-def test_a_new_run_has_its_step_loaded_while_ray_starts(
-    connected: list[ComputeConfig], photos: Path, tmp_path: Path
+def test_for_a_new_run_the_module_is_imported_while_ray_starts(
+    connections: list[ComputeConfig], photos: Path, tmp_path: Path
 ) -> None:
-    begin(str(photos), str(tmp_path / "run"), ComputeConfig(threads=3), STEP)
-    assert connected == [ComputeConfig(threads=3)]
-    assert sys.modules[STEP].loaded
+    connect_while_importing(str(photos), str(tmp_path / "run"), ComputeConfig(threads=3), MODULE)
+    assert connections == [ComputeConfig(threads=3)]
+    assert sys.modules[MODULE].parallel
 
 
-def test_a_run_that_is_there_and_photos_that_are_not_start_nothing(
-    connected: list[ComputeConfig], finished: Run, photos: Path, tmp_path: Path
+def test_an_existing_run_and_missing_images_start_nothing(
+    connections: list[ComputeConfig], finished: Run, photos: Path, tmp_path: Path
 ) -> None:
-    begin(str(photos), finished.url, ComputeConfig(), STEP)
-    begin(str(tmp_path / "nowhere"), str(tmp_path / "run"), ComputeConfig(), STEP)
-    assert connected == []
-    assert STEP not in sys.modules
+    connect_while_importing(str(photos), finished.url, ComputeConfig(), MODULE)
+    connect_while_importing(str(tmp_path / "missing"), str(tmp_path / "run"), ComputeConfig(), MODULE)
+    assert connections == []
+    assert MODULE not in sys.modules
 
 
-def test_a_cluster_that_cannot_be_joined_is_told_when_the_step_is_loaded(
-    connected: list[ComputeConfig], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_connection_is_raised_after_the_import_has_ended(
+    connections: list[ComputeConfig], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_compute: ComputeConfig) -> None:
-        started.set()
+        connecting.set()
         raise ConfigError("no cluster")
 
-    monkeypatch.setattr(beginning, "connect", refuse)
+    monkeypatch.setattr(startup, "connect", refuse)
     with pytest.raises(ConfigError, match="no cluster"):
-        begin(str(photos), str(tmp_path / "run"), ComputeConfig(), STEP)
-    assert not [thread for thread in threading.enumerate() if thread.name == "loading"]
+        connect_while_importing(str(photos), str(tmp_path / "run"), ComputeConfig(), MODULE)
+    assert not [thread for thread in threading.enumerate() if MODULE in thread.name]

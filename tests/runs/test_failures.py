@@ -1,135 +1,61 @@
-import os
-import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from osrmac.commands.extract import extract
-from osrmac.commands.fit import fit
-from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, ReductionConfig
-from osrmac.errors import FailureRateError, StorageError
 from osrmac.runs.failures import Failures, failed_ids, summary
-from osrmac.storage import shards
-from osrmac.storage.lock import locked
-from osrmac.storage.manifest import Changes
-from osrmac.storage.run import Run
-from tests.committed import rows
-from tests.zoo import LIMIT, zoo
-
-COMPUTE = ComputeConfig(workers=1, shard_rows=4)
+from tests.tiny_run import tiny_run
 
 
-@pytest.fixture
-def own_photos(photos: Path, tmp_path: Path) -> Path:
-    """A copy of the photos, with their times, for tests that change them."""
-    return Path(shutil.copytree(photos, tmp_path / "photos"))
+def groups(folder: Path, failed: Mapping[str, tuple[str, str]]) -> list[Failures]:
+    described, found = summary(tiny_run(folder, {"single": {"ok.jpg": [1.0]}}, failed=failed))
+    assert described == 1
+    return found
 
 
-@pytest.fixture(scope="module")
-def in_fours(photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig) -> Run:
-    """The photos described, four images a shard."""
-    run = Run(str(tmp_path_factory.mktemp("fours") / "run"))
-    extract(str(photos), run.url, small, COMPUTE)
-    return run
+def test_a_failure_of_its_own_kind_keeps_its_message(tmp_path: Path) -> None:
+    (found,) = groups(tmp_path, {"empty.jpg": ("decode", "the file is empty")})
+    assert found == Failures("decode", "the file is empty", 1, ("empty.jpg",))
+    assert str(found) == "1 failed at decode, the file is empty: empty.jpg"
 
 
-@pytest.fixture
-def own_run(in_fours: Run, tmp_path: Path) -> Run:
-    """A copy of it: where the photos lie is not what makes an image another one."""
-    return Run(str(shutil.copytree(in_fours.url, tmp_path / "run")))
+def test_missing_files_form_one_group_whatever_their_paths(tmp_path: Path) -> None:
+    missing = {f"{number}.jpg": ("fetch", f"FileNotFoundError: /photos/{number}.jpg") for number in range(9)}
+    (found,) = groups(tmp_path, missing)
+    assert (found.reason, found.count, found.first) == ("FileNotFoundError", 9, ("0.jpg", "1.jpg", "2.jpg"))
+    assert str(found) == (
+        "9 failed at fetch, FileNotFoundError (for example FileNotFoundError: /photos/0.jpg): "
+        "0.jpg, 1.jpg, 2.jpg and 6 more"
+    )
 
 
-def test_failures_are_counted_by_stage_and_reason(finished: Run) -> None:
-    described, found = summary(finished)
-    assert described == 26
-    assert [(kind.stage, kind.count) for kind in found] == [("decode", 1)] * 3
-    empty = next(kind for kind in found if "empty" in kind.reason)
-    assert empty == Failures("decode", "the file is empty", 1, ("empty.jpg",))
-    assert str(empty) == "1 failed at decode, the file is empty: empty.jpg"
-    assert sorted(failed_ids(finished)) == ["cut.png", "empty.jpg", "page.jpg"]
+def test_a_message_that_all_images_share_is_the_reason(tmp_path: Path) -> None:
+    (found,) = groups(tmp_path, dict.fromkeys(("a.jpg", "b.jpg"), ("fetch", "PermissionError: Access Denied")))
+    assert (found.reason, found.example) == ("PermissionError: Access Denied", None)
 
 
-def test_many_failures_are_named_by_the_first_few() -> None:
-    kind = Failures("fetch", "PermissionError", 12, ("a", "b", "c"))
-    assert str(kind) == "12 failed at fetch, PermissionError: a, b, c and 9 more"
+def test_numbers_do_not_split_a_group(tmp_path: Path) -> None:
+    large = {f"{side}.jpg": ("decode", f"{side}x9 pixels are over the limit of 5") for side in (7, 80)}
+    (found,) = groups(tmp_path, large)
+    assert found.reason == "NxN pixels are over the limit of N"
+    assert found.example == "7x9 pixels are over the limit of 5"
 
 
-def test_what_failed_is_tried_again_when_asked_for(
-    own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
-) -> None:
-    before = rows(own_run.descriptors)
-    (own_photos / "cut.png").write_bytes(make_picture(99))
-    os.utime(own_photos / "cut.png", (0, 0))
-    retried = extract(str(own_photos), own_run.url, small, COMPUTE, FailureConfig(retry_failed=True))
-    assert (retried.described, retried.failed) == (27, 2)
-    after = rows(own_run.descriptors)
-    assert after["cut.png"]["status"] == "ok"
-    assert after | {"cut.png": None} == before | {"cut.png": None}
+@pytest.mark.parametrize("other", [("fetch", "OSError: broken"), ("decode", "ValueError: broken"), ("decode", "empty")])
+def test_stages_exceptions_and_other_messages_are_groups_of_their_own(tmp_path: Path, other: tuple[str, str]) -> None:
+    found = groups(tmp_path, {"a.jpg": ("decode", "OSError: broken"), "b.jpg": other, "c.jpg": other})
+    assert [(group.stage, group.reason, group.count) for group in found] == [
+        (*other, 2),
+        ("decode", "OSError: broken", 1),
+    ]
 
 
-def test_a_changed_image_is_described_anew_and_new_ones_are_added(
-    own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
-) -> None:
-    fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
-    before = rows(own_run.descriptors)
-    (own_photos / "odd" / "03.png").write_bytes(make_picture(50))
-    (own_photos / "new.png").write_bytes(make_picture(3))
-    (own_photos / "copy0.png").unlink()
-    again = extract(str(own_photos), own_run.url, small, COMPUTE)
-    assert again.changes == Changes(new=1, changed=1, removed=1)
-    after = rows(own_run.descriptors)
-    assert after.keys() == before.keys() | {"new.png"}
-    assert after["new.png"]["osrmac"] == before["odd/03.png"]["osrmac"] != after["odd/03.png"]["osrmac"]
-    same = before.keys() - {"odd/03.png"}
-    assert {name: after[name] for name in same} == {name: before[name] for name in same}
-
-    # What was computed from the descriptors follows.
-    (selection,) = fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
-    whole = shards.read_vectors(shards.paths(own_run.descriptors), "osrmac")
-    reduced = [shards.read(shard) for shard in shards.paths(own_run.reduced(selection.name))]
-    found = {row["id"]: row["vector"] for table in reduced for row in table.to_pylist()}
-    assert found.keys() == set(whole.ids)
-    np.testing.assert_array_equal([found[name] for name in whole.ids], selection.apply(whole.values))
+def test_failed_images_are_listed(tmp_path: Path) -> None:
+    failed = dict.fromkeys(("b.jpg", "a.jpg"), ("decode", "the file is empty"))
+    assert sorted(failed_ids(tiny_run(tmp_path, {"single": {"ok.jpg": [1.0]}}, failed=failed))) == ["a.jpg", "b.jpg"]
 
 
-def test_a_job_that_goes_wrong_is_stopped_and_gone_on_with(
-    tmp_path: Path, small: DescriptorConfig, make_picture: Callable[[int], bytes]
-) -> None:
-    folder, run = tmp_path / "photos", Run(str(tmp_path / "run"))
-    folder.mkdir()
-    for number in range(160):
-        (folder / f"{number:03d}.png").write_bytes(b"" if number < 120 else make_picture(number % 10))
-    with pytest.raises(FailureRateError, match=r"failed, more than --max-failure-rate 0.5 allows") as caught:
-        extract(str(folder), run.url, small, COMPUTE)
-    assert "\n" not in str(caught.value)
-    there = rows(run.descriptors)
-    assert 100 <= len(there) < 160
-    done = extract(str(folder), run.url, small, COMPUTE, FailureConfig(max_failure_rate=1))
-    assert (done.described, done.failed, done.new) == (40, 120, 160 - len(there))
-
-
-def test_a_run_that_another_process_works_on_is_refused(photos: Path, run: Run, small: DescriptorConfig) -> None:
-    with locked(run.url), pytest.raises(StorageError, match="in use by process"):
-        extract(str(photos), run.url, small)
-
-
-def test_good_and_bad_images_of_every_kind_have_a_row_each(
-    tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
-) -> None:
-    folder, run = tmp_path / "zoo", Run(str(tmp_path / "run"))
-    folder.mkdir()
-    animals = zoo()
-    for name, (content, _) in animals.items():
-        (folder / f"{name}.jpg").write_bytes(content)
-    (folder / "folder.jpg").mkdir()
-    (folder / "nowhere.jpg").symlink_to(folder / "missing")
-    failures = FailureConfig(max_failure_rate=1)
-    extract(str(folder), run.url, replace(small, max_pixels=LIMIT), one_worker, failures)
-    found = rows(run.descriptors)
-    sizes = {name: (row["width"], row["height"]) if row["status"] == "ok" else None for name, row in found.items()}
-    assert sizes.pop("nowhere.jpg") is None
-    assert sizes == {f"{name}.jpg": size for name, (_, size) in animals.items()}
-    assert {row["error_stage"] for name, row in found.items() if sizes.get(name) is None} <= {"decode", "fetch"}
+def test_the_example_is_the_message_of_the_first_image(tmp_path: Path) -> None:
+    messages = {"c.jpg": "OSError: 3", "a.jpg": "OSError: 1", "d.jpg": "OSError: 1", "b.jpg": "OSError: 2"}
+    (found,) = groups(tmp_path, {name: ("fetch", message) for name, message in messages.items()})
+    assert (found.reason, found.count, found.example) == ("OSError", 4, "OSError: 1")

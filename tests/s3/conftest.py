@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """Of the server in $OSRMAC_S3_ENDPOINT, to which the AWS keys belong, or of one that is started here."""
+    """URL of an S3 server: that of $OSRMAC_S3_ENDPOINT, which the AWS keys belong to, or one started here."""
     given = os.environ.get("OSRMAC_S3_ENDPOINT")
     if given:
         yield given
@@ -48,7 +48,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def proxy(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """Where this process and its children look for S3."""
+    """The proxy that this process and its children use as S3."""
     with running(endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         s3fs.S3FileSystem.clear_instance_cache()
@@ -58,7 +58,7 @@ def proxy(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 @pytest.fixture
 def direct(endpoint: str, proxy: Proxy) -> s3fs.S3FileSystem:
-    """The server without the proxy, as other readers of the bucket see it."""
+    """The server without the proxy, as other clients of the bucket see it."""
     return s3fs.S3FileSystem(endpoint_url=endpoint, use_listings_cache=False)
 
 
@@ -74,7 +74,7 @@ def bucket(direct: s3fs.S3FileSystem) -> Iterator[str]:
 
 
 def picture(seed: int) -> bytes:
-    """A PNG that no other seed gives."""
+    """A PNG that differs for each seed."""
     coarse = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8))
     buffer = io.BytesIO()
     coarse.resize((120, 90), Image.Resampling.BICUBIC).save(buffer, "PNG")
@@ -83,12 +83,12 @@ def picture(seed: int) -> bytes:
 
 @dataclass
 class Command:
-    """`osrmac extract` of a collection, as a process of its own.
+    """`osrmac extract` of a collection, in a process of its own.
 
     Attributes:
-        images: The collection.
-        run: Where it goes.
-        options: Further ones.
+        images: URL of the collection.
+        run: Run to write.
+        options: Further options.
     """
 
     images: str
@@ -107,7 +107,7 @@ class Command:
         )
 
     def finish(self) -> str:
-        """Run it to the end; what it printed."""
+        """Run the command to its end, and return what it printed."""
         process = self.start()
         output, errors = process.communicate()
         assert process.returncode == 0, errors
@@ -117,7 +117,7 @@ class Command:
 
 @pytest.fixture
 def fill(bucket: str, direct: s3fs.S3FileSystem) -> Callable[[int], None]:
-    """Puts so many pictures into the bucket, under `photos/`."""
+    """Returns a function that puts a number of pictures into the bucket, under `photos/`."""
 
     def put(images: int) -> None:
         for number in range(images):
@@ -127,7 +127,7 @@ def fill(bucket: str, direct: s3fs.S3FileSystem) -> Callable[[int], None]:
 
 
 def committed(run: Run) -> pa.Table:
-    """All rows by id, less where the images lie; fails unless every planned id is there exactly once."""
+    """All rows by id, without the URIs; fails unless every planned id is there exactly once."""
     rows = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.descriptors)).sort_by("id")
     planned = manifest.read_all(run.manifest, ["id"])["id"].sort()
     assert rows["id"].to_pylist() == planned.to_pylist()

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of an S3 server that does what networks and busy servers do, and keeps a record of it."""
+"""An HTTP proxy that injects the faults of networks and busy servers in front of an S3 server, and records them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from re import search
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-__all__ = ["PASSING", "Fault", "Proxy", "Request", "Rule", "running"]
+__all__ = ["TRANSIENT", "Fault", "Proxy", "Request", "Rule", "running"]
 
 
 class Fault(Enum):
-    """What may befall a request."""
+    """A fault that the proxy injects."""
 
-    DELAY = "answered late"
-    RESET = "connection reset before an answer, half of an upload read"
-    RESET_IN_BODY = "carried out, and the connection reset in the middle of the answer"
-    TRUNCATE = "carried out, and the connection closed in the middle of the answer"
+    DELAY = "delayed response"
+    RESET = "connection reset without a response, after half of the request's body"
+    RESET_IN_BODY = "carried out, then the connection reset in the middle of the response"
+    TRUNCATE = "carried out, then the connection closed in the middle of the response"
     SLOW_DOWN = "503 SlowDown"
     ERROR = "500 InternalError"
-    LOST = "carried out, and then answered 503"
-    STALL = "never answered"
+    LOST = "carried out, then answered 503"
+    STALL = "no response"
     FORBIDDEN = "403 AccessDenied"
     MISSING = "404 NoSuchKey"
 
 
-PASSING = (Fault.RESET, Fault.RESET_IN_BODY, Fault.TRUNCATE, Fault.SLOW_DOWN, Fault.ERROR, Fault.LOST)
-"""What a client must try again for."""
+TRANSIENT = (Fault.RESET, Fault.RESET_IN_BODY, Fault.TRUNCATE, Fault.SLOW_DOWN, Fault.ERROR, Fault.LOST)
+"""Faults after which a client must repeat the request."""
 
 _ANSWERS = {
     Fault.SLOW_DOWN: (503, "SlowDown", "Please reduce your request rate."),
@@ -48,14 +48,14 @@ _ANSWERS = {
 
 
 class Request(NamedTuple):
-    """What was asked for, and what befell it.
+    """A recorded request.
 
     Attributes:
-        operation: GET, HEAD, PUT or DELETE of an object, LIST of a bucket, BEGIN, PART, COMPLETE or ABORT of an upload
-            in parts; for anything else OTHER.
+        operation: GET, HEAD, PUT or DELETE of an object, LIST of a bucket, BEGIN, PART, COMPLETE or ABORT of a
+            multipart upload; OTHER for anything else.
         key: Bucket and key.
-        fault: None if it was passed on as it was.
-        status: Of the server's answer, if it was asked.
+        fault: Injected fault; None if the request was passed on unchanged.
+        status: Status of the server's response; None if the request was not passed on.
     """
 
     operation: str
@@ -66,14 +66,14 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """Which requests meet with which faults.
+    """Injects faults into some requests.
 
     Attributes:
-        faults: One of these, by lot.
-        rate: Share of the requests.
-        operations: See `Request`; none: all.
-        key: Regular expression that is found in bucket and key.
-        times: So many requests at most.
+        faults: Faults, one of which is drawn at random.
+        rate: Share of the matching requests that fail.
+        operations: Operations of `Request` that match; empty for all.
+        key: Regular expression that matches somewhere in bucket and key.
+        times: Largest number of faults; None for no limit.
     """
 
     faults: Sequence[Fault]
@@ -82,20 +82,22 @@ class Rule:
     key: str = ""
     times: int | None = None
 
-    def concerns(self, operation: str, key: str) -> bool:
+    def matches(self, operation: str, key: str) -> bool:
         return (not self.operations or operation in self.operations) and search(self.key, key) is not None
 
 
 @dataclass
 class Proxy:
-    """Decides and records; the lots are drawn by the seed, the request and how often it was made, whatever the threads.
+    """State of the proxy. Faults depend on the seed, the request and its number of repetitions, not on the threads.
 
     Attributes:
-        endpoint: Its URL.
+        endpoint: URL of the proxy.
         upstream: Host and port of the server behind it.
-        rules: The first one that concerns a request, and whose lot is drawn, decides.
+        rules: Rules; the first one that matches a request and is drawn decides.
         record: Every request so far.
-        delay: Seconds that a late answer takes, at most.
+        seed: Seed of the random draws.
+        delay: Longest delay of a response, in seconds.
+        closing: Set when the proxy shuts down, to end delays.
     """
 
     endpoint: str
@@ -110,19 +112,19 @@ class Proxy:
     _used: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def draw(self, operation: str, key: str, target: str) -> tuple[Fault | None, float]:
-        """The fault of a request, and a number between 0 and 1 for its size."""
+        """Draw the fault of a request, and a number between 0 and 1 for its extent."""
         with self._lock:
             self._seen[target] += 1
-            lots = random.Random(f"{self.seed} {target} {self._seen[target]}")
+            rng = random.Random(f"{self.seed} {target} {self._seen[target]}")
             for number, rule in enumerate(self.rules):
-                spent = rule.times is not None and self._used[number] >= rule.times
-                if not spent and rule.concerns(operation, key) and lots.random() < rule.rate:
+                exhausted = rule.times is not None and self._used[number] >= rule.times
+                if not exhausted and rule.matches(operation, key) and rng.random() < rule.rate:
                     self._used[number] += 1
-                    return lots.choice(rule.faults), lots.random()
+                    return rng.choice(rule.faults), rng.random()
         return None, 0.0
 
     def forget(self) -> None:
-        """Drop rules and record."""
+        """Drop all rules and the record."""
         with self._lock:
             self.rules, self.record = [], []
             self._used.clear()
@@ -131,20 +133,20 @@ class Proxy:
         with self._lock:
             self.record.append(request)
 
-    def asked(self, operation: str, key: str) -> list[Request]:
-        """The requests of one kind for keys in which a regular expression is found."""
+    def requests(self, operation: str, key: str) -> list[Request]:
+        """The recorded requests of an operation for keys that match a regular expression."""
         with self._lock:
             return [one for one in self.record if one.operation == operation and search(key, one.key)]
 
     def faults(self) -> Counter[str]:
-        """How often which fault was injected."""
+        """The number of injected faults by name."""
         with self._lock:
             return Counter(one.fault.name for one in self.record if one.fault)
 
 
 @contextmanager
 def running(upstream: str) -> Iterator[Proxy]:
-    """A proxy on a free port of this machine, in front of a server's URL."""
+    """Run a proxy for a server's URL on a free port of this machine."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}", urlsplit(upstream).netloc)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -165,10 +167,10 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 100
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        self.close_request(request)  # without a polite end first: what is to be reset must be reset
+        self.close_request(request)  # without a FIN, so that a connection can be reset
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that are killed leave their connections."""
+        """Print nothing: killed clients leave their connections open."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -225,14 +227,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         self.close_connection |= cut
         if cut and not content:
-            return  # half of it is nothing at all
+            return  # half of an empty response is no response
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
                 self.send_header(name, value)
-        told = {name.lower(): value for name, value in headers}.get("content-length")
+        length = {name.lower(): value for name, value in headers}.get("content-length")
         if status != 204:
-            self.send_header("Content-Length", told if self.command == "HEAD" and told else str(len(content)))
+            self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(content)))
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if cut else content)
 
@@ -242,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, [("Content-Type", "application/xml")], content, None)
 
     def _reset(self) -> None:
-        """Have the connection end with a reset, not with an end."""
+        """End the connection with a reset."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
 
@@ -251,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _operation(method: str, target: str) -> tuple[str, str]:
-    """What a request is about."""
+    """The operation of a request, and its bucket and key."""
     url = urlsplit(target)
     key = unquote(url.path).strip("/")
     query = parse_qs(url.query, keep_blank_values=True)

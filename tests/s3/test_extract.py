@@ -1,4 +1,4 @@
-"""The command on a bucket whose server and network are in a bad way."""
+"""`osrmac extract` on a bucket whose server and network fail."""
 
 import os
 import threading
@@ -16,14 +16,14 @@ from osrmac.runs.failures import summary
 from osrmac.storage.run import Run
 
 from .conftest import Command, committed, picture
-from .proxy import PASSING, Fault, Proxy, Rule
+from .proxy import TRANSIENT, Fault, Proxy, Rule
 
 IMAGES, KILLED_IMAGES, SHARD_ROWS = 240, 120, 4
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    """The rows of the same pictures, described from this machine's disk."""
+    """The rows of the same pictures, described from the local disk."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "photos").mkdir()
     for number in range(IMAGES):
@@ -35,7 +35,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
 
 @contextmanager
 def watched(fs: s3fs.S3FileSystem, folder: str) -> Iterator[list[str]]:
-    """Reads every shard as soon as it is visible; the names, in the end, of what was not a whole one."""
+    """Read every shard as soon as it is visible, and list those that are not complete."""
     bad: list[str] = []
     done = threading.Event()
 
@@ -51,7 +51,7 @@ def watched(fs: s3fs.S3FileSystem, folder: str) -> Iterator[list[str]]:
                 except Exception as error:
                     bad.append(f"{key}: {error!r}")
         if not seen:
-            bad.append("nothing was seen")
+            bad.append("no shard was seen")
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -63,7 +63,7 @@ def watched(fs: s3fs.S3FileSystem, folder: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.timeout(600)
-def test_nothing_is_lost_and_nothing_doubled_when_a_fifth_of_all_requests_fail(
+def test_every_image_has_one_row_though_a_fifth_of_all_requests_fail(
     bucket: str,
     direct: s3fs.S3FileSystem,
     proxy: Proxy,
@@ -75,7 +75,7 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_fifth_of_all_requests_fail(
     proxy.rules = [
         *(Rule([Fault.STALL], operations=[operation], key="/run/", times=1) for operation in ("GET", "PUT", "LIST")),
         Rule([Fault.STALL], operations=["GET"], key=r"/photos/00[135]7\.png", times=3),
-        Rule(PASSING, rate=0.2),
+        Rule(TRANSIENT, rate=0.2),
         Rule([Fault.DELAY], rate=0.1),
     ]
     options = ["--shard-rows", str(SHARD_ROWS), "--attempts", "10", "--fetch-timeout", "3"]
@@ -85,8 +85,8 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_fifth_of_all_requests_fail(
     assert bad == []
     assert f"{IMAGES} images described, 0 failed" in output
     requests, faults = len(proxy.record), proxy.faults()
-    assert set(faults) == {fault.name for fault in (*PASSING, Fault.DELAY, Fault.STALL)}
-    assert sum(faults[fault.name] for fault in PASSING) > 0.15 * requests
+    assert set(faults) == {fault.name for fault in (*TRANSIENT, Fault.DELAY, Fault.STALL)}
+    assert sum(faults[fault.name] for fault in TRANSIENT) > 0.15 * requests
     by_operation = Counter(one.operation for one in proxy.record if one.fault)
     assert set(by_operation) >= {"GET", "HEAD", "PUT", "LIST"}
 
@@ -96,13 +96,13 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_fifth_of_all_requests_fail(
     assert len(direct.find(f"{bucket}/run/descriptors")) == IMAGES // SHARD_ROWS
     assert not direct.exists(f"{bucket}/run/lock.json")
     assert f"{IMAGES} images described, 0 failed, 0 of them now" in disturbed.finish()
-    assert proxy.asked("PUT", "/run/descriptors/") == []
+    assert proxy.requests("PUT", "/run/descriptors/") == []
     record_property("requests", requests)
     print(f"{requests} requests, faults {dict(faults)} of {dict(by_operation)}, {rows.num_rows} rows compared")
 
 
 @pytest.mark.timeout(300)
-def test_images_that_cannot_be_had_become_rows(
+def test_images_that_cannot_be_fetched_have_a_failed_row(
     bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, fill: Callable[[int], None]
 ) -> None:
     fill(12)
@@ -125,18 +125,18 @@ def test_images_that_cannot_be_had_become_rows(
     assert rows["0002.png"]["error"].startswith("FileNotFoundError")
     assert rows["0004.png"]["error"] == "TimeoutError: no answer within 2 s"
     assert all(row["error"] for row in rows.values())
-    asked = {name: len(proxy.asked("GET", f"/photos/{name}")) for name in faults}
-    assert asked == {name: 1 if name in {"0001.png", "0002.png"} else attempts for name in faults}
+    attempted = {name: len(proxy.requests("GET", f"/photos/{name}")) for name in faults}
+    assert attempted == {name: 1 if name in {"0001.png", "0002.png"} else attempts for name in faults}
 
     proxy.forget()
     command.options.append("--retry-failed")
     assert "12 images described, 0 failed, 5 of them now" in command.finish()
-    assert len(proxy.asked("GET", "/photos/")) == 5
+    assert len(proxy.requests("GET", "/photos/")) == 5
     assert summary(run) == (12, [])
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_run_is_gone_on_with_and_its_lock_taken_over(
+def test_a_killed_extraction_is_continued_and_its_lock_taken_over(
     bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, fill: Callable[[int], None], undisturbed: pa.Table
 ) -> None:
     fill(KILLED_IMAGES)
@@ -157,15 +157,15 @@ def test_a_killed_run_is_gone_on_with_and_its_lock_taken_over(
         assert first.poll() is None
         first.kill()
         first.communicate()
-        there = direct.find(f"{bucket}/run/descriptors")
-        assert 5 <= len(there) < KILLED_IMAGES // SHARD_ROWS
+        before = direct.find(f"{bucket}/run/descriptors")
+        assert 5 <= len(before) < KILLED_IMAGES // SHARD_ROWS
         assert direct.exists(f"{bucket}/run/lock.json")
 
         proxy.forget()
         assert f"{KILLED_IMAGES} images described, 0 failed" in command.finish()
     assert bad == []
-    written = {one.key for one in proxy.asked("PUT", "/run/descriptors/")}
+    written = {one.key for one in proxy.requests("PUT", "/run/descriptors/")}
     assert written
-    assert not written & set(there)
+    assert not written & set(before)
     assert committed(run).equals(undisturbed.slice(0, KILLED_IMAGES))
     assert not direct.exists(f"{bucket}/run/lock.json")

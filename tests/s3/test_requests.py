@@ -1,4 +1,4 @@
-"""Every kind of request under every kind of fault, through the seam to storage."""
+"""Every kind of request under every kind of fault, made through the storage package."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,18 @@ import pytest
 import s3fs
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem, retry, shards
+from osrmac.storage import retry, shards
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.listing import listing
+from osrmac.storage.location import Location
 
-from .proxy import PASSING, Fault, Proxy, Rule
+from .proxy import TRANSIENT, Fault, Proxy, Rule
 
 TABLE = pa.table({"id": [f"{number:03d}" for number in range(100)]})
 
 
 def _read(url: str, _fs: s3fs.S3FileSystem) -> None:
-    assert filesystem.read_bytes(f"{url}/photos/a.png") == b"A" * 1000
+    assert Location.of(f"{url}/photos/a.png").read_bytes() == b"A" * 1000
 
 
 def _fetch(url: str, _fs: s3fs.S3FileSystem) -> None:
@@ -25,39 +26,39 @@ def _fetch(url: str, _fs: s3fs.S3FileSystem) -> None:
 
 
 def _read_shard(url: str, _fs: s3fs.S3FileSystem) -> None:
-    assert shards.read(f"{url}/run/part-0.parquet").equals(TABLE)
-    assert shards.footer(f"{url}/run/part-0.parquet").num_rows == 100
+    assert shards.read(Location.of(f"{url}/run/part-0.parquet")).equals(TABLE)
+    assert shards.footer(Location.of(f"{url}/run/part-0.parquet")).num_rows == 100
 
 
 def _list(url: str, _fs: s3fs.S3FileSystem) -> None:
-    assert filesystem.list_folder(f"{url}/run") == [f"{url}/run/part-0.parquet"]
-    (found,) = listing(f"{url}/photos")
+    assert Location.of(f"{url}/run").files() == [Location.of(f"{url}/run/part-0.parquet")]
+    (found,) = listing(Location.of(f"{url}/photos"))
     assert found["id"].to_pylist() == ["a.png"]
 
 
 def _write(url: str, fs: s3fs.S3FileSystem) -> None:
-    filesystem.write_atomically(f"{url}/run/new", b"new" * 500)
+    Location.of(f"{url}/run/new").write_bytes(b"new" * 500)
     assert fs.cat_file(f"{url}/run/new") == b"new" * 500
 
 
 def _create(url: str, fs: s3fs.S3FileSystem) -> None:
-    assert filesystem.create(f"{url}/run/lock", b"mine")
-    assert not filesystem.create(f"{url}/run/lock", b"theirs")
+    assert Location.of(f"{url}/run/lock").create(b"mine")
+    assert not Location.of(f"{url}/run/lock").create(b"theirs")
     assert fs.cat_file(f"{url}/run/lock") == b"mine"
 
 
 def _remove(url: str, fs: s3fs.S3FileSystem) -> None:
-    filesystem.remove(f"{url}/photos/a.png")
+    Location.of(f"{url}/photos/a.png").remove()
     assert not fs.exists(f"{url}/photos/a.png")
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", TRANSIENT)
 @pytest.mark.parametrize("act", [_read, _fetch, _read_shard, _list, _write, _create, _remove])
-def test_what_may_pass_passes(
+def test_a_request_succeeds_after_transient_faults(
     act: Callable[[str, s3fs.S3FileSystem], None], fault: Fault, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy
 ) -> None:
     direct.pipe_file(f"{bucket}/photos/a.png", b"A" * 1000)
-    shards.write_table(f"s3://{bucket}/run/part-0.parquet", TABLE)
+    shards.write_table(Location.of(f"s3://{bucket}/run/part-0.parquet"), TABLE)
     proxy.forget()
     proxy.rules = [Rule([fault], times=3)]
     act(f"s3://{bucket}", direct)
@@ -65,7 +66,7 @@ def test_what_may_pass_passes(
 
 
 @pytest.mark.parametrize("operation", ["GET", "PUT", "LIST"])
-def test_an_answer_that_never_comes_is_not_waited_for(
+def test_a_request_without_a_response_times_out_and_is_repeated(
     operation: str, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3fs.S3FileSystem, "read_timeout", 2)
@@ -77,27 +78,27 @@ def test_an_answer_that_never_comes_is_not_waited_for(
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.MISSING])
-def test_what_will_not_pass_is_asked_for_once(fault: Fault, bucket: str, proxy: Proxy) -> None:
+def test_a_permanent_error_is_not_retried(fault: Fault, bucket: str, proxy: Proxy) -> None:
     proxy.rules = [Rule([fault])]
     (found,) = Fetcher()([f"s3://{bucket}/a.png"])
     assert isinstance(found, PermissionError if fault is Fault.FORBIDDEN else FileNotFoundError)
     assert len(proxy.record) == 1
 
 
-def test_a_bucket_that_is_closed_is_one_line(bucket: str, proxy: Proxy) -> None:
+def test_a_forbidden_bucket_is_an_error_of_one_line(bucket: str, proxy: Proxy) -> None:
     proxy.rules = [Rule([Fault.FORBIDDEN])]
-    for act in (filesystem.list_folder, filesystem.read_bytes, filesystem.remove, listing, shards.read):
+    for act in (Location.files, Location.read_bytes, Location.remove, listing, shards.read):
         with pytest.raises(StorageError, match="PermissionError") as caught:
-            act(f"s3://{bucket}/run")
+            act(Location.of(f"s3://{bucket}/run"))
         assert "\n" not in str(caught.value)
-    for write in (filesystem.write_atomically, filesystem.create):
+    for write in (Location.write_bytes, Location.create):
         with pytest.raises(StorageError, match="PermissionError"):
-            write(f"s3://{bucket}/run", b"-")
+            write(Location.of(f"s3://{bucket}/run"), b"-")
 
 
-def test_tries_end(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_S3_TRIES", 3)
+def test_the_number_of_attempts_is_limited(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_S3_ATTEMPTS", 3)
     proxy.rules = [Rule([Fault.ERROR])]
     with pytest.raises(StorageError, match="cannot access"):
-        filesystem.read_bytes(f"s3://{bucket}/run/run.json")
+        Location.of(f"s3://{bucket}/run/run.json").read_bytes()
     assert len(proxy.record) == 3

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from osrmac.storage import filesystem
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.location import Location
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -15,9 +15,9 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
 
 
-def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
+def test_contents_and_errors_keep_the_order_of_the_urls(folder: str) -> None:
     for number in range(50):
-        filesystem.write_atomically(f"{folder}/{number}", str(number).encode())
+        Location.of(f"{folder}/{number}").write_bytes(str(number).encode())
     found = list(Fetcher(concurrent=4)([f"{folder}/{number}" for number in (*range(50), "missing", 0)]))
     assert found[:50] == [str(number).encode() for number in range(50)]
     assert isinstance(found[50], FileNotFoundError)
@@ -26,40 +26,40 @@ def test_contents_and_errors_come_in_the_order_asked_for(folder: str) -> None:
 
 def test_files_of_several_file_systems_are_fetched_together(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"A")
-    filesystem.write_atomically("memory://elsewhere/b", b"B")
+    Location.of("memory://elsewhere/b").write_bytes(b"B")
     assert list(Fetcher()([str(tmp_path / "a"), "memory://elsewhere/b"])) == [b"A", b"B"]
 
 
-def test_no_more_is_read_ahead_than_asked_for(tmp_path: Path) -> None:
+def test_read_ahead_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"A")
-    asked = []
+    consumed = []
 
     def urls() -> Iterator[str]:
         for number in range(20):
-            asked.append(number)
+            consumed.append(number)
             yield str(tmp_path / "a")
 
     contents = Fetcher(concurrent=3)(urls())
     next(contents)
     next(contents)
-    assert len(asked) == 2 + 3
+    assert len(consumed) == 2 + 3
 
 
-def test_an_unknown_protocol_is_an_error_of_that_file_alone(tmp_path: Path) -> None:
+def test_an_unknown_protocol_fails_only_that_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"A")
     odd, good = Fetcher()(["carrier-pigeon://coop/a.jpg", str(tmp_path / "a")])
     assert "carrier-pigeon" in str(odd)
     assert good == b"A"
 
 
-class _Moody(BaseHTTPRequestHandler):
-    """Answers as the path says, and counts how often it was asked."""
+class _Unreliable(BaseHTTPRequestHandler):
+    """Responds as the path says, and records the requests."""
 
-    asked: ClassVar[list[str]] = []
+    requested: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
-        times = self.asked.count(self.path)
+        self.requested.append(self.path)
+        times = self.requested.count(self.path)
         if self.path == "/stalled":
             threading.Event().wait(3)
         if self.path.startswith("/status-") or (self.path == "/busy" and times < 3):
@@ -77,8 +77,8 @@ class _Moody(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    _Moody.asked.clear()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Moody)
+    _Unreliable.requested.clear()
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Unreliable)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{httpd.server_port}"
     httpd.shutdown()
@@ -86,25 +86,25 @@ def server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", ["/busy", "/cut"])
-def test_what_may_pass_is_tried_again(server: str, path: str) -> None:
+def test_transient_errors_are_retried(server: str, path: str) -> None:
     assert list(Fetcher(attempts=4)([server + path])) == [b"content"]
-    assert _Moody.asked == [path] * 3
+    assert _Unreliable.requested == [path] * 3
 
 
 @pytest.mark.parametrize("path", ["/status-404", "/status-403", "/status-410"])
-def test_what_will_not_pass_is_tried_once(server: str, path: str) -> None:
+def test_permanent_errors_are_not_retried(server: str, path: str) -> None:
     (found,) = Fetcher(attempts=4)([server + path])
     assert isinstance(found, Exception)
-    assert _Moody.asked == [path]
+    assert _Unreliable.requested == [path]
 
 
-def test_tries_end(server: str) -> None:
+def test_the_number_of_attempts_is_limited(server: str) -> None:
     (found,) = Fetcher(attempts=2)([f"{server}/status-500"])
     assert isinstance(found, Exception)
-    assert len(_Moody.asked) == 2
+    assert len(_Unreliable.requested) == 2
 
 
-def test_a_stalled_read_times_out_and_holds_nobody_up(server: str) -> None:
+def test_a_stalled_read_times_out_without_delaying_others(server: str) -> None:
     stalled, good = Fetcher(attempts=1, timeout=0.3)([f"{server}/stalled", f"{server}/good"])
     assert isinstance(stalled, TimeoutError)
     assert str(stalled) == "no answer within 0.3 s"

@@ -7,44 +7,47 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem, manifest, schema, shards
+from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import Changes
 
 NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 
 
 def rows(sizes: dict[str, int | None], mtime: datetime.datetime | None = NOON) -> pa.Table:
-    """A listing of images of these sizes."""
-    found = [
+    """A listing of images by size."""
+    listed = [
         {"id": name, "uri": f"/photos/{name}", "size": size, "etag": None, "mtime": mtime}
         for name, size in sizes.items()
     ]
-    return pa.Table.from_pylist(found, schema=schema.COLLECTION)
+    return pa.Table.from_pylist(listed, schema=schema.COLLECTION)
 
 
 def update(folder: Path, listing: pa.Table, rows_per_shard: int = 2) -> Changes:
-    return manifest.update(str(folder), [listing], lambda _: rows_per_shard)
+    return manifest.update(Location.of(folder), [listing], lambda _: rows_per_shard)
 
 
 def planned(folder: Path) -> dict[str, tuple[str, int]]:
-    """Shard and generation by id."""
-    table = manifest.read_all(str(folder), ["id", "shard", "generation"])
+    """The shard and generation of each planned image, by id."""
+    table = manifest.read_all(Location.of(folder), ["id", "shard", "generation"])
     return {row["id"]: (row["shard"], row["generation"]) for row in table.to_pylist()}
 
 
-def commit(folder: Path, plan: manifest.ShardPlan) -> None:
-    shards.write(str(folder), pa.table({"id": manifest.read(plan)["id"]}), plan.shard, plan.generation)
+def commit(planned: Location, folder: Location, plan: manifest.ShardPlan) -> None:
+    shards.write(folder, pa.table({"id": manifest.read(planned, plan)["id"]}), plan.shard, plan.generation)
 
 
-def test_images_are_planned_in_shards_of_neighbours(tmp_path: Path) -> None:
+def test_images_are_planned_in_shards_in_order_of_id(tmp_path: Path) -> None:
     assert update(tmp_path, rows({"c": 3, "a": 1, "b": 2})) == Changes(new=3, changed=0, removed=0)
-    first, second = manifest.shard_plans(str(tmp_path))
+    first, second = manifest.shard_plans(Location.of(tmp_path))
     assert (first.rows, second.rows, first.generation) == (2, 1, 0)
-    assert manifest.read(first).drop_columns(["shard", "generation"]).equals(rows({"a": 1, "b": 2}))
+    assert (
+        manifest.read(Location.of(tmp_path), first).drop_columns(["shard", "generation"]).equals(rows({"a": 1, "b": 2}))
+    )
     assert set(planned(tmp_path).values()) == {(first.shard, 0), (second.shard, 0)}
 
 
-def test_the_name_of_a_shard_depends_on_its_ids_alone(tmp_path: Path) -> None:
+def test_the_name_of_a_shard_depends_only_on_its_ids(tmp_path: Path) -> None:
     update(tmp_path / "one", rows({"a": 1, "b": 2, "c": 3}))
     update(tmp_path / "two", rows({"b": 7, "a": 9, "d": 3}))
     one, two = planned(tmp_path / "one"), planned(tmp_path / "two")
@@ -54,14 +57,14 @@ def test_the_name_of_a_shard_depends_on_its_ids_alone(tmp_path: Path) -> None:
 
 def test_the_same_listing_changes_nothing(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2, "c": 3}))
-    (part,) = shards.paths(str(tmp_path))
+    (part,) = shards.paths(Location.of(tmp_path))
     before = Path(part).stat().st_mtime_ns
     assert update(tmp_path, rows({"c": 3, "b": 2, "a": 1})) == Changes(0, 0, 0)
     assert Path(part).stat().st_mtime_ns == before
-    assert shards.paths(str(tmp_path)) == [part]
+    assert shards.paths(Location.of(tmp_path)) == [part]
 
 
-def test_new_images_come_in_shards_of_their_own(tmp_path: Path) -> None:
+def test_new_images_are_planned_in_new_shards(tmp_path: Path) -> None:
     update(tmp_path, rows({"b": 1, "d": 2}))
     before = planned(tmp_path)
     assert update(tmp_path, rows({"a": 1, "b": 1, "c": 1, "d": 2, "e": 1})) == Changes(new=3, changed=0, removed=0)
@@ -70,62 +73,104 @@ def test_new_images_come_in_shards_of_their_own(tmp_path: Path) -> None:
     assert after["a"] == after["c"] != after["e"]
 
 
-def test_changed_images_are_planned_anew_in_the_same_shard(tmp_path: Path) -> None:
+def test_changed_images_are_planned_again_in_the_same_shard(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2, "c": 3}))
     before = planned(tmp_path)
     assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(new=0, changed=1, removed=0)
     after = planned(tmp_path)
     assert after == before | {"b": (before["b"][0], 1)}
-    assert [plan.generation for plan in manifest.shard_plans(str(tmp_path))] == [1, 0]
-    assert manifest.read_all(str(tmp_path), ["size"])["size"].to_pylist() == [1, 20, 3]
+    assert [plan.generation for plan in manifest.shard_plans(Location.of(tmp_path))] == [1, 0]
+    assert manifest.read_all(Location.of(tmp_path), ["size"])["size"].to_pylist() == [1, 20, 3]
     assert update(tmp_path, rows({"a": 1, "b": 20, "c": 3})) == Changes(0, 0, 0)
     later = rows({"a": 1, "b": 20, "c": 3}, NOON + datetime.timedelta(microseconds=1))
     assert update(tmp_path, later).changed == 3
-    # The second time it is newer than all that its shard holds.
+    # The new generation of a row is above those of all rows of its shard.
     assert {name: generation for name, (_, generation) in planned(tmp_path).items()} == {"a": 2, "b": 2, "c": 1}
 
 
-def test_what_is_not_known_has_not_changed(tmp_path: Path) -> None:
+def test_an_unknown_version_is_not_a_change(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": None}))
     assert update(tmp_path, rows({"a": None, "b": 5}, mtime=None)) == Changes(0, 0, 0)
 
 
-def test_images_that_are_gone_stay_planned(tmp_path: Path) -> None:
+def test_removed_images_stay_planned(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2}))
     before = planned(tmp_path)
     assert update(tmp_path, rows({"b": 2})) == Changes(new=0, changed=0, removed=1)
     assert planned(tmp_path) == before
 
 
-def test_an_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_an_id_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     batches = [rows({"a": 1, "b": 2}), rows({"b": 2})]
     with pytest.raises(StorageError, match="names b twice"):
-        manifest.update(str(tmp_path), batches, lambda _: 2)
-    assert shards.paths(str(tmp_path)) == []
+        manifest.update(Location.of(tmp_path), batches, lambda _: 2)
+    assert shards.paths(Location.of(tmp_path)) == []
 
 
-def test_a_shard_is_left_until_it_is_committed_under_its_generation(tmp_path: Path) -> None:
-    plan, folder = tmp_path / "plan", tmp_path / "shards"
-    update(plan, rows({"a": 1, "b": 2, "c": 3}))
-    first, second = manifest.shard_plans(str(plan))
-    assert manifest.pending([first, second], str(folder)) == [first, second]
-    commit(folder, first)
-    assert manifest.pending([first, second], str(folder)) == [second]
-    manifest.replan(str(plan), ["b"])
-    first, second = manifest.shard_plans(str(plan))
-    assert manifest.pending([first, second], str(folder)) == [first, second]
-    commit(folder, first)
-    commit(folder, second)
-    assert manifest.pending(manifest.shard_plans(str(plan)), str(folder)) == []
+def images(uris: dict[str, str]) -> pa.Table:
+    """A listing of images by id."""
+    return pa.Table.from_pylist([{"id": name, "uri": uri} for name, uri in uris.items()], schema=schema.COLLECTION)
 
 
-def test_the_number_of_rows_of_a_shard_may_depend_on_that_of_all_images(tmp_path: Path) -> None:
+def test_an_image_that_was_planned_under_another_id_is_refused(tmp_path: Path) -> None:
+    update(tmp_path, images({"1": "/a.jpg", "2": "/b.jpg", "ten": "/c.jpg"}))
+    before = planned(tmp_path)
+    with pytest.raises(StorageError, match=r"^2 images .* first '1' as '0001': list them") as caught:
+        update(tmp_path, images({"0001": "/a.jpg", "0002": "/b.jpg", "ten": "/c.jpg", "eleven": "/d.jpg"}))
+    assert "\n" not in str(caught.value)
+    assert planned(tmp_path) == before
+    assert update(tmp_path, images({"1": "/a.jpg", "2": "/b.jpg", "eleven": "/d.jpg"})) == Changes(1, 0, 1)
+
+
+def test_an_image_may_be_listed_under_several_ids(tmp_path: Path) -> None:
+    assert update(tmp_path, images({"one": "/a.jpg", "two": "/a.jpg"})).new == 2
+    assert update(tmp_path, images({"one": "/a.jpg", "two": "/a.jpg", "three": "/a.jpg"})).new == 1
+
+
+def test_queries_of_one_image_may_replace_each_other(tmp_path: Path) -> None:
+    def query(name: str) -> pa.Table:
+        return images({name: "/a.jpg"}).append_column("box", pa.array([None], schema.QUERIES.field("box").type))
+
+    update(tmp_path, query("whole"))
+    assert update(tmp_path, query("tower")) == Changes(new=1, changed=0, removed=1)
+
+
+def test_a_new_part_never_replaces_another(tmp_path: Path) -> None:
+    for number, name in enumerate("abc"):
+        update(tmp_path, rows(dict.fromkeys("abc"[: number + 1], 1)))
+        assert name in planned(tmp_path)
+    first, second, _ = shards.paths(Location.of(tmp_path))
+    second.remove()
+    update(tmp_path, rows(dict.fromkeys("acd", 1)))
+    assert planned(tmp_path).keys() == {"a", "c", "d"}
+    assert [part.name for part in shards.paths(Location.of(tmp_path))] == [
+        *(f"part-0000{number}.parquet" for number in (0, 2, 3))
+    ]
+    assert first.exists()
+
+
+def test_a_shard_is_pending_until_it_is_committed_under_its_generation(tmp_path: Path) -> None:
+    plan, folder = Location.of(tmp_path / "plan"), Location.of(tmp_path / "shards")
+    update(tmp_path / "plan", rows({"a": 1, "b": 2, "c": 3}))
+    first, second = manifest.shard_plans(plan)
+    assert manifest.pending([first, second], folder) == [first, second]
+    commit(plan, folder, first)
+    assert manifest.pending([first, second], folder) == [second]
+    manifest.replan(plan, ["b"])
+    first, second = manifest.shard_plans(plan)
+    assert manifest.pending([first, second], folder) == [first, second]
+    commit(plan, folder, first)
+    commit(plan, folder, second)
+    assert manifest.pending(manifest.shard_plans(plan), folder) == []
+
+
+def test_the_rows_in_a_shard_may_depend_on_the_number_of_all_images(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2}))
-    manifest.update(str(tmp_path), [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
-    assert [plan.rows for plan in manifest.shard_plans(str(tmp_path))] == [2, 5]
+    manifest.update(Location.of(tmp_path), [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
+    assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [2, 5]
 
 
-def test_columns_beside_the_usual_ones_tell_changes_too(tmp_path: Path) -> None:
+def test_further_columns_are_part_of_the_version(tmp_path: Path) -> None:
     def queries(right: float) -> pa.Table:
         boxes = pa.array([[0, 0, right, 5], None], schema.QUERIES.field("box").type)
         return rows({"a": 1, "b": 2}).append_column("box", boxes)
@@ -133,19 +178,17 @@ def test_columns_beside_the_usual_ones_tell_changes_too(tmp_path: Path) -> None:
     update(tmp_path, queries(4))
     assert update(tmp_path, queries(4)) == Changes(0, 0, 0)
     assert update(tmp_path, queries(3)) == Changes(new=0, changed=1, removed=0)
-    assert manifest.read_all(str(tmp_path), ["box"])["box"].to_pylist() == [[0, 0, 3, 5], None]
+    assert manifest.read_all(Location.of(tmp_path), ["box"])["box"].to_pylist() == [[0, 0, 3, 5], None]
 
 
-def test_a_plan_of_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_plan_has_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "_PART_ROWS", 10)
     monkeypatch.setattr(manifest, "_BATCH", 4)
     listing = rows({f"{number:02d}": number for number in range(35)})
-    manifest.update(str(tmp_path), [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
-    assert [filesystem.name(part) for part in shards.paths(str(tmp_path))] == [
-        f"part-0000{n}.parquet" for n in range(4)
-    ]
-    assert [plan.rows for plan in manifest.shard_plans(str(tmp_path))] == [3] * 11 + [2]
-    assert manifest.read_all(str(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
+    manifest.update(Location.of(tmp_path), [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
+    assert [part.name for part in shards.paths(Location.of(tmp_path))] == [f"part-0000{n}.parquet" for n in range(4)]
+    assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [3] * 11 + [2]
+    assert manifest.read_all(Location.of(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
 
 
 @settings(max_examples=25)
@@ -166,6 +209,6 @@ def test_every_image_ever_listed_is_planned_once(
             removed=len(latest.keys() - sizes.keys()),
         )
         latest |= sizes
-    found = manifest.read_all(str(folder), ["id", "size"]).to_pylist()
+    found = manifest.read_all(Location.of(folder), ["id", "size"]).to_pylist()
     assert len(found) == len(latest)
     assert {row["id"]: row["size"] for row in found} == latest

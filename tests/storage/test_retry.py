@@ -2,11 +2,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem
+from osrmac.storage.filesystem import open_url
 from osrmac.storage.retry import is_transient
 
 
-def answer(status: int) -> ClientError:
+def response(status: int) -> ClientError:
     return ClientError({"Error": {"Code": "-"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")
 
 
@@ -19,27 +19,27 @@ def answer(status: int) -> ClientError:
         (ValueError(), False),
         (StorageError("cannot open carrier-pigeon://coop"), False),
         (NoCredentialsError(), False),
-        (answer(403), False),
-        (answer(412), False),
-        (answer(501), False),
+        (response(403), False),
+        (response(412), False),
+        (response(501), False),
         (TimeoutError(), True),
         (ConnectionResetError(), True),
         (OSError(5, "Input/output error"), True),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), True),
-        (answer(409), True),
-        (answer(429), True),
-        (answer(500), True),
-        (answer(503), True),
+        (response(409), True),
+        (response(429), True),
+        (response(500), True),
+        (response(503), True),
     ],
 )
-def test_kinds_of_errors(error: Exception, expected: bool) -> None:
+def test_transient_errors_are_told_apart_from_permanent_ones(error: Exception, expected: bool) -> None:
     assert is_transient(error) is expected
 
 
-def test_s3_tries_again_unless_the_caller_does() -> None:
-    retry_requests, _ = filesystem.file_system("s3://bucket/key")
-    once, _ = filesystem.file_system("s3://bucket/key", once=True)
-    assert retry_requests.retries > 1
+def test_s3_retries_requests_unless_the_caller_does() -> None:
+    retrying, _ = open_url("s3://bucket/key")
+    once, _ = open_url("s3://bucket/key", retries=False)
+    assert retrying.retries > 1
     assert once.retries == 1
-    assert filesystem.file_system("s3://bucket/other")[0] is retry_requests
-    assert retry_requests.retries > 1
+    assert open_url("s3://bucket/other")[0] is retrying
+    assert retrying.retries > 1

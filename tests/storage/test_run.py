@@ -5,7 +5,7 @@ import pytest
 
 from osrmac.config import DescriptorConfig, canonical
 from osrmac.errors import StorageError
-from osrmac.storage import filesystem
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
 
@@ -15,22 +15,22 @@ def identity(config: DescriptorConfig = DescriptorConfig()) -> Identity:
     return Identity(config, values, "resnet50 IMAGENET1K_V1", parts, regional=("rmac_regions",))
 
 
-def opened(folder: Path) -> Run:
+def opened_run(folder: Path) -> Run:
     run = Run(str(folder))
     run.open(identity(), "/photos", {"ray": "2"})
     return run
 
 
-def test_a_run_knows_what_its_descriptors_are(tmp_path: Path) -> None:
-    run = opened(tmp_path)
+def test_a_run_records_the_identity_of_its_descriptors(tmp_path: Path) -> None:
+    run = opened_run(tmp_path)
     assert run.identity() == identity()
     assert run.identity().dimensions == run.record()["dimensions"] == {"osrmac": 3072, "rmac_regions": 2048}
     assert run.record()["fingerprint"] == identity().fingerprint
     assert run.record()["images"] == "/photos"
 
 
-def test_a_run_is_gone_on_with_under_the_same_settings(tmp_path: Path) -> None:
-    run = opened(tmp_path)
+def test_a_run_is_continued_with_the_same_settings(tmp_path: Path) -> None:
+    run = opened_run(tmp_path)
     run.set_counts({"planned": 3, "ok": 2, "failed": 1})
     run.finish_stage("extract", 1.5, images=3)
     run.open(identity(), "/photos", {"ray": "2"})
@@ -38,8 +38,8 @@ def test_a_run_is_gone_on_with_under_the_same_settings(tmp_path: Path) -> None:
     assert run.record()["stages"]["extract"]["seconds"] == 1.5
 
 
-def test_other_settings_are_refused_and_the_difference_is_named(tmp_path: Path) -> None:
-    run = opened(tmp_path)
+def test_other_settings_are_refused_with_the_differences(tmp_path: Path) -> None:
+    run = opened_run(tmp_path)
     other = identity(replace(DescriptorConfig(), image_sizes=(800,)))
     with pytest.raises(StorageError) as caught:
         run.open(other, "/photos", {})
@@ -48,21 +48,21 @@ def test_other_settings_are_refused_and_the_difference_is_named(tmp_path: Path) 
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="osrmac extract"):
         Run(str(tmp_path)).record()
 
 
 def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
-    run = opened(tmp_path)
-    filesystem.write_json(str(tmp_path / "run.json"), run.record() | {"format": 99})
+    run = opened_run(tmp_path)
+    Location.of(tmp_path / "run.json").write_json(run.record() | {"format": 99})
     with pytest.raises(StorageError, match="format 99"):
         run.record()
 
 
-def test_selections_come_back_by_name(tmp_path: Path) -> None:
+def test_selections_are_read_in_order_of_name(tmp_path: Path) -> None:
     run = Run(str(tmp_path))
     assert run.selections() == []
-    run.write_selection("b", {"name": "b"})
-    run.write_selection("a", {"name": "a"})
+    run.selection("b").write_json({"name": "b"})
+    run.selection("a").write_json({"name": "a"})
     assert run.selections() == [{"name": "a"}, {"name": "b"}]

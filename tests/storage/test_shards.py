@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 
 DIMENSIONS = {"single": 4, "osrmac": 6, "regions": 3}
 SCHEMA = schema.descriptors(DIMENSIONS, "fingerprint", regional=("regions",))
 
 
 def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
-    """Rows whose vectors count up from their id's number, of which each has as many regions."""
+    """Rows whose vectors count up from the number in the id; that is also the number of regions."""
     ok = [image not in failed for image in ids]
     columns = {
         "id": ids,
@@ -38,12 +39,12 @@ def rows(ids: list[str], failed: frozenset[str] = frozenset()) -> pa.Table:
     return pa.table(columns | vectors, schema=SCHEMA)
 
 
-def write(folder: Path, table: pa.Table, name: str = "part-0.parquet", generation: int = 0) -> str:
-    shards.write(str(folder), table, name, generation)
-    return str(folder / name)
+def write(folder: Path, table: pa.Table, name: str = "part-0.parquet", generation: int = 0) -> Location:
+    shards.write(Location.of(folder), table, name, generation)
+    return Location.of(folder / name)
 
 
-def test_a_shard_is_sorted_and_keeps_types_and_fingerprint(tmp_path: Path) -> None:
+def test_a_shard_is_sorted_by_id_and_keeps_schema_and_metadata(tmp_path: Path) -> None:
     shard = write(tmp_path, rows(["3", "1", "2"], failed=frozenset("2")), generation=3)
     table = shards.read(shard)
     assert table.schema.equals(SCHEMA)
@@ -57,54 +58,54 @@ def test_a_shard_is_sorted_and_keeps_types_and_fingerprint(tmp_path: Path) -> No
 def test_a_shard_is_replaced(tmp_path: Path) -> None:
     write(tmp_path, rows(["1", "2"]))
     write(tmp_path, rows(["2", "1"], failed=frozenset("1")), generation=1)
-    (shard,) = shards.paths(str(tmp_path))
+    (shard,) = shards.paths(Location.of(tmp_path))
     assert shards.read(shard)["status"].to_pylist() == ["failed", "ok"]
     assert shards.generation(shard) == 1
 
 
-def test_vectors_of_all_shards_come_sorted_and_without_failures(tmp_path: Path) -> None:
+def test_vectors_of_all_shards_are_sorted_by_id_without_failed_images(tmp_path: Path) -> None:
     write(tmp_path, rows(["4", "1", "7"], failed=frozenset("4")))
     write(tmp_path, rows(["2", "9"]), "part-1.parquet")
-    found = shards.read_vectors(shards.paths(str(tmp_path)), "single")
+    found = shards.read_vectors(shards.paths(Location.of(tmp_path)), "single")
     assert found.ids == ["1", "2", "7", "9"]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2, n + 3] for n in (1, 2, 7, 9)])
 
 
-def test_regions_of_all_shards_come_image_by_image(tmp_path: Path) -> None:
+def test_regions_of_all_shards_are_concatenated_by_image(tmp_path: Path) -> None:
     write(tmp_path, rows(["4", "1", "3"], failed=frozenset("4")))
     write(tmp_path, rows(["2"]), "part-1.parquet")
-    found = shards.read_vectors(shards.paths(str(tmp_path)), "regions")
+    found = shards.read_vectors(shards.paths(Location.of(tmp_path)), "regions")
     assert found.ids == ["1", "2", "3"]
     assert found.regions is not None
     assert found.regions.tolist() == [1, 2, 3]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, [[n, n + 1, n + 2] for n in (1, 2, 2, 3, 3, 3)])
-    only = shards.read_vectors(shards.paths(str(tmp_path)), "regions", only=pa.array(["3"]))
+    only = shards.read_vectors(shards.paths(Location.of(tmp_path)), "regions", only=pa.array(["3"]))
     assert (only.ids, only.values.shape) == (["3"], (3, 3))
 
 
-def test_a_shard_of_failures_has_no_vectors(tmp_path: Path) -> None:
+def test_a_shard_of_failed_images_has_no_vectors(tmp_path: Path) -> None:
     write(tmp_path, rows(["1", "2"], failed=frozenset("12")))
     for recipe, dimension in DIMENSIONS.items():
-        found = shards.read_vectors(shards.paths(str(tmp_path)), recipe)
+        found = shards.read_vectors(shards.paths(Location.of(tmp_path)), recipe)
         assert (found.ids, found.values.shape) == ([], (0, dimension))
 
 
 def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
     write(tmp_path, rows(["1", "2", "3"], failed=frozenset("3")))
-    found = shards.read_vectors(shards.paths(str(tmp_path)), "single", only=pa.array(["2", "3"]))
+    found = shards.read_vectors(shards.paths(Location.of(tmp_path)), "single", only=pa.array(["2", "3"]))
     assert found.ids == ["2"]
 
 
 @pytest.mark.parametrize(
     ("images", "expected"), [(1, 1), (999, 1), (50_000, 100), (5_000_000, 10_000), (10**9, 10_416)]
 )
-def test_shards_are_small_in_small_runs_and_of_128_mb_in_large_ones(images: int, expected: int) -> None:
+def test_shards_are_small_in_small_runs_and_128_mb_in_large_ones(images: int, expected: int) -> None:
     assert shards.rows_per_shard(images, 4 * 3072) == expected
 
 
-def test_the_file_holds_plain_arrow_types(tmp_path: Path) -> None:
+def test_a_file_has_plain_arrow_types(tmp_path: Path) -> None:
     shard = write(tmp_path, rows(["1"]))
     stored = pq.read_schema(shard)
     assert stored.field("osrmac").type == pa.list_(pa.float32(), 6)
@@ -144,7 +145,7 @@ found = frame.to_dicts()
 
 
 @pytest.mark.parametrize("library", READERS)
-def test_shards_are_read_where_osrmac_is_not_installed(tmp_path: Path, library: str) -> None:
+def test_other_libraries_read_shards_without_osrmac(tmp_path: Path, library: str) -> None:
     write(tmp_path, rows(["1", "2"], failed=frozenset("2")))
     write(tmp_path, rows(["3"]), "part-1.parquet")
     check = """

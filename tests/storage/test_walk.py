@@ -24,7 +24,7 @@ def found(folder: Path, depth: int | None = None) -> list[str]:
     return sorted(file.path.removeprefix(f"{folder}/") for file in walk(LocalFileSystem(), str(folder), depth))
 
 
-def test_a_file_is_found_with_its_size_and_time(tree: Path) -> None:
+def test_a_local_file_has_size_and_time(tree: Path) -> None:
     os.utime(tree / "one/two/b.jpg", (1.5, 2.5))
     (file,) = walk(LocalFileSystem(), str(tree / "one/two"))
     time = datetime.datetime.fromtimestamp(2.5, datetime.UTC)
@@ -40,7 +40,7 @@ def test_a_file_is_found_with_its_size_and_time(tree: Path) -> None:
         (None, ["one/a.jpg", "one/two/b.jpg", "top.jpg"]),
     ],
 )
-def test_folders_are_looked_into_as_deep_as_is_asked(tree: Path, depth: int | None, names: list[str]) -> None:
+def test_folders_are_listed_down_to_a_depth(tree: Path, depth: int | None, names: list[str]) -> None:
     assert found(tree, depth) == names
     memory = MemoryFileSystem()
     for name in ("top.jpg", "one/a.jpg", "one/two/b.jpg"):
@@ -58,7 +58,7 @@ def test_links_are_followed_to_files_and_folders(tree: Path, tmp_path_factory: p
     assert sizes["linked.jpg"] == sizes["linked/c.jpg"] == 4
 
 
-def test_no_folder_is_entered_from_within_itself(tree: Path) -> None:
+def test_circular_links_are_not_followed(tree: Path) -> None:
     before = found(tree)
     (tree / "one/two/up").symlink_to(tree)
     (tree / "one/there").symlink_to(tree / "one/two")
@@ -66,28 +66,28 @@ def test_no_folder_is_entered_from_within_itself(tree: Path) -> None:
     assert found(tree) == sorted([*before, "one/there/b.jpg"])
 
 
-def test_a_link_to_nowhere_is_a_file_of_which_nothing_is_known(tree: Path) -> None:
+def test_a_broken_link_is_a_file_without_a_version(tree: Path) -> None:
     (tree / "one/two/lost.jpg").symlink_to(tree / "gone.jpg")
     (tree / "one/two/itself.jpg").symlink_to(tree / "one/two/itself.jpg")
     lost = {file for file in walk(LocalFileSystem(), str(tree / "one/two")) if file.size is None}
     assert lost == {File(str(tree / "one/two/lost.jpg")), File(str(tree / "one/two/itself.jpg"))}
 
 
-def test_what_is_no_file_is_passed_over(tree: Path) -> None:
+def test_pipes_are_left_out(tree: Path) -> None:
     os.mkfifo(tree / "pipe.jpg")
     assert "pipe.jpg" not in found(tree)
 
 
 @pytest.fixture
-def anybody() -> Iterator[None]:
-    """Root may read everything."""
+def unprivileged() -> Iterator[None]:
+    """Run as another user than root, who may read everything."""
     user = os.geteuid()
     os.seteuid(65534 if user == 0 else user)
     yield
     os.seteuid(user)
 
 
-def test_a_folder_that_cannot_be_read_is_an_error_and_not_empty(anybody: None) -> None:
+def test_a_folder_that_cannot_be_read_is_an_error(unprivileged: None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "closed").mkdir(mode=0)
         (Path(folder) / "a.jpg").touch()
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_read_is_an_error_and_not_empty(anybody: None) -
             found(Path(folder))
 
 
-def test_there_must_be_a_folder(tree: Path) -> None:
+def test_a_missing_folder_is_an_error(tree: Path) -> None:
     for fs, path in ((LocalFileSystem(), tree / "nowhere"), (LocalFileSystem(), tree / "top.jpg")):
         with pytest.raises(FileNotFoundError):
             walk(fs, str(path))
@@ -103,28 +103,28 @@ def test_there_must_be_a_folder(tree: Path) -> None:
         walk(MemoryFileSystem(), "/nowhere")
 
 
-def test_a_bucket_is_read_page_by_page(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_is_listed_page_by_page(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
     fs = s3fs.S3FileSystem()
     keys = [f"photos/{number}.jpg" for number in range(5)] + ["photos/deep/er/x.jpg", "photos/deep/y.jpg"]
     for key in [*keys, "photos", "photos-of-others/z.jpg"]:
         fs.pipe_file(f"archive/{key}", key.encode())
-    asked = []
-    ask = fs.call_s3
+    requests = []
+    call = fs.call_s3
 
     def counted(method: str, **request: str) -> object:
-        asked.append(request)
-        return ask(method, **request)
+        requests.append(request)
+        return call(method, **request)
 
     monkeypatch.setattr(fs, "call_s3", counted)
     files = walk(fs, "archive/photos")
     first = next(files)
-    assert len(asked) == 1
+    assert len(requests) == 1
     assert (first.path, first.size) == ("archive/photos/0.jpg", 12)
     assert first.etag == fs.info("archive/photos/0.jpg")["ETag"].strip('"')
     assert first.mtime == fs.info("archive/photos/0.jpg")["LastModified"]
     assert sorted([first.path, *(file.path for file in files)]) == sorted(f"archive/{key}" for key in keys)
-    assert len(asked) == 3
+    assert len(requests) == 3
     assert [file.path for file in walk(fs, "archive/photos", 1)] == [f"archive/{key}" for key in keys[:5]]
     assert sum(1 for _ in walk(fs, "archive")) == len(keys) + 2
     for nowhere in ("archive/nowhere", "archive/photos/0.jpg", "no-such-bucket", "no-such-bucket/photos"):

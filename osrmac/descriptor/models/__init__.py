@@ -1,1 +1,1 @@
-"""Backbones and their weights."""
+"""Backbones, and the loading of their weights."""

@@ -1,9 +1,9 @@
-"""Where the parameters of a network stand in a checkpoint, however it wraps and names them."""
+"""Matching of a network's parameters with the tensors of a checkpoint, whatever prefixes and wrappings it uses."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from osrmac.errors import WeightsError
 
-__all__ = ["PREFERRED", "Fit", "StateDict", "fit", "flatten", "is_counter", "remarks"]
+__all__ = ["PREFERRED_KEYS", "ParameterMatch", "StateDict", "flatten", "is_batch_counter", "match", "remarks"]
 
 StateDict = Mapping[str, Tensor]
 
-PREFERRED = (
+PREFERRED_KEYS = (
     "state_dict_ema",
     "model_ema",
     "ema_model",
@@ -28,29 +28,29 @@ PREFERRED = (
     "net",
     "encoder_q",
 )
-"""Which of several copies is taken: averages over the training come first, as it is they that are evaluated."""
+"""Keys of the copy to load if a checkpoint has several, the best first: moving averages are what authors evaluate."""
 
-_LISTED = 8
-_OTHER = "which looks like another architecture"
+_MAX_LISTED = 8
+_OTHER_ARCHITECTURE = "which looks like another architecture"
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A part of a checkpoint that holds a network.
+class ParameterMatch:
+    """The part of a checkpoint that contains a network.
 
     Attributes:
-        prefix: What stands before the network's own names, without the last dot.
-        names: Of every tensor below the prefix, the network's name to the checkpoint's.
-        others: Prefixes under which the network would have been found, too.
+        prefix: Common prefix of the names in the checkpoint, without the last dot.
+        names: For every tensor under the prefix, its name in the network and its name in the checkpoint.
+        alternatives: Prefixes of other parts that contain the network, too.
     """
 
     prefix: str
     names: Mapping[str, str]
-    others: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
 
 def flatten(content: object) -> dict[str, Tensor]:
-    """The tensors in nested mappings, the keys on the way to each joined by dots; whatever else is there is left out.
+    """Collect the tensors of nested mappings under their keys, joined by dots, and ignore all other values.
 
     >>> import torch
     >>> flatten({"epoch": 3, "model": {"bn.bias": torch.zeros(1)}})
@@ -67,116 +67,119 @@ def flatten(content: object) -> dict[str, Tensor]:
     return flat
 
 
-def is_counter(name: str) -> bool:
-    """Whether a tensor counts the batches seen in training, which plays no part afterwards."""
+def is_batch_counter(name: str) -> bool:
+    """Return whether a tensor counts the training batches of a batch normalisation, which evaluation does not use."""
     return name.endswith("num_batches_tracked")
 
 
-def fit(checkpoint: StateDict, needed: StateDict, network: nn.Module, called: str) -> Fit:
-    """Find a network's parameters under the prefix below which most of them stand.
+def match(checkpoint: StateDict, needed: StateDict, network: nn.Module, network_name: str) -> ParameterMatch:
+    """Find the prefix of a checkpoint under which a network's parameters are.
 
-    The layers of the network may go by their names or, as in an `nn.Sequential` of them, by their numbers.
+    The layers of the network may be called by their names or, as in an `nn.Sequential` of them, by their numbers.
 
     Args:
-        checkpoint: See `flatten`.
-        needed: Names and shapes that must be there.
-        network: All of the network, which may have more than is needed.
-        called: The network's name, for messages.
+        checkpoint: Tensors of the checkpoint: see `flatten`.
+        needed: Names and shapes of the parameters that must be found.
+        network: The complete network, which may have more parameters than are needed.
+        network_name: Name of the network, for messages.
 
     Raises:
-        WeightsError: Parameters are missing or have other shapes, or the checkpoint has more of them between those.
+        WeightsError: Parameters are missing or have other shapes, or the checkpoint has additional ones among them.
     """
     known = network.state_dict().keys() | needed.keys()
-    best = _best(_readings(checkpoint, [name for name, _ in network.named_children()]), needed)
-    misfits = [_misfit(reading, checkpoint, needed, known) for reading in best]
-    fitting = [reading for reading, misfit in zip(best, misfits, strict=True) if misfit is None]
-    if not fitting:
-        raise WeightsError(f"the weights do not fit {called}: {misfits[0]}")
-    return replace(fitting[0], others=tuple(other.prefix for other in fitting[1:]))
+    candidates = _best(_candidates(checkpoint, [name for name, _ in network.named_children()]), needed)
+    mismatches = [_mismatch(candidate, checkpoint, needed, known) for candidate in candidates]
+    matches = [candidate for candidate, mismatch in zip(candidates, mismatches, strict=True) if mismatch is None]
+    if not matches:
+        raise WeightsError(f"the weights do not fit {network_name}: {mismatches[0]}")
+    return replace(matches[0], alternatives=tuple(other.prefix for other in matches[1:]))
 
 
-def _readings(checkpoint: Iterable[str], layers: Sequence[str]) -> list[Fit]:
-    """Every way to divide the names into a prefix and a name within the network, good or bad."""
-    numbered = {str(number): layer for number, layer in enumerate(layers) if str(number) != layer}
-    named: defaultdict[str, dict[str, str]] = defaultdict(dict, {"": {}})
-    counted: defaultdict[str, dict[str, str]] = defaultdict(dict)
+def _candidates(checkpoint: Iterable[str], layers: Sequence[str]) -> list[ParameterMatch]:
+    """Return every split of the checkpoint's names into a prefix and a name within the network."""
+    numbered_layers = {str(number): layer for number, layer in enumerate(layers) if str(number) != layer}
+    by_name: defaultdict[str, dict[str, str]] = defaultdict(dict, {"": {}})
+    by_number: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for name in checkpoint:
         words = name.split(".")
         for start, word in enumerate(words):
             prefix = ".".join(words[:start])
-            named[prefix][".".join(words[start:])] = name
-            if word in numbered:
-                counted[prefix][".".join([numbered[word], *words[start + 1 :]])] = name
-    return [Fit(prefix, names) for readings in (named, counted) for prefix, names in readings.items()]
+            by_name[prefix][".".join(words[start:])] = name
+            if word in numbered_layers:
+                by_number[prefix][".".join([numbered_layers[word], *words[start + 1 :]])] = name
+    return [ParameterMatch(prefix, names) for split in (by_name, by_number) for prefix, names in split.items()]
 
 
-def _best(readings: Sequence[Fit], needed: StateDict) -> list[Fit]:
-    """The readings that give most of the parameters, the preferred one first."""
-    there = [sum(name in needed for name in reading.names) for reading in readings]
-    most = max(there)
-    best = [reading for reading, number in zip(readings, there, strict=True) if number == most]
-    return sorted(best, key=lambda reading: _preference(reading.prefix))
+def _best(candidates: Sequence[ParameterMatch], needed: StateDict) -> list[ParameterMatch]:
+    """Return the candidates with most of the needed parameters, the preferred one first."""
+    counts = [sum(name in needed for name in candidate.names) for candidate in candidates]
+    highest = max(counts)
+    best = [candidate for candidate, count in zip(candidates, counts, strict=True) if count == highest]
+    return sorted(best, key=lambda candidate: _preference(candidate.prefix))
 
 
 def _preference(prefix: str) -> list[int]:
     words = prefix.split(".") if prefix else []
-    return [PREFERRED.index(word) if word in PREFERRED else len(PREFERRED) for word in words]
+    return [PREFERRED_KEYS.index(word) if word in PREFERRED_KEYS else len(PREFERRED_KEYS) for word in words]
 
 
-def _misfit(reading: Fit, checkpoint: StateDict, needed: StateDict, known: Collection[str]) -> str | None:
-    """Why a reading does not give the network, or None if it does."""
-    missing = [name for name in needed if name not in reading.names]
+def _mismatch(
+    candidate: ParameterMatch, checkpoint: StateDict, needed: StateDict, known: Collection[str]
+) -> str | None:
+    """Return why a candidate is not the network, or None if it is."""
+    missing = [name for name in needed if name not in candidate.names]
     if len(missing) == len(needed):
-        return f"they have none of its parameters but {next(iter(checkpoint), 'none at all')}, {_OTHER}"
+        return f"they have none of its parameters but {next(iter(checkpoint), 'none at all')}, {_OTHER_ARCHITECTURE}"
     if missing:
-        hint = f", {_OTHER}" if 2 * len(missing) > len(needed) else ""
+        hint = f", {_OTHER_ARCHITECTURE}" if 2 * len(missing) > len(needed) else ""
         return f"{len(missing)} of {len(needed)} parameters are missing, first {missing[0]}{hint}"
-    found = {name: tuple(checkpoint[reading.names[name]].shape) for name in needed}
-    reshaped = [name for name in needed if found[name] != needed[name].shape]
+    shapes = {name: tuple(checkpoint[candidate.names[name]].shape) for name in needed}
+    reshaped = [name for name in needed if shapes[name] != needed[name].shape]
     if reshaped:
-        first, wanted = reshaped[0], tuple(needed[reshaped[0]].shape)
-        return f"{len(reshaped)} of its parameters have another shape, first {first}, {found[first]} for {wanted}"
-    # What stands between the needed layers would change their maps, unlike a head behind them.
+        first, expected = reshaped[0], tuple(needed[reshaped[0]].shape)
+        hint = f"first {first}: {shapes[first]} instead of {expected}"
+        return f"{len(reshaped)} of its parameters have another shape, {hint}"
+    # Additional parameters among the needed layers mean another network; those of a head after them do not matter.
     trunk = {name.partition(".")[0] for name in needed}
-    unknown = [name for name in reading.names if name not in known and not is_counter(name)]
-    extra = [name for name in unknown if name.partition(".")[0] in trunk]
-    if extra:
-        return f"they have parameters that it has not, {len(extra)} in all, first {extra[0]}, {_OTHER}"
+    unknown = [name for name in candidate.names if name not in known and not is_batch_counter(name)]
+    additional = [name for name in unknown if name.partition(".")[0] in trunk]
+    if additional:
+        return f"they have parameters that it lacks: {len(additional)}, first {additional[0]}, {_OTHER_ARCHITECTURE}"
     return None
 
 
-def remarks(found: Fit, checkpoint: StateDict, used: Collection[str], network: StateDict) -> tuple[str, ...]:
-    """What a user should know of how a checkpoint was read, in a line each.
+def remarks(matched: ParameterMatch, checkpoint: StateDict, used: Set[str], network: StateDict) -> tuple[str, ...]:
+    """Return notes for the user on how a checkpoint was read, one per line.
 
     Args:
-        found: Where the network was found.
-        checkpoint: Its tensors.
-        used: Those that were loaded, as the checkpoint names them.
-        network: All of the network; what is just not needed of it goes without saying.
+        matched: The part of the checkpoint that was loaded.
+        checkpoint: Tensors of the checkpoint.
+        used: Names, in the checkpoint, of the tensors that were loaded.
+        network: State of the complete network. Its other tensors are not reported as ignored.
     """
     lines = []
-    if found.others:
-        others = _listing([_below(prefix) for prefix in found.others])
-        lines.append(f"took {_below(found.prefix)} of the checkpoint, where {others} would have fitted, too")
-    spare = {
-        theirs
-        for name, theirs in found.names.items()
-        if name in network and checkpoint[theirs].shape == network[name].shape
+    if matched.alternatives:
+        others = _join([_wildcard(prefix) for prefix in matched.alternatives])
+        lines.append(f"loaded {_wildcard(matched.prefix)} of the checkpoint, though {others} would fit, too")
+    expected = {
+        stored
+        for name, stored in matched.names.items()
+        if name in network and checkpoint[stored].shape == network[name].shape
     }
-    ignored = [name for name in checkpoint if name not in used and name not in spare and not is_counter(name)]
+    ignored = [name for name in checkpoint if name not in used | expected and not is_batch_counter(name)]
     if ignored:
-        groups = dict.fromkeys(_group(name, found.prefix) for name in ignored)
+        groups = dict.fromkeys(_group(name, matched.prefix) for name in ignored)
         plural = "s" if len(ignored) > 1 else ""
-        lines.append(f"ignored {len(ignored)} tensor{plural} of the checkpoint: {_listing(list(groups))}")
+        lines.append(f"ignored {len(ignored)} tensor{plural} of the checkpoint: {_join(list(groups))}")
     return tuple(lines)
 
 
-def _below(prefix: str) -> str:
+def _wildcard(prefix: str) -> str:
     return f"{prefix}.*" if prefix else "*"
 
 
 def _group(name: str, prefix: str) -> str:
-    """The name down to where it leaves the prefix.
+    """Shorten a name after the first word that differs from the prefix.
 
     >>> _group("model.head.0.weight", "model"), _group("model.p", "model.backbone")
     ('model.head.*', 'model.p')
@@ -184,9 +187,9 @@ def _group(name: str, prefix: str) -> str:
     words = name.split(".")
     shared = takewhile(lambda pair: pair[0] == pair[1], zip(words, prefix.split("."), strict=False))
     depth = len(list(shared)) + 1
-    return name if depth >= len(words) else _below(".".join(words[:depth]))
+    return name if depth >= len(words) else _wildcard(".".join(words[:depth]))
 
 
-def _listing(names: Sequence[str]) -> str:
-    more = [f"{len(names) - _LISTED} more"] if len(names) > _LISTED else []
-    return ", ".join([*names[:_LISTED], *more])
+def _join(names: Sequence[str]) -> str:
+    rest = [f"{len(names) - _MAX_LISTED} more"] if len(names) > _MAX_LISTED else []
+    return ", ".join([*names[:_MAX_LISTED], *rest])

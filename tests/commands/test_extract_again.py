@@ -1,0 +1,121 @@
+"""Extraction into a run that exists, and of collections with bad images."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from osrmac.commands.extract import extract
+from osrmac.commands.fit import fit
+from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, ReductionConfig
+from osrmac.errors import FailureRateError, StorageError
+from osrmac.storage import shards
+from osrmac.storage.lock import locked
+from osrmac.storage.manifest import Changes
+from osrmac.storage.run import Run
+from tests.committed import rows
+from tests.zoo import LIMIT, zoo
+
+COMPUTE = ComputeConfig(workers=1, shard_rows=4)
+
+
+@pytest.fixture
+def own_photos(photos: Path, tmp_path: Path) -> Path:
+    """A copy of the photos, with their times, for tests that change them."""
+    return Path(shutil.copytree(photos, tmp_path / "photos"))
+
+
+@pytest.fixture(scope="module")
+def in_fours(photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig) -> Run:
+    """A run of the photos with four images in a shard."""
+    run = Run(str(tmp_path_factory.mktemp("fours") / "run"))
+    extract(str(photos), run.url, small, COMPUTE)
+    return run
+
+
+@pytest.fixture
+def own_run(in_fours: Run, tmp_path: Path) -> Run:
+    """A copy of that run; an image at another path is the same image."""
+    return Run(str(shutil.copytree(in_fours.url, tmp_path / "run")))
+
+
+def test_failed_images_are_described_again_on_request(
+    own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
+) -> None:
+    before = rows(own_run.descriptors)
+    (own_photos / "cut.png").write_bytes(make_picture(99))
+    os.utime(own_photos / "cut.png", (0, 0))
+    retried = extract(str(own_photos), own_run.url, small, COMPUTE, FailureConfig(retry_failed=True))
+    assert (retried.described, retried.failed) == (27, 2)
+    after = rows(own_run.descriptors)
+    assert after["cut.png"]["status"] == "ok"
+    assert after | {"cut.png": None} == before | {"cut.png": None}
+
+
+def test_changed_and_new_images_are_described(
+    own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
+) -> None:
+    fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
+    before = rows(own_run.descriptors)
+    (own_photos / "odd" / "03.png").write_bytes(make_picture(50))
+    (own_photos / "new.png").write_bytes(make_picture(3))
+    (own_photos / "copy0.png").unlink()
+    again = extract(str(own_photos), own_run.url, small, COMPUTE)
+    assert again.changes == Changes(new=1, changed=1, removed=1)
+    after = rows(own_run.descriptors)
+    assert after.keys() == before.keys() | {"new.png"}
+    assert after["new.png"]["osrmac"] == before["odd/03.png"]["osrmac"] != after["odd/03.png"]["osrmac"]
+    same = before.keys() - {"odd/03.png"}
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+
+    # A reduction follows its descriptors.
+    (selection,) = fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
+    whole = shards.read_vectors(shards.paths(own_run.descriptors), "osrmac")
+    reduced = [shards.read(shard) for shard in shards.paths(own_run.reduced(selection.name))]
+    found = {row["id"]: row["vector"] for table in reduced for row in table.to_pylist()}
+    assert found.keys() == set(whole.ids)
+    np.testing.assert_array_equal([found[name] for name in whole.ids], selection.apply(whole.values))
+
+
+def test_an_extraction_stops_when_too_many_images_fail_and_can_be_continued(
+    tmp_path: Path, small: DescriptorConfig, make_picture: Callable[[int], bytes]
+) -> None:
+    folder, run = tmp_path / "photos", Run(str(tmp_path / "run"))
+    folder.mkdir()
+    for number in range(160):
+        (folder / f"{number:03d}.png").write_bytes(b"" if number < 120 else make_picture(number % 10))
+    with pytest.raises(FailureRateError, match=r"failed, more than --max-failure-rate 0.5 allows") as caught:
+        extract(str(folder), run.url, small, COMPUTE)
+    assert "\n" not in str(caught.value)
+    committed = rows(run.descriptors)
+    assert 100 <= len(committed) < 160
+    done = extract(str(folder), run.url, small, COMPUTE, FailureConfig(max_failure_rate=1))
+    assert (done.described, done.failed, done.new) == (40, 120, 160 - len(committed))
+
+
+def test_a_locked_run_is_refused(photos: Path, run: Run, small: DescriptorConfig) -> None:
+    with locked(run.location), pytest.raises(StorageError, match="in use by process"):
+        extract(str(photos), run.url, small)
+
+
+def test_every_kind_of_good_and_bad_image_has_one_row(
+    tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
+) -> None:
+    folder, run = tmp_path / "zoo", Run(str(tmp_path / "run"))
+    folder.mkdir()
+    animals = zoo()
+    for name, (content, _) in animals.items():
+        (folder / f"{name}.jpg").write_bytes(content)
+    (folder / "folder.jpg").mkdir()
+    (folder / "nowhere.jpg").symlink_to(folder / "missing")
+    failures = FailureConfig(max_failure_rate=1)
+    extract(str(folder), run.url, replace(small, max_pixels=LIMIT), one_worker, failures)
+    found = rows(run.descriptors)
+    sizes = {name: (row["width"], row["height"]) if row["status"] == "ok" else None for name, row in found.items()}
+    assert sizes.pop("nowhere.jpg") is None
+    assert sizes == {f"{name}.jpg": size for name, (_, size) in animals.items()}
+    assert {row["error_stage"] for name, row in found.items() if sizes.get(name) is None} <= {"decode", "fetch"}

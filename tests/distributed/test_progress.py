@@ -1,0 +1,51 @@
+import sys
+import time
+
+import pytest
+import ray
+
+from osrmac.distributed import progress
+from osrmac.distributed.progress import show_progress
+from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
+
+
+@pytest.fixture
+def tracker() -> WorkTrackerHandle:
+    tracker = start_work_tracker()
+    ray.get(tracker.finish.remote("shard", 6, 2))
+    return tracker
+
+
+def test_a_log_has_a_line_for_every_change(
+    tracker: WorkTrackerHandle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LOG_SECONDS", 0.05)
+    with show_progress(tracker, 10):
+        time.sleep(0.4)
+        ray.get(tracker.finish.remote("other", 2, 0))
+    captured = capsys.readouterr()
+    first, last = captured.err.splitlines()
+    assert first.startswith("8 of 10 images, ")
+    assert first.endswith("s left")
+    assert last.startswith("10 of 10 images, ")
+    assert last.endswith(", 2 failed")
+    assert captured.out == ""
+
+
+def test_a_terminal_has_a_bar(
+    tracker: WorkTrackerHandle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with show_progress(tracker, 10):
+        pass
+    shown = capsys.readouterr().err
+    assert "describing" in shown
+    assert "8/10" in shown
+    assert "2 failed" in shown
+
+
+def test_the_display_ends_when_the_block_raises(tracker: WorkTrackerHandle) -> None:
+    with pytest.raises(KeyboardInterrupt), show_progress(tracker, 10):
+        raise KeyboardInterrupt

@@ -1,0 +1,54 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from osrmac.errors import StorageError
+from osrmac.runs import query_describer
+from osrmac.runs.methods import Method
+from osrmac.runs.queries import SearchQuery, find_queries, vectors
+from osrmac.runs.shard_reader import list_shards
+from osrmac.storage.run import Run
+from osrmac.types import Matrix
+from tests.tiny_run import tiny_run
+
+SINGLE = Method("single", "single", ("single",))
+VECTORS = {"a.jpg": [1.0, 2.0], "b.jpg": [3.0, 4.0]}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return tiny_run(tmp_path / "run", {"single": VECTORS}, failed={"broken.jpg": ("decode", "the file is empty")})
+
+
+def test_a_query_is_an_image_of_the_run_or_a_path(run: Run) -> None:
+    image, path = find_queries(["b.jpg", "/elsewhere/b.jpg"], list_shards(run), None)
+    assert (image.name, image.uri) == ("b.jpg", "/photos/b.jpg")
+    assert image.row is not None
+    assert path == SearchQuery("/elsewhere/b.jpg", "/elsewhere/b.jpg", None, None)
+
+
+def test_a_part_of_an_image_of_the_run_has_to_be_described(run: Run) -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    assert find_queries(["b.jpg"], list_shards(run), box) == [SearchQuery("b.jpg", "/photos/b.jpg", box, None)]
+
+
+def test_a_path_that_is_not_unicode_becomes_a_url(run: Run) -> None:
+    (query,) = find_queries([os.fsdecode(b"/photos/caf\xe9.jpg")], list_shards(run), None)
+    assert (query.name, query.uri) == ("/photos/caf\\xe9.jpg", "file:///photos/caf%E9.jpg")
+
+
+def test_a_failed_image_of_the_run_is_refused(run: Run) -> None:
+    with pytest.raises(StorageError, match=r"broken\.jpg has no descriptor, it failed at decode: the file is empty"):
+        find_queries(["broken.jpg"], list_shards(run), None)
+
+
+def test_stored_and_described_vectors_keep_the_order_of_the_queries(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def described(_run: Run, _method: Method, queries: list[SearchQuery]) -> list[list[Matrix]]:
+        return [[np.full(2, len(query.name), np.float32)] for query in queries]
+
+    monkeypatch.setattr(query_describer, "describe_queries", described)
+    queries = find_queries(["new.png", "b.jpg", "other.png", "a.jpg"], list_shards(run), None)
+    (found,) = vectors(run, SINGLE, queries)
+    np.testing.assert_array_equal(found, [[7, 7], [3, 4], [9, 9], [1, 2]])

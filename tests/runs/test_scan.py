@@ -1,0 +1,102 @@
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from osrmac.config import Distance
+from osrmac.errors import ConfigError
+from osrmac.retrieval.expansion import average
+from osrmac.runs import scan
+from osrmac.runs.scan import Scan, smallest_distances, torch_device
+from osrmac.runs.shard_reader import Block
+from osrmac.types import Matrix
+from tests.tiny_run import tiny_run
+
+IDS = [f"{number:02d}" for number in range(20)]
+
+
+def vectors(seed: int, rows: int = 20) -> Matrix:
+    return np.random.default_rng(seed).normal(size=(rows, 6)).astype(np.float32)
+
+
+def scanned(per_recipe: Sequence[Matrix], block_rows: int = 20, distance: Distance = "l1") -> Scan:
+    """A scan of these vectors in blocks of a given size."""
+    starts = range(0, len(IDS), block_rows)
+    blocks = [
+        Block(IDS[start : start + block_rows], tuple(values[start : start + block_rows] for values in per_recipe))
+        for start in starts
+    ]
+    return Scan(lambda: blocks, distance)
+
+
+def test_the_smallest_distance_of_all_recipes_counts() -> None:
+    queries = [np.zeros((1, 2), np.float32)] * 2
+    images = [np.array([[1, 1], [5, 5]], np.float32), np.array([[4, 4], [3, 3]], np.float32)]
+    np.testing.assert_array_equal(smallest_distances(queries, images, "l1"), [[2, 6]])
+
+
+def test_blocks_do_not_change_the_nearest_images() -> None:
+    values, queries = [vectors(0), vectors(1)], [vectors(2, 3), vectors(3, 3)]
+    assert scanned(values, 7).nearest(queries, 5) == scanned(values).nearest(queries, 5)
+
+
+def test_vectors_are_looked_up_by_id_and_unknown_ids_left_out() -> None:
+    first, second = scanned([vectors(0), vectors(1)], 7).vectors(["12", "03", "missing"])
+    assert first.keys() == second.keys() == {"03", "12"}
+    np.testing.assert_array_equal(first["12"], vectors(0)[12])
+    np.testing.assert_array_equal(second["03"], vectors(1)[3])
+
+
+@pytest.mark.parametrize("block_rows", [20, 7])
+def test_queries_are_expanded_for_each_recipe_by_its_own_distances(block_rows: int) -> None:
+    values, queries = [vectors(0), vectors(1)], [vectors(2, 3), vectors(3, 3)]
+    found = scanned(values, block_rows).expanded(queries, 4, 2.0)
+    for vectors_in, database, expanded in zip(queries, values, found, strict=True):
+        distances = np.abs(vectors_in[:, None] - database[None]).sum(axis=2)
+        neighbours = database[np.argsort(distances, axis=1, kind="stable")[:, :4]]
+        np.testing.assert_allclose(expanded, average(vectors_in, neighbours, 2.0), rtol=1e-6)
+
+
+def test_more_neighbours_than_images_are_all_images() -> None:
+    (found,) = scanned([vectors(0)]).expanded([vectors(1, 2)], 100, 1.0)
+    np.testing.assert_allclose(found, average(vectors(1, 2), np.stack([vectors(0)] * 2), 1.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("distance", ["l1", "l2", "cosine"])
+def test_augmentation_draws_groups_together(distance: Distance) -> None:
+    rng = np.random.default_rng(0)
+    centres = np.repeat(rng.normal(size=(4, 16)), 5, axis=0)
+    database = (centres + 0.3 * rng.normal(size=centres.shape)).astype(np.float32)
+    (augmented,) = scanned([database], 7, distance).expanded([database], 4, 3.0)
+    assert np.abs(augmented - centres).sum() < 0.7 * np.abs(database - centres).sum()
+
+
+def test_a_gpu_is_used_where_torch_finds_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_has_gpu_driver", lambda: True)
+    monkeypatch.setattr(scan, "_torch_finds_gpu", lambda: True)
+    assert [torch_device("auto"), torch_device("cuda"), torch_device("cpu")] == ["cuda", "cuda", "cpu"]
+
+
+def test_torch_is_not_asked_for_a_gpu_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_has_gpu_driver", lambda: False)
+    monkeypatch.setattr(scan, "_torch_finds_gpu", lambda: pytest.fail("torch was asked"))
+    assert torch_device("auto") == "cpu"
+    with pytest.raises(ConfigError, match="torch finds no GPU"):
+        torch_device("cuda")
+
+
+def test_a_search_by_id_loads_no_heavy_library(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, {"single": {"a.jpg": [0.0, 1.0], "b.jpg": [1.0, 0.0]}})
+    code = f"""
+import sys
+from osrmac.commands.search import search
+from osrmac.config import SearchConfig
+(result,) = search({run.url!r}, ["b.jpg"], SearchConfig(device="cpu"))
+assert [match.id for match in result.matches] == ["b.jpg", "a.jpg"]
+heavy = {{"torch", "torchvision", "sklearn", "duckdb", "ray"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

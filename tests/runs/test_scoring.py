@@ -1,0 +1,115 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from osrmac.config import EvaluationConfig
+from osrmac.errors import BenchmarkError
+from osrmac.evaluation.benchmark import Benchmark, Query, by_id
+from osrmac.evaluation.results import Score
+from osrmac.runs import scoring
+from osrmac.runs.methods import Method
+from osrmac.runs.scan import DistanceBlock, Scan
+from osrmac.runs.scoring import query_results, scores
+from osrmac.storage.run import Run
+from osrmac.types import Matrix
+from tests.tiny_run import tiny_run
+
+IDS = [f"{number}.jpg" for number in range(9)]
+VECTORS = dict(zip(IDS, np.random.default_rng(0).normal(size=(9, 4)), strict=True))
+QUERIES = (
+    Query("first", "0.jpg", frozenset({"1.jpg", "2.jpg"}), frozenset({"0.jpg"})),
+    Query("second", "3.jpg", frozenset({"4.jpg", "8.jpg"}), frozenset({"3.jpg", "5.jpg"})),
+)
+BENCHMARK = Benchmark("tiny", {"whole": QUERIES}, ("mAP", "mP@1"), None, by_id)
+SINGLE = Method("single", "single", ("single",))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return tiny_run(tmp_path / "run", {"single": VECTORS}, failed={"broken.jpg": ("decode", "the file is empty")})
+
+
+def scored(run: Run, **options: float) -> list[Score]:
+    evaluation = EvaluationConfig("tiny", **options)  # type: ignore[arg-type]
+    return list(scores(run, BENCHMARK, run.queries("tiny"), dict(zip(IDS, IDS, strict=True)), [SINGLE], evaluation))
+
+
+def computed_blocks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Record the ids of each block whose distances are computed."""
+    computed: list[tuple[str, ...]] = []
+    compute = Scan.distances
+
+    def recorded(self: Scan, queries: list[Matrix]) -> Iterator[DistanceBlock]:
+        for block in compute(self, queries):
+            computed.append(tuple(block[1]))
+            yield block
+
+    monkeypatch.setattr(Scan, "distances", recorded)
+    return computed
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_distances_of_a_small_collection_are_computed_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    if not in_memory:
+        monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
+    computed = computed_blocks(monkeypatch)
+    scored(run)
+    assert sorted(image for block in computed for image in block) == IDS
+    assert len(computed) == 1 if in_memory else len(computed) > 1
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_distances_over_the_limit_are_computed_again_and_give_the_same_scores(
+    run: Run, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    expected = scored(run)
+    if not in_memory:
+        monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
+    monkeypatch.setattr(scoring, "_KEPT_DISTANCES", 20)
+    computed = computed_blocks(monkeypatch)
+    assert scored(run) == expected
+    assert sorted(image for block in computed for image in block) == sorted(IDS * 2)
+
+
+def test_results_are_ranked_and_judged(run: Run) -> None:
+    (score,) = scored(run)
+    values = np.stack(list(VECTORS.values())).astype(np.float32)
+    for query, result in zip(QUERIES, score.results, strict=True):
+        distances = np.abs(values - values[IDS.index(query.image)]).sum(axis=1)
+        ranking = [IDS[index] for index in np.argsort(distances)]
+        counted = [image for image in ranking if image not in query.junk]
+        assert result.ranks == tuple(sorted(counted.index(image) for image in query.positives))
+        assert [match.id for match in result.matches] == [image for image in ranking if image != query.image]
+        verdicts = {match.id: match.verdict for match in result.matches}
+        assert {image for image, verdict in verdicts.items() if verdict == "relevant"} == query.positives
+        assert {image for image, verdict in verdicts.items() if verdict == "junk"} == query.junk - {query.image}
+        assert (result.image, result.positives, set(result.values)) == (query.image, 2, {"mAP", "mP@1"})
+    assert score.values["mAP"] == pytest.approx(np.mean([result.values["mAP"] for result in score.results]))
+
+
+def test_augmentation_does_not_depend_on_how_many_images_are_compared_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = scored(run, database_augmentation=2)
+    assert expected != scored(run)
+    monkeypatch.setattr(scoring, "_AUGMENTED_AT_ONCE", 4)
+    (found,) = scored(run, database_augmentation=2)
+    assert [result.ranks for result in found.results] == [result.ranks for result in expected[0].results]
+
+
+def test_a_query_that_has_no_vector_is_refused(run: Run) -> None:
+    broken = Benchmark("tiny", {"whole": (Query("first", "broken.jpg", frozenset({"1.jpg"})),)}, ("mAP",), None, by_id)
+    with pytest.raises(BenchmarkError, match=r"'broken\.jpg' could not be described"):
+        list(scores(run, broken, run.queries("tiny"), {"broken.jpg": "broken.jpg"}, [SINGLE], EvaluationConfig("tiny")))
+
+
+def test_tied_images_are_ranked_by_id() -> None:
+    tied = [("", ["a", "b", "c", "q"], np.array([[1, 1, 1, 0]], np.float32))]
+    query = Query("q", "q", frozenset({"c"}), frozenset({"q"}))
+    benchmark = Benchmark("tiny", {"whole": (query,)}, ("mAP",), None, by_id)
+    (result,) = query_results(benchmark, [query], tied, {name: name for name in "abcq"})
+    assert result.ranks == (2,)

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from osrmac.errors import StorageError
+from osrmac.runs.methods import Method
+from osrmac.runs.shard_reader import find_rows, list_shards, map_shards, read_blocks
+from osrmac.storage.run import Run
+from tests.tiny_run import SIZE, tiny_run
+
+FIRST = {f"{number}.jpg": [float(number)] for number in range(5)}
+SECOND = {name: [-value[0], 0.0] for name, value in FIRST.items()}
+FAILED = {"broken.jpg": ("decode", "the file is empty")}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return tiny_run(tmp_path, {"osrmac": FIRST, "osrmac_local": SECOND}, failed=FAILED)
+
+
+def test_a_block_has_the_described_images_of_a_shard(run: Run) -> None:
+    within = list_shards(run)
+    blocks = list(read_blocks(run, Method("osrmac+cam", "", ("osrmac", "osrmac_local")), within))
+    assert [block.shard for block in blocks] == within
+    assert sorted(image for block in blocks for image in block.ids) == sorted(FIRST)
+    for block in blocks:
+        for recipe, vectors in zip((FIRST, SECOND), block.vectors, strict=True):
+            expected = np.reshape([recipe[image] for image in block.ids], vectors.shape)
+            np.testing.assert_array_equal(vectors, expected)
+
+
+def test_rows_are_found_by_id_wherever_they_are(run: Run) -> None:
+    within = list_shards(run)
+    rows = find_rows(["4.jpg", "broken.jpg", "missing.jpg"], within)
+    assert rows.keys() == {"4.jpg", "broken.jpg"}
+    assert (rows["4.jpg"]["uri"], rows["4.jpg"]["width"], rows["4.jpg"]["height"]) == ("/photos/4.jpg", *SIZE)
+    assert (rows["broken.jpg"]["status"], rows["broken.jpg"]["error_stage"]) == ("failed", "decode")
+    assert rows["4.jpg"]["shard"] in within
+    assert find_rows(["0.jpg"], [rows["broken.jpg"]["shard"]]) == {}
+
+
+def test_results_come_in_the_order_of_the_shards(run: Run) -> None:
+    within = list_shards(run)
+    assert list(map_shards(lambda shard: shard.name, within)) == [shard.name for shard in within]
+
+
+def test_a_run_without_descriptors_is_refused(run: Run, tmp_path: Path) -> None:
+    for shard in list_shards(run):
+        shard.remove()
+    with pytest.raises(StorageError, match="no descriptors yet"):
+        list_shards(run)
+    with pytest.raises(StorageError, match="no run at"):
+        list_shards(Run(str(tmp_path / "nowhere")))
