@@ -26,7 +26,14 @@ from osrmac.commands.fit import fit
 from osrmac.commands.report import report
 from osrmac.commands.search import search
 from osrmac.commands.verify import verify
-from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, ReductionConfig, SearchConfig
+from osrmac.config import (
+    BenchmarkName,
+    ComputeConfig,
+    DescriptorConfig,
+    EvaluationConfig,
+    ReductionConfig,
+    SearchConfig,
+)
 from osrmac.storage.run import Run
 
 STORED = Path(__file__).parent / "run_0_1_0"
@@ -95,7 +102,7 @@ def test_later_shards_are_reduced(old_run: Path) -> None:
 @pytest.mark.parametrize(
     ("benchmark", "ground_truth", "subset"), [("groups", "groups.csv", False), ("oxford5k", "gt", True)]
 )
-def test_scores_are_unchanged(benchmark: str, ground_truth: str, subset: bool, old_run: Path) -> None:
+def test_scores_are_unchanged(benchmark: BenchmarkName, ground_truth: str, subset: bool, old_run: Path) -> None:
     without_later_shards(old_run)
     crops = contents(old_run / "queries")
     found = evaluate(
