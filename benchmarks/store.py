@@ -64,7 +64,7 @@ def main() -> None:
     counter.take()
     settings = [*OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--workers", "1"]
     extract = extract_command("s3://bucket/photos", "s3://bucket/run", *settings)
-    fit = [sys.executable, "-m", "osrmac", "fit", "--run", "s3://bucket/run"]
+    fit = [sys.executable, "-m", "osrmac", "fit", "s3://bucket/run"]
     requests = {}
     for name, command in {"extract": extract, "extract again": extract, "fit": fit}.items():
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)

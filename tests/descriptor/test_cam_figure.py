@@ -10,7 +10,7 @@ from osrmac.descriptor.describer import Describer
 from osrmac.errors import ConfigError
 from tests.pictures import textured
 
-CONFIG = DescriptorConfig("resnet18", "random:0", image_sizes=(96, 64))
+CONFIG = DescriptorConfig(backbone="resnet18", weights="random:0", image_sizes=(96, 64))
 
 
 def test_the_figure_has_three_panels_of_the_given_height() -> None:
@@ -30,7 +30,7 @@ def test_the_figure_has_three_panels_of_the_given_height() -> None:
 
 
 def test_a_backbone_without_a_classifier_is_refused() -> None:
-    describer = Describer.load(DescriptorConfig("resnet18", "random:0", ("layer3", "layer2"), image_sizes=(64,)))
+    describer = Describer.load(DescriptorConfig(backbone="resnet18", weights="random:0", ("layer3", "layer2"), image_sizes=(64,)))
 
     with pytest.raises(ConfigError, match=r"^a class activation map needs a classifier of the last layer: leave out"):
         draw_cam(describer, textured())
