@@ -76,14 +76,14 @@ def as_on_gpu(on_cpu: Describer, cuda: list[str]) -> Describer:
 
 
 def assert_near(results: list[Description | Failure], expected: list[Description | Failure], atol: float) -> None:
-    for result, known in zip(results, expected, strict=True):
-        if isinstance(known, Failure):
-            assert result == known
+    for result, reference in zip(results, expected, strict=True):
+        if isinstance(reference, Failure):
+            assert result == reference
             continue
         assert isinstance(result, Description)
-        assert (result.width, result.height) == (known.width, known.height)
+        assert (result.width, result.height) == (reference.width, reference.height)
         for name, vector in result.vectors.items():
-            np.testing.assert_allclose(vector, known.vectors[name], rtol=0, atol=atol)
+            np.testing.assert_allclose(vector, reference.vectors[name], rtol=0, atol=atol)
 
 
 def test_both_devices_give_the_same_pixels(cuda: list[str]) -> None:
@@ -170,11 +170,11 @@ def test_a_gpu_agrees_with_a_cpu(on_cpu: Describer, resnet18: Weights, precision
     config = replace(CONFIG, precision=precision)
     on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda")
     images = [encoded(textured(*size, seed=seed)) for seed, size in enumerate(10 * SHAPES)]
-    for result, known in zip(on_gpu(images), on_cpu(images), strict=True):
+    for result, reference in zip(on_gpu(images), on_cpu(images), strict=True):
         assert isinstance(result, Description)
-        assert isinstance(known, Description)
+        assert isinstance(reference, Description)
         for name, vector in result.vectors.items():
-            assert _cosine(vector, known.vectors[name]) >= min_cosine
+            assert _cosine(vector, reference.vectors[name]) >= min_cosine
 
 
 @needs_gpu

@@ -52,9 +52,9 @@ def test_exif_orientation_of_a_jpeg_is_applied(orientation: int) -> None:
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0no such header", b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12", b"\0"])
 def test_damaged_exif_data_are_ignored(exif: bytes) -> None:
-    picture = smooth(24, 40)
+    image = smooth(24, 40)
 
-    np.testing.assert_allclose(decode(encoded(picture, "JPEG", exif=exif)), np.asarray(picture), atol=12)
+    np.testing.assert_allclose(decode(encoded(image, "JPEG", exif=exif)), np.asarray(image), atol=12)
 
 
 def test_exif_data_that_cannot_be_rewritten_still_orient_the_image() -> None:
@@ -257,7 +257,7 @@ def first_half(data: bytes) -> bytes:
     ("data", "reason"),
     [
         (b"", r"^the file is empty$"),
-        (b"some text, and\nno picture", r"^not an image of a known format$"),
+        (b"some text, and\nno image", r"^not an image of a known format$"),
         (encoded(smooth(24, 40), "JPEG")[:20], r"^not an image of a known format$"),
         (first_half(encoded(smooth(240, 400), "JPEG")), r"truncated"),
         (first_half(encoded(Image.fromarray(noise(24, 40)))), r"truncated"),
@@ -285,11 +285,11 @@ def test_exceptions_of_pillow_become_one_line(error: Exception, monkeypatch: pyt
 
 
 def test_max_pixels_is_inclusive() -> None:
-    picture = encoded(Image.fromarray(noise(5, 8)))
+    file = encoded(Image.fromarray(noise(5, 8)))
 
-    assert decode(picture, max_pixels=40).shape == (5, 8, 3)
+    assert decode(file, max_pixels=40).shape == (5, 8, 3)
     with pytest.raises(DecodeError, match=r"^8x5 pixels are over the limit of 39$"):
-        decode(picture, max_pixels=39)
+        decode(file, max_pixels=39)
 
 
 def test_a_decompression_bomb_is_refused_before_its_pixels_are_decoded() -> None:
@@ -313,12 +313,12 @@ def test_eps_is_refused() -> None:
 
 
 @given(
-    picture=st.sampled_from([encoded(smooth(9, 14), kind) for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")]),
+    file=st.sampled_from([encoded(smooth(9, 14), kind) for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")]),
     changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4),
     length=st.integers(0, 10_000),
 )
-def test_damaged_files_give_an_image_or_a_reason(picture: bytes, changes: list[tuple[int, int]], length: int) -> None:
-    damaged = bytearray(picture)
+def test_damaged_files_give_an_image_or_a_reason(file: bytes, changes: list[tuple[int, int]], length: int) -> None:
+    damaged = bytearray(file)
     for position, value in changes:
         damaged[position % len(damaged)] = value
     reason = "none"

@@ -116,9 +116,9 @@ def test_of_momentum_contrast_the_query_encoder_is_loaded(tmp_path: Path) -> Non
 @pytest.mark.parametrize("prefix", ["features.", "backbone.", ""])
 def test_layers_may_be_numbered(prefix: str, resnet18: Weights, tmp_path: Path) -> None:
     """cnnimageretrieval-pytorch and CosPlace save a Sequential of all layers but the last two."""
-    whole = get_architecture("resnet18").create()
-    whole.load_state_dict(dict(resnet18.state))
-    features = nn.Sequential(*list(whole.children())[:-2])
+    complete = get_architecture("resnet18").create()
+    complete.load_state_dict(dict(resnet18.state))
+    features = nn.Sequential(*list(complete.children())[:-2])
     head = {"pool.p": torch.full((1,), 3.0), "whiten.weight": torch.eye(512), "whiten.bias": torch.zeros(512)}
     checkpoint = {"meta": {"architecture": "resnet18", "mean": [0.5]}, "state_dict": {}, "epoch": 5}
     checkpoint["state_dict"] = prefixed(prefix, features.state_dict()) | head
