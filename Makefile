@@ -53,7 +53,7 @@ bench: setup
 docs: setup
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac \
 		$(addprefix osrmac., commands config demo_collection descriptor distributed errors evaluation pages prefetch \
-		reduction retrieval runs stopwatch storage types) \
+		reduction retrieval runs stopwatch storage tables types) \
 		$(addprefix osrmac.evaluation.protocols., groups holidays oxford_paris revisited ukbench)
 
 format: setup

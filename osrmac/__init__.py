@@ -1,5 +1,135 @@
-"""Instance-level image search at scale: fused multi-resolution, two-layer R-MAC descriptors."""
+"""Instance-level image search at scale: multi-resolution R-MAC descriptors fused over two layers of a CNN.
+
+Each command of `osrmac` is a function here, with the options of the command as keyword arguments:
+
+    import osrmac
+
+    osrmac.extract("photos", "photos-run", backbone="efficientnet_lite0")
+    osrmac.fit("photos-run", features=(256,))
+    for match in osrmac.search("photos-run", "photo.jpg", top=5)[0].matches:
+        print(match.rank, match.id, match.distance)
+
+`Run` reads a run, and `Describer` describes images in memory. Names are imported when they are first used, so that
+importing osrmac loads neither Ray nor torch. All errors that a user can fix are `OsrmacError`s.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from osrmac.api import (
+        Run,
+        cam,
+        demo,
+        duplicates,
+        evaluate,
+        evaluate_rankings,
+        export,
+        extract,
+        fit,
+        fit_weights,
+        info,
+        paper,
+        report,
+        run,
+        search,
+        sweep,
+        verify,
+    )
+    from osrmac.commands.export import Export
+    from osrmac.commands.extract import Extraction
+    from osrmac.commands.info import RunInfo
+    from osrmac.commands.run import RunResult
+    from osrmac.config import DescriptorConfig
+    from osrmac.descriptor.describer import Describer, Description, Failure
+    from osrmac.errors import OsrmacError
+    from osrmac.evaluation.paper_tables import PaperTable
+    from osrmac.evaluation.results import Evaluation, Score
+    from osrmac.evaluation.sweep import Sweep
+    from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
+    from osrmac.runs.near_duplicates import Duplicates
+    from osrmac.runs.query_results import SearchResult
+    from osrmac.types import Match, QueryResult
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "Describer",
+    "Description",
+    "DescriptorConfig",
+    "Duplicates",
+    "Evaluation",
+    "Export",
+    "Extraction",
+    "Failure",
+    "LayerWeighting",
+    "Match",
+    "OsrmacError",
+    "PaperTable",
+    "Projection",
+    "QueryResult",
+    "Reduction",
+    "Run",
+    "RunInfo",
+    "RunResult",
+    "Score",
+    "SearchResult",
+    "Selection",
+    "Sweep",
+    "__version__",
+    "cam",
+    "demo",
+    "duplicates",
+    "evaluate",
+    "evaluate_rankings",
+    "export",
+    "extract",
+    "fit",
+    "fit_weights",
+    "info",
+    "paper",
+    "report",
+    "run",
+    "search",
+    "sweep",
+    "verify",
+]
+
+_MODULES = {
+    "Describer": "descriptor.describer",
+    "Description": "descriptor.describer",
+    "DescriptorConfig": "config",
+    "Duplicates": "runs.near_duplicates",
+    "Evaluation": "evaluation.results",
+    "Export": "commands.export",
+    "Extraction": "commands.extract",
+    "Failure": "descriptor.describer",
+    "LayerWeighting": "reduction.base",
+    "Match": "types",
+    "OsrmacError": "errors",
+    "PaperTable": "evaluation.paper_tables",
+    "Projection": "reduction.base",
+    "QueryResult": "types",
+    "Reduction": "reduction.base",
+    "RunInfo": "commands.info",
+    "RunResult": "commands.run",
+    "Score": "evaluation.results",
+    "SearchResult": "runs.query_results",
+    "Selection": "reduction.base",
+    "Sweep": "evaluation.sweep",
+}
+"""Modules of the public names; those that are not listed are in `osrmac.api`."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'osrmac' has no attribute '{name}'")
+    value = getattr(import_module(f"osrmac.{_MODULES.get(name, 'api')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,20 +1,37 @@
-"""The errors that a user can cause: each message is one line that says what is wrong and what to do."""
+"""Errors that a user can fix; each message is one line that says what is wrong and what to do."""
+
+from typing import ClassVar
 
 
 class OsrmacError(Exception):
-    """Something the user can mend; the command line prints it without a traceback."""
+    """Base class of all errors that the command line reports as one line, without a traceback.
+
+    Attributes:
+        exit_status: Exit status of the command line: 2 for a mistake in the arguments, found before any work is done,
+            and 1 for a failure during the work.
+    """
+
+    exit_status: ClassVar[int] = 1
 
 
 class ConfigError(OsrmacError):
     """An option has a value that cannot work."""
 
+    exit_status = 2
+
 
 class StorageError(OsrmacError):
-    """A file, folder or bucket is missing, unreadable or not what it should be."""
+    """A file, folder or bucket is unreadable, cannot be written, or does not have the expected content."""
+
+
+class NotFoundError(StorageError):
+    """A run, folder or file that an argument names does not exist."""
+
+    exit_status = 2
 
 
 class WeightsError(OsrmacError):
-    """The weights of a backbone cannot be had or do not fit it."""
+    """The weights of a backbone are unavailable or do not fit it."""
 
 
 class FailureRateError(OsrmacError):
@@ -22,7 +39,9 @@ class FailureRateError(OsrmacError):
 
 
 class BenchmarkError(OsrmacError):
-    """A collection, a ground truth and a protocol do not fit together."""
+    """A collection, a ground truth and a benchmark do not fit together."""
+
+    exit_status = 2
 
 
 def reason(error: BaseException) -> str:

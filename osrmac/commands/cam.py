@@ -1,34 +1,44 @@
-"""Draw where the class activation map of an image looks."""
+"""Draw the class activation map of an image."""
 
 from __future__ import annotations
 
-from osrmac.config import DescriptorConfig
-from osrmac.descriptor.cam_figure import draw_cam
-from osrmac.descriptor.describer import Describer
-from osrmac.descriptor.images import DecodeError, decode
-from osrmac.errors import StorageError, reason
+from osrmac.config import BackboneConfig, DescriptorConfig
+from osrmac.errors import NotFoundError, StorageError, reason
 from osrmac.storage.fetch import Fetcher
 
-__all__ = ["explain"]
+__all__ = ["cam"]
 
 
-def explain(image: str, output: str, descriptor: DescriptorConfig = DescriptorConfig()) -> None:
-    """Draw a photo, its heatmap and its mask side by side.
+def cam(image: str, output: str = "cam.png", backbone: BackboneConfig = BackboneConfig()) -> str:
+    """Draw an image, its class activation map over it, and the mask of that map, side by side.
 
     Args:
         image: Path or URL of an image.
-        output: Picture to write.
-        descriptor: Backbone, weights and scales.
+        output: Picture to write, in the format that its suffix names.
+        backbone: Network with a classifier, its weights, and the image sizes.
+
+    Returns:
+        The output.
 
     Raises:
+        NotFoundError: There is no such image.
         StorageError: The image cannot be read or decoded.
         ConfigError: The backbone has no classifier.
     """
     (content,) = Fetcher()([image])
+    if isinstance(content, FileNotFoundError):
+        raise NotFoundError(f"cannot read {image}: {reason(content)}")
     if isinstance(content, Exception):
         raise StorageError(f"cannot read {image}: {reason(content)}")
+    # Imported here, as they load torch.
+    from osrmac.descriptor.cam_figure import draw_cam
+    from osrmac.descriptor.describer import Describer
+    from osrmac.descriptor.images import DecodeError, decode
+
     try:
-        photo, _ = decode(content, exif_orientation=descriptor.exif_orientation, max_pixels=descriptor.max_pixels)
+        photo, _ = decode(content, exif_orientation=backbone.exif_orientation, max_pixels=backbone.max_pixels)
     except DecodeError as error:
         raise StorageError(f"cannot read {image}: {error}") from error
-    draw_cam(Describer.load(descriptor), photo).save(output)
+    describer = Describer.load(DescriptorConfig(**vars(backbone), recipes=("single",)))
+    draw_cam(describer, photo).save(output)
+    return output

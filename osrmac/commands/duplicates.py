@@ -1,4 +1,4 @@
-"""Group the images of a run that are nearly the same picture."""
+"""Group the near-duplicates among the images of a run."""
 
 from __future__ import annotations
 
@@ -7,44 +7,48 @@ from itertools import accumulate
 import numpy as np
 
 from osrmac.config import DuplicatesConfig
+from osrmac.progress import stage
 from osrmac.retrieval.near_duplicates import Groups
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
 from osrmac.runs.shard_reader import list_shards
-from osrmac.storage import shards
 from osrmac.storage.run import Run
+from osrmac.storage.shards import described_ids
 
 __all__ = ["duplicates"]
 
 
 def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Duplicates:
-    """Group the images that are closer to each other than a threshold, or are so by way of others.
+    """Group the images whose distance is at most a threshold, directly or through other images (single linkage).
 
-    Every image is compared with every other, which takes time that grows with the square of their number. In memory
-    at a time are 256 MB of vectors and some shards, some distances, and some bytes for each image.
+    Every image is compared with every other, so the time grows with the square of their number. Memory is bounded by
+    256 MB of vectors, a few shards, and some bytes for each image.
 
     Args:
-        run: A run with descriptors.
-        options: The threshold, and how images are compared.
+        run: Run with descriptors.
+        options: Threshold, and how images are compared.
 
     Raises:
-        OsrmacError: No run, no descriptors, or no such system.
+        ConfigError: Unknown method or device.
+        NotFoundError: No run.
+        StorageError: The run has no descriptors.
     """
     place = Run(run)
-    within = list_shards(place)
-    starts = (0, *accumulate(len(shards.described_ids(shard)) for shard in within))
-    collection = Collection(
-        place, choose_method(place, options.method), within, starts, options.distance, torch_device(options.device)
-    )
+    shards = list_shards(place)
+    method = choose_method(place, options.method)
+    starts = (0, *accumulate(len(described_ids(shard)) for shard in shards))
+    collection = Collection(place, method, shards, starts, options.distance, torch_device(options.device))
     if options.threshold is None:
-        threshold, reason = collection.suggested_threshold()
+        with stage("suggesting a threshold"):
+            threshold, reason = collection.suggested_threshold()
     else:
         threshold, reason = options.threshold, "as given"
     groups, nearest = Groups(starts[-1]), np.full(starts[-1], np.inf, np.float32)
-    for pairs, distances in collection.pairs(threshold):
-        groups.join(pairs)
-        for side in pairs.T:
-            np.minimum.at(nearest, side, distances)
-    found = collection.describe_groups(groups.members(), nearest)
-    return Duplicates(collection.method.name, options.distance, threshold, reason, tuple(found))
+    with stage("comparing"):
+        for pairs, distances in collection.pairs(threshold):
+            groups.join(pairs)
+            for side in pairs.T:
+                np.minimum.at(nearest, side, distances)
+    named = collection.describe_groups(groups.members(), nearest)
+    return Duplicates(method.name, options.distance, threshold, reason, tuple(named))

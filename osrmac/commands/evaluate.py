@@ -1,4 +1,4 @@
-"""Score a run, or rankings that any system made, under the protocols of the field."""
+"""Score a run, or rankings made by any other system, on a benchmark."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from osrmac.config import ComputeConfig, EvaluationConfig
+from osrmac.commands.checks import check_benchmark
+from osrmac.config import BenchmarkConfig, ComputeConfig, EvaluationConfig
 from osrmac.errors import BenchmarkError, StorageError
-from osrmac.evaluation import protocols, rankings
+from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
+from osrmac.evaluation.rankings import parse
 from osrmac.evaluation.results import Evaluation, Score
+from osrmac.progress import stage
 from osrmac.runs.methods import Method, list_methods
 from osrmac.runs.scoring import SHOWN, judged, scores
 from osrmac.storage import manifest, schema, shards
@@ -27,21 +30,27 @@ __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
 
 
 def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = ComputeConfig()) -> Evaluation:
-    """Score every recipe and every selection of a run, and write the scores into it.
+    """Score every recipe and every reduction of a run, and write the scores into the run.
 
     Args:
-        run: A run with descriptors.
+        run: Run with descriptors.
         evaluation: Benchmark, ground truth, query modes and distance.
-        compute: How to spread the work of describing cropped queries.
+        compute: Processes that describe cropped queries; unused if there are none, or if they are described already.
 
     Raises:
-        OsrmacError: No run, or a benchmark that does not fit the collection.
+        BenchmarkError: The benchmark does not fit the collection.
+        NotFoundError: No run, or no ground truth.
+        StorageError: The run has no descriptors.
     """
     started = time.monotonic()
     place = Run(run)
+    place.record()
+    check_benchmark(evaluation)
     benchmark, crops, ids = prepare(place, evaluation, compute)
     record = place.record()
-    compared = list_methods(place)
+    methods = list_methods(place)
+    with stage(f"evaluating {benchmark.name}"):
+        scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation))
     result = Evaluation(
         benchmark.name,
         benchmark.measures,
@@ -51,53 +60,60 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
             "weights": record["weights"],
             "distance": evaluation.distance,
             **_averaging(evaluation),
-            **_fitted_on(compared),
+            **_fitted_on(methods),
         },
-        tuple(scores(place, benchmark, crops, ids, compared, evaluation)),
+        scored,
     )
     _write(place, benchmark.name, result)
     place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
     return result
 
 
-def evaluate_rankings(folder: str, evaluation: EvaluationConfig, run: str | None = None) -> Evaluation:
-    """Score rankings made elsewhere.
+def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | None = None) -> Evaluation:
+    """Score rankings made by any other system.
 
     Args:
-        folder: See `osrmac.evaluation.rankings.parse`.
-        evaluation: Benchmark and ground truth; the distance plays no part.
-        run: Where to write the scores, or None.
+        rankings: Folder with one text file for each query, or one file of all: see `osrmac.evaluation.rankings.parse`.
+        evaluation: Benchmark, ground truth and query modes.
+        run: Run to write the scores into, or None.
 
     Raises:
-        OsrmacError: No rankings, no ground truth, or a query without a ranking.
+        BenchmarkError: A query has no ranking, or the rankings do not fit the benchmark.
+        NotFoundError: No rankings, no ground truth, or no run.
     """
-    found = rankings.parse(read_texts(Location.of(folder)))
-    listed = [name for ranked in found.values() for name in ranked]
-    benchmark = _benchmark(evaluation, listed)
-    label = PurePosixPath(folder).name
-    rated = []
+    check_benchmark(evaluation)
+    place = None if run is None else Run(run)
+    if place is not None:
+        place.record()
+    ranked_by_query = parse(read_texts(Location.of(rankings)))
+    benchmark = _benchmark(evaluation, [name for ranked in ranked_by_query.values() for name in ranked])
+    label = PurePosixPath(rankings).name
+    scored = []
     for mode, queries in benchmark.modes.items():
-        missing = [query.name for query in queries if query.name not in found]
+        missing = [query.name for query in queries if query.name not in ranked_by_query]
         if missing and (not evaluation.subset or len(missing) == len(queries)):
             raise BenchmarkError(
-                f"{len(missing)} of the {len(queries)} queries of {benchmark.name} have no ranking in {folder}, "
-                f"first {missing[0]!r}: add {missing[0]}.txt, or score what is there with --subset"
+                f"{len(missing)} of the {len(queries)} queries of {benchmark.name} have no ranking in {rankings}, "
+                f"first {missing[0]!r}: add {missing[0]}.txt, or score the others with --subset"
             )
-        results = [_judged(benchmark, query, found[query.name]) for query in queries if query.name in found]
-        rated.append(Score.of(label, label, mode, None, results))
-    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": folder}, tuple(rated))
-    if run is not None:
-        _write(Run(run), f"{benchmark.name}-{label}", result)
+        results = [
+            _judged(benchmark, query, ranked_by_query[query.name]) for query in queries if query.name in ranked_by_query
+        ]
+        scored.append(Score.of(label, label, mode, None, results))
+    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": rankings}, tuple(scored))
+    if place is not None:
+        _write(place, f"{benchmark.name}-{label}", result)
     return result
 
 
 def prepare(
-    run: Run, evaluation: EvaluationConfig, compute: ComputeConfig
+    run: Run, evaluation: BenchmarkConfig, compute: ComputeConfig
 ) -> tuple[Benchmark, Location, dict[str, str]]:
-    """Fit a benchmark to what a run has described, and describe the queries that are a part of their image.
+    """Load a benchmark for the described images of a run, and describe its cropped queries.
 
     Returns:
-        The benchmark, the folder of the queries' shards, and the ids of the described images by their names.
+        The benchmark, the folder with the shards of the cropped queries, and the ids of the described images by their
+        names in the ground truth.
 
     Raises:
         OsrmacError: No run, or a benchmark that does not fit the collection.
@@ -110,14 +126,14 @@ def prepare(
     return benchmark, _describe_crops(run, benchmark, ids, compute), ids
 
 
-def _benchmark(evaluation: EvaluationConfig, collection: Iterable[str]) -> Benchmark:
+def _benchmark(evaluation: BenchmarkConfig, collection: Iterable[str]) -> Benchmark:
     ground_truth = read_files(Location.of(evaluation.ground_truth)) if evaluation.ground_truth else {}
     loaded = protocols.load(evaluation.name, ground_truth, collection=collection, subset=evaluation.subset)
     return loaded.in_modes(evaluation.queries)
 
 
 def _described(run: Run) -> list[str]:
-    """Sorted ids of the images that have descriptors."""
+    """Return the sorted ids of the images with descriptors."""
     tables = [shards.read(shard, ["id", "status"]) for shard in shards.paths(run.descriptors)]
     if not tables:
         raise StorageError(f"{run.url} has no descriptors yet: make them with osrmac extract")
@@ -126,7 +142,7 @@ def _described(run: Run) -> list[str]:
 
 
 def coverage(benchmark: Benchmark, names: Iterable[str]) -> str:
-    """Which part of the benchmark's collection these images are, in words."""
+    """Describe in words how much of the collection of a benchmark some images are."""
     images = len(frozenset(names) - benchmark.outside)
     return f"{images} of {benchmark.size} images" if benchmark.size else f"{images} images"
 
@@ -139,35 +155,34 @@ def _averaging(evaluation: EvaluationConfig) -> dict[str, str]:
     return {name: f"{number} neighbours, alpha {evaluation.alpha:g}" for name, number in options.items() if number}
 
 
-def _fitted_on(compared: Iterable[Method]) -> dict[str, str]:
-    """What the selections were fitted on; where that differs, which of them on what."""
+def _fitted_on(methods: Iterable[Method]) -> dict[str, str]:
+    """Describe what the reductions were fitted on; if they differ, name those fitted on each collection."""
     names: dict[str, list[str]] = {}
-    for method in compared:
+    for method in methods:
         if method.reduction is not None and method.name == method.reduction.name:
             names.setdefault(method.reduction.fitted_on, []).append(method.name)
     if not names:
         return {}
-    each = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]
-    return {"selections fitted on": next(iter(names)) if len(names) == 1 else ", ".join(each)}
+    sources = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]
+    return {"selections fitted on": next(iter(names)) if len(names) == 1 else ", ".join(sources)}
 
 
 def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], compute: ComputeConfig) -> Location:
-    """Describe the queries that are a part of their image; the folder of their shards, named by query."""
+    """Describe the queries that are a part of an image, under their names; return the folder of their shards."""
     queries = {query.name: query for mode in benchmark.modes.values() for query in mode if query.box is not None}
     folder = run.queries(benchmark.name)
     if not queries:
         return folder
-    known = manifest.read_all(run.manifest, schema.COLLECTION.names)
-    rows = known.take(pc.index_in(pa.array([ids[query.image] for query in queries.values()]), known["id"]))
+    images = manifest.read_all(run.manifest, schema.COLLECTION.names)
+    rows = images.take(pc.index_in(pa.array([ids[query.image] for query in queries.values()]), images["id"]))
     boxes = pa.array([query.box for query in queries.values()], schema.QUERIES.field("box").type)
-    asked = rows.set_column(0, "id", pa.array(list(queries))).append_column("box", boxes).cast(schema.QUERIES)
+    crops = rows.set_column(0, "id", pa.array(list(queries))).append_column("box", boxes).cast(schema.QUERIES)
     planned = run.queries_manifest(benchmark.name)
-    # Where all of them are described already, neither Ray nor the weights are needed.
     from osrmac.distributed.describe import describe
     from osrmac.runs.identity import identify_again, rows_per_shard
 
     identity, weights = identify_again(run)
-    manifest.update(planned, [asked], rows_per_shard(identity, compute))
+    manifest.update(planned, [crops], rows_per_shard(identity, compute))
     describe(planned, folder, identity, weights, compute)
     return folder
 
@@ -180,7 +195,7 @@ def _judged(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryR
 
 
 def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
-    """Where each image stands in a ranking; the first place counts if it is listed twice."""
+    """Return the 0-based rank of each image; the first one counts if an image is listed twice."""
     ranks: dict[str, int] = {}
     for rank, image in enumerate(ranked):
         ranks.setdefault(benchmark.naming(image), rank)

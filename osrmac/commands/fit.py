@@ -1,18 +1,16 @@
-"""Choose the features to keep, and shorten the descriptors to them."""
+"""Fit reductions on the descriptors of a run, and write the reduced descriptors."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from osrmac.config import ComputeConfig, ReductionConfig
-from osrmac.distributed.cluster import connect
-from osrmac.distributed.moments import exact_moments, sample
-from osrmac.distributed.reduce import write_reduced
-from osrmac.errors import ConfigError, StorageError
+from osrmac.commands.checks import check_reduction
+from osrmac.config import ClusterConfig, ReductionConfig
+from osrmac.errors import StorageError
+from osrmac.progress import stage
 from osrmac.reduction.base import Reduction, Selection
-from osrmac.reduction.fitting import Origin, reduction, with_stability
-from osrmac.reduction.moments import Moments
 from osrmac.runs.recipes import settled_recipe, training_run
 from osrmac.runs.reductions import load_reductions, write
 from osrmac.storage import schema, shards
@@ -23,45 +21,49 @@ __all__ = ["fit"]
 
 _BASELINES = ("random", "variance")
 _WRITTEN = ("pfa", "whitening")
-"""Methods whose shortened descriptors are written; the controls serve the evaluation alone."""
+"""Methods whose reduced descriptors are written; those of the baselines are computed when they are scored."""
 
 
 def fit(
-    run: str, selection: ReductionConfig = ReductionConfig(), compute: ComputeConfig = ComputeConfig()
+    run: str, reduction: ReductionConfig = ReductionConfig(), cluster: ClusterConfig = ClusterConfig()
 ) -> list[Reduction]:
-    """Fit Principal Feature Analysis on a run's descriptors and write them shortened.
+    """Fit reductions on the descriptors of a run, and write the reduced descriptors.
+
+    A reduction that the run has already, fitted in the same way, is kept.
 
     Args:
-        run: A run with descriptors.
-        selection: Which descriptor to shorten, to how many features, fitted on what.
-        compute: How to spread the work.
+        run: Run with descriptors.
+        reduction: Descriptor, dimensions and method.
+        cluster: Cluster that does the work.
 
     Returns:
-        The selections asked for, with their controls, and the projections.
+        The PFA reductions, each followed by its baselines, then the PCA-whitenings.
 
     Raises:
-        OsrmacError: No run, no such recipe, too few descriptors or too many features.
+        OsrmacError: No run, no such recipe, too few descriptors, or more features than the descriptor has.
     """
     started = time.monotonic()
     place = Run(run)
-    plan = _Plan.of(place, selection)
-    existing = {found.name: found for found in load_reductions(place)}
-    if not all(name in existing and plan.made(existing[name]) for name in plan.names):
-        connect(compute)
-        existing = {found.name: found for found in plan.fit()}
-        for found in existing.values():
+    plan = _Plan.of(place, reduction)
+    fitted = {found.name: found for found in load_reductions(place)}
+    if not all(name in fitted and plan.matches(fitted[name]) for name in plan.names):
+        fitted = {found.name: found for found in plan.fit(cluster)}
+        for found in fitted.values():
             write(place, found)
         place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
-    made = [existing[name] for name in plan.names]
-    for found in made:
+    chosen = [fitted[name] for name in plan.names]
+    from osrmac.distributed.reduce import write_reduced
+
+    for found in chosen:
         if found.method in _WRITTEN:
-            write_reduced(place, found, compute)
-    return made
+            with stage(f"reducing to {found.name}") as progress:
+                write_reduced(place, found, cluster, progress.update)
+    return chosen
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be fitted: the options, settled against the run."""
+    """The reductions to fit: the options, with their defaults resolved for a run."""
 
     config: ReductionConfig
     shards: tuple[Location, ...]
@@ -75,56 +77,56 @@ class _Plan:
     @classmethod
     def of(cls, run: Run, config: ReductionConfig) -> _Plan:
         identity = run.identity()
+        check_reduction(identity, config)
         training = training_run(run, config.fit_on)
         record = training.record()
         recipe = settled_recipe(identity, config.recipe)
         dimension = identity.dimensions[recipe]
-        regional = recipe in identity.regional
-        if regional and (config.features or not config.whitening):
-            raise ConfigError(f"{recipe} has a vector for each region: give --whitening, and no --features")
-        features = () if regional else config.features or (max(1, dimension // 4),)
-        if max(features, default=0) > dimension:
-            raise ConfigError(f"--features {max(features)}: {recipe} has only {dimension} features")
+        features = () if recipe in identity.regional else config.features or (max(1, dimension // 4),)
         described = record["counts"].get(schema.OK, 0)
         if described < 2:
             raise StorageError(f"{training.url} has {described} described images: a fit needs at least 2")
         samples = described if config.samples == "all" else min(config.samples, described)
-        found = tuple(shards.paths(training.descriptors))
-        return cls(config, found, recipe, dimension, features, samples, record["images"], identity.fingerprint)
-
-    def name(self, method: str, kept: int) -> str:
-        return f"{self.recipe}-{method}-{kept}"
+        paths = tuple(shards.paths(training.descriptors))
+        return cls(config, paths, recipe, dimension, features, samples, record["images"], identity.fingerprint)
 
     @property
     def wanted(self) -> list[tuple[str, int]]:
-        """Method and dimension of everything to be fitted."""
+        """Method and dimension of each reduction."""
         methods = ("pfa", *_BASELINES) if self.config.baselines else ("pfa",)
         selected = [(method, kept) for kept in self.features for method in methods]
         return selected + [("whitening", axes) for axes in self.config.whitening]
 
     @property
     def names(self) -> list[str]:
-        return [self.name(method, kept) for method, kept in self.wanted]
+        return [f"{self.recipe}-{method}-{dimension}" for method, dimension in self.wanted]
 
-    def made(self, found: Reduction) -> bool:
-        """Whether this is what the plan would make."""
+    def matches(self, fitted: Reduction) -> bool:
+        """Return whether a fitted reduction of the same name is the one that this plan would fit."""
         options = (self.config.retained_variance, self.config.absolute)
         if (
-            isinstance(found, Selection)
-            and found.method == "pfa"
-            and (found.retained_variance, found.absolute) != options
+            isinstance(fitted, Selection)
+            and fitted.method == "pfa"
+            and (fitted.retained_variance, fitted.absolute) != options
         ):
             return False
         source = (self.samples, self.fitted_on, self.fingerprint)
-        return (found.seed, found.samples, found.fitted_on, found.fingerprint) == (self.config.seed, *source)
+        return (fitted.seed, fitted.samples, fitted.fitted_on, fitted.fingerprint) == (self.config.seed, *source)
 
-    def fit(self) -> list[Reduction]:
-        if self.config.samples == "all":
-            moments = exact_moments(self.shards, self.recipe)
-        else:
-            moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
+    def fit(self, cluster: ClusterConfig) -> Iterator[Reduction]:
+        """Fit all reductions."""
+        from osrmac.distributed.cluster import connect
+        from osrmac.distributed.moments import exact_moments, sample
+        from osrmac.reduction.fitting import STABILITY_SEEDS, Origin, fit_reduction
+        from osrmac.reduction.moments import Moments
+
+        connect(cluster)
+        with stage("reading descriptors") as progress:
+            if self.config.samples == "all":
+                moments = exact_moments(self.shards, self.recipe, progress.update)
+            else:
+                moments = Moments.of(sample(self.shards, self.recipe, self.samples, self.config.seed))
         origin = Origin(self.recipe, self.dimension, self.samples, self.fitted_on, self.fingerprint)
-        return [
-            with_stability(reduction(method, kept, moments, self.config, origin), moments, self.config, origin)
-            for method, kept in self.wanted
-        ]
+        for name, (method, dimension) in zip(self.names, self.wanted, strict=True):
+            with stage(f"fitting {name}"):
+                yield fit_reduction(method, dimension, moments, self.config, origin, seeds=STABILITY_SEEDS)

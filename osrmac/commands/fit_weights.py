@@ -1,4 +1,4 @@
-"""One weight a layer (Li et al. 2017): given, or fitted on a benchmark."""
+"""Weight the layers of a descriptor (Li et al. 2017), with given weights or with fitted ones."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from statistics import fmean
 
+from osrmac.commands.checks import check_benchmark
 from osrmac.commands.evaluate import coverage, prepare
-from osrmac.config import ComputeConfig, EvaluationConfig, LayerWeightsConfig
-from osrmac.distributed.reduce import write_reduced
+from osrmac.config import BenchmarkConfig, ComputeConfig, LayerWeightsConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation.benchmark import Benchmark
+from osrmac.progress import stage
 from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
 from osrmac.retrieval.weighted_distances import by_weights
@@ -23,38 +24,42 @@ from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["weigh"]
+__all__ = ["fit_weights"]
 
 Weights = tuple[float, ...]
 
 
-def weigh(
+def fit_weights(
     run: str,
-    evaluation: EvaluationConfig = EvaluationConfig(),
+    benchmark: BenchmarkConfig = BenchmarkConfig(),
     options: LayerWeightsConfig = LayerWeightsConfig(),
     compute: ComputeConfig = ComputeConfig(),
 ) -> LayerWeighting:
-    """Weigh the layers of a descriptor, and write the descriptors weighed.
+    """Weight the layers of a descriptor, and write the weighted descriptors.
+
+    Fitted weights maximise the main measure of the benchmark, averaged over its query modes, by coordinate ascent.
 
     Args:
-        run: A run with descriptors.
-        evaluation: What the weights are fitted on: its main measure, the mean of its query modes.
-        options: Which descriptor, and its weights if they are not to be fitted.
-        compute: How the work is spread.
+        run: Run with descriptors.
+        benchmark: Benchmark that the weights are fitted on, unless they are given.
+        options: Descriptor, and weights to use or to try.
+        compute: Processes that describe cropped queries, and the cluster that does the work.
 
     Raises:
-        OsrmacError: No run, no recipe of several layers, or a benchmark that does not fit.
+        ConfigError: No recipe of several layers, or both or neither of weights and a benchmark.
+        BenchmarkError: The benchmark does not fit the collection.
+        NotFoundError: No run, or no ground truth.
     """
     place = Run(run)
     identity = place.identity()
     recipe = _recipe(identity, options.recipe)
     parts = identity.parts[recipe]
     if options.layer_weights:
-        weights, fitted_on, samples = _given(recipe, parts, evaluation, options), "nothing: given by hand", 0
+        weights, fitted_on, samples = _given(recipe, parts, benchmark, options), "nothing: given by hand", 0
     else:
         training = training_run(place, options.fit_on)
-        weights, fitted_on, samples = _fitted(training, recipe, parts, evaluation, options, compute)
-    found = LayerWeighting(
+        weights, fitted_on, samples = _fitted(training, recipe, parts, benchmark, options, compute)
+    weighting = LayerWeighting(
         name=f"{recipe}-weights",
         method="weights",
         recipe=recipe,
@@ -66,27 +71,30 @@ def weigh(
         weights=weights,
         parts=parts,
     )
-    write(place, found)
-    write_reduced(place, found, compute)
-    return found
+    write(place, weighting)
+    from osrmac.distributed.reduce import write_reduced
+
+    with stage("weighting descriptors") as progress:
+        write_reduced(place, weighting, compute, progress.update)
+    return weighting
 
 
-def _recipe(identity: Identity, asked: str | None) -> str:
-    """The recipe to weigh: the one asked for, or the only one of several layers."""
+def _recipe(identity: Identity, name: str | None) -> str:
+    """Return the recipe to weight: the named one, or the only one with several layers."""
     layered = [recipe for recipe, parts in identity.parts.items() if len(parts) > 1]
-    if asked is None and len(layered) == 1:
+    if name is None and len(layered) == 1:
         return layered[0]
-    if asked is None or asked not in layered:
-        there = ", ".join(layered) or "none"
-        raise ConfigError(f"name a recipe of several layers with --recipe; the run has {there}")
-    return asked
+    if name is None or name not in layered:
+        choices = ", ".join(layered) or "none"
+        raise ConfigError(f"name a recipe of several layers with --recipe; the run has {choices}")
+    return name
 
 
-def _given(recipe: str, parts: tuple[int, ...], evaluation: EvaluationConfig, options: LayerWeightsConfig) -> Weights:
+def _given(recipe: str, parts: tuple[int, ...], evaluation: BenchmarkConfig, options: LayerWeightsConfig) -> Weights:
     if evaluation.benchmark is not None or options.fit_on is not None:
-        raise ConfigError("--layer-weights leave nothing to fit: drop --benchmark and --fit-on")
+        raise ConfigError("with --layer-weights there is nothing to fit: leave out --benchmark and --fit-on")
     if len(options.layer_weights) != len(parts):
-        raise ConfigError(f"{recipe} has {len(parts)} layers: give as many --layer-weights")
+        raise ConfigError(f"{recipe} has {len(parts)} layers: give {len(parts)} --layer-weights")
     return options.layer_weights
 
 
@@ -94,18 +102,18 @@ def _fitted(
     training: Run,
     recipe: str,
     parts: tuple[int, ...],
-    evaluation: EvaluationConfig,
+    evaluation: BenchmarkConfig,
     options: LayerWeightsConfig,
     compute: ComputeConfig,
 ) -> tuple[Weights, str, int]:
-    """The weights, what they were fitted on, and the number of descriptors there."""
+    """Return the fitted weights, a description of what they were fitted on, and the number of descriptors."""
     if evaluation.benchmark is None:
         raise ConfigError("give --layer-weights, or a --benchmark to fit them on")
-    if evaluation.query_expansion or evaluation.database_augmentation:
-        raise ConfigError("layer weights are fitted without --query-expansion and --database-augmentation")
+    check_benchmark(evaluation)
     benchmark, crops, ids = prepare(training, evaluation, compute)
     score = _objective(training, benchmark, crops, ids, recipe, parts, evaluation)
-    weights, _ = coordinate_ascent(score, len(parts), options.grid)
+    with stage("fitting weights"):
+        weights, _ = coordinate_ascent(score, len(parts), options.grid)
     ranked = f"{coverage(benchmark, ids)}, {' and '.join(benchmark.modes)} queries, {evaluation.distance}"
     return weights, f"{benchmark.name} in {training.record()['images']} ({ranked})", len(ids)
 
@@ -117,30 +125,30 @@ def _objective(
     ids: Mapping[str, str],
     recipe: str,
     parts: tuple[int, ...],
-    evaluation: EvaluationConfig,
+    evaluation: BenchmarkConfig,
 ) -> Callable[[Weights], float]:
-    """The mean over the query modes of the main measure, given weights."""
+    """Return a function from weights to the main measure, averaged over the query modes."""
     images, cropped = (_comparison(folder, recipe, evaluation) for folder in (run.descriptors, crops))
     database = next(iter(images.blocks()))
     distances = {}
     for mode, queries in benchmark.modes.items():
-        (asked,) = query_vectors(queries, ids, images, cropped, crops)
-        distances[mode] = by_weights(asked, database.vectors[0], parts, evaluation.distance)
+        (queried,) = query_vectors(queries, ids, images, cropped, crops)
+        distances[mode] = by_weights(queried, database.vectors[0], parts, evaluation.distance)
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]
-        found = query_results(benchmark, benchmark.modes[mode], compared, ids)
-        return fmean(result.values[benchmark.measures[0]] for result in found)
+        results = query_results(benchmark, benchmark.modes[mode], compared, ids)
+        return fmean(result.values[benchmark.measures[0]] for result in results)
 
     return lambda weights: fmean(in_mode(mode, weights) for mode in benchmark.modes)
 
 
-def _comparison(folder: Location, recipe: str, evaluation: EvaluationConfig) -> Scan:
-    """All vectors of a folder, read when they are first needed."""
+def _comparison(folder: Location, recipe: str, evaluation: BenchmarkConfig) -> Scan:
+    """Return all vectors of a folder, read when they are first used."""
 
     @cache
     def read() -> list[Block]:
-        found = shards.read_vectors(shards.paths(folder), recipe)
-        return [Block(found.ids, (found.values,))]
+        vectors = shards.read_vectors(shards.paths(folder), recipe)
+        return [Block(vectors.ids, (vectors.values,))]
 
     return Scan(read, evaluation.distance)

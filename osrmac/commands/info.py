@@ -1,52 +1,133 @@
-"""What a run is, and what is in it."""
+"""Summarize a run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from osrmac.evaluation.results import Evaluation
+from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
-from osrmac.runs.failures import summary
+from osrmac.runs.failures import Failures, summary
 from osrmac.storage import shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
 
-__all__ = ["info"]
-
-_OF_A_SELECTION = ("name", "method", "recipe", "fitted_on", "samples")
+__all__ = ["ReductionInfo", "RunInfo", "info"]
 
 
-def info(run: str) -> dict[str, Any]:
-    """What is known of a run, as plain JSON values; images are counted in what is there.
+@dataclass(frozen=True)
+class ReductionInfo:
+    """A reduction of a run.
+
+    Attributes:
+        dimension: Length of the reduced vectors.
+        name: Name of the reduction.
+        method: `pfa`, `random`, `variance`, `whitening` or `weights`.
+        recipe: Descriptor that is reduced.
+        fitted_on: Collection that it was fitted on.
+        samples: Number of descriptors that it was fitted on.
+    """
+
+    dimension: int
+    name: str
+    method: str
+    recipe: str
+    fitted_on: str
+    samples: int
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Summary of a run.
+
+    Attributes:
+        run: Folder or URL of the run.
+        images: The collection, as it was given to the extraction.
+        planned: Number of planned images, or None if the first extraction has not finished.
+        described: Number of images with descriptors.
+        failures: Images without descriptors, grouped by stage and reason.
+        descriptor: Options of the descriptors, under their stored names.
+        weights: Source of the weights.
+        fingerprint: Fingerprint of the descriptors.
+        dimensions: Length of the descriptor of each recipe.
+        reductions: Reductions of the run.
+        evaluations: Scores of the run.
+        stages: Time, and further facts, of each finished command.
+        versions: Versions of osrmac, Python and packages that the run was last extracted with.
+    """
+
+    run: str
+    images: str
+    planned: int | None
+    described: int
+    failures: tuple[Failures, ...]
+    descriptor: Mapping[str, Any]
+    weights: str
+    fingerprint: str
+    dimensions: Mapping[str, int]
+    reductions: tuple[ReductionInfo, ...]
+    evaluations: tuple[Evaluation, ...]
+    stages: Mapping[str, Mapping[str, Any]]
+    versions: Mapping[str, str]
+
+    @property
+    def failed(self) -> int:
+        """Number of images without descriptors."""
+        return sum(kind.count for kind in self.failures)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary under the names of the JSON output."""
+        return {
+            "run": to_unicode(self.run),
+            "images": self.images,
+            "counts": {"planned": self.planned, "described": self.described, "failed": self.failed},
+            "failures": [asdict(kind) for kind in self.failures],
+            "descriptor": self.descriptor,
+            "weights": self.weights,
+            "fingerprint": self.fingerprint,
+            "dimensions": self.dimensions,
+            "selections": [asdict(reduction) for reduction in self.reductions],
+            "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
+            "stages": self.stages,
+            "versions": self.versions,
+        }
+
+
+def info(run: str) -> RunInfo:
+    """Summarize a run; its images are counted in the shards.
 
     Raises:
-        StorageError: No run.
+        NotFoundError: No run.
     """
     place = Run(run)
     record = place.record()
-    described, failures = summary(place)
-    failed = sum(kind.count for kind in failures)
-    return {
-        "run": to_unicode(run),
-        "images": record["images"],
-        "counts": {"planned": record["counts"].get("planned"), "described": described, "failed": failed},
-        "failures": [asdict(kind) for kind in failures],
-        "descriptor": record["descriptor"],
-        "weights": record["weights"],
-        "fingerprint": record["fingerprint"],
-        "dimensions": record["dimensions"],
-        "selections": [_selection(place, found) for found in place.selections()],
-        "evaluations": [found.to_json() for found in load_evaluations(place).values()],
-        "stages": record["stages"],
-        "versions": {"osrmac": record["osrmac"], **record["versions"]},
-    }
+    with stage("counting"):
+        described, failures = summary(place)
+    return RunInfo(
+        run=run,
+        images=record["images"],
+        planned=record["counts"].get("planned"),
+        described=described,
+        failures=tuple(failures),
+        descriptor=record["descriptor"],
+        weights=record["weights"],
+        fingerprint=record["fingerprint"],
+        dimensions=record["dimensions"],
+        reductions=tuple(_reduction_info(place, stored) for stored in place.selections()),
+        evaluations=tuple(load_evaluations(place).values()),
+        stages=record["stages"],
+        versions={"osrmac": record["osrmac"], **record["versions"]},
+    )
 
 
-def _selection(run: Run, found: dict[str, Any]) -> dict[str, Any]:
-    if "indices" in found:
-        dimension = len(found["indices"])
-    elif "weights" in found:
-        dimension = found["features_in"]
+def _reduction_info(run: Run, stored: Mapping[str, Any]) -> ReductionInfo:
+    if "indices" in stored:
+        dimension = len(stored["indices"])
+    elif "weights" in stored:
+        dimension = stored["features_in"]
     else:
-        dimension = shards.footer(run.axes(found["name"])).num_rows
-    return {"dimension": dimension, **{key: found[key] for key in _OF_A_SELECTION}}
+        dimension = shards.footer(run.axes(stored["name"])).num_rows
+    names = ("name", "method", "recipe", "fitted_on", "samples")
+    return ReductionInfo(dimension, *(stored[name] for name in names))

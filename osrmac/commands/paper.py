@@ -1,28 +1,33 @@
-"""The paper's tables of a run, from the scores it holds."""
+"""The paper's tables of a run, from the scores that it holds."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from osrmac.errors import StorageError
 from osrmac.evaluation.paper_tables import PAPER, PaperTable, paper_table
+from osrmac.runs.evaluations import load_evaluations
 from osrmac.storage.run import Run
 
-__all__ = ["tables"]
+__all__ = ["paper"]
 
 
-def tables(run: str) -> list[PaperTable]:
-    """The paper's rows for every benchmark of the paper that the run was scored on, also written into the run.
+def paper(run: str) -> list[PaperTable]:
+    """Set the scores of a run beside the paper's, and write both as `tables.json` and `tables.md`.
+
+    Args:
+        run: Run that was scored on `holidays`, `ukbench`, `oxford5k` or `paris6k`.
+
+    Returns:
+        One table for each of these benchmarks.
 
     Raises:
-        StorageError: No run, or not scored on any of them.
+        StorageError: No run, or no scores of any of these benchmarks.
     """
     place = Run(run)
     place.record()
-    stored = [place.evaluation(name, ".json").read_json() for name in PAPER]
-    found = [paper_table(evaluation) for evaluation in stored if evaluation is not None]
-    if not found:
+    evaluations = load_evaluations(place)
+    tables = [paper_table(evaluations[name]) for name in PAPER if name in evaluations]
+    if not tables:
         raise StorageError(f"{run} has no scores of {', '.join(PAPER)}: make them with osrmac evaluate")
-    place.evaluation("tables", ".json").write_json({"tables": [asdict(table) for table in found]})
-    place.evaluation("tables", ".md").write_bytes("\n".join(table.markdown() for table in found).encode())
-    return found
+    place.evaluation("tables", ".json").write_json({"tables": [table.to_json() for table in tables]})
+    place.evaluation("tables", ".md").write_bytes("\n".join(table.table().markdown() for table in tables).encode())
+    return tables

@@ -1,38 +1,76 @@
-"""Every step from images to scores."""
+"""All steps from images to scores."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from osrmac.commands.checks import check_benchmark, check_reduction
 from osrmac.commands.evaluate import evaluate
-from osrmac.commands.extract import Extracted, extract
+from osrmac.commands.extract import Extraction, extract
 from osrmac.commands.fit import fit
-from osrmac.commands.report import report
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, FailureConfig, ReductionConfig
 from osrmac.evaluation.results import Evaluation
+from osrmac.progress import stage
+from osrmac.reduction.base import Reduction
+from osrmac.storage.run import Identity
 
-__all__ = ["run_all"]
+__all__ = ["RunResult", "run"]
 
 
-def run_all(
+@dataclass(frozen=True)
+class RunResult:
+    """Results of all steps.
+
+    Attributes:
+        extraction: Result of the extraction.
+        reductions: Reductions that were fitted, or were there already.
+        evaluation: Scores, if a benchmark was named.
+        report: URL of the report.
+    """
+
+    extraction: Extraction
+    reductions: tuple[Reduction, ...]
+    evaluation: Evaluation | None
+    report: str
+
+
+def run(
     images: str,
     run: str,
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
     failures: FailureConfig = FailureConfig(),
-    selection: ReductionConfig = ReductionConfig(),
+    reduction: ReductionConfig = ReductionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
-) -> tuple[Extracted, Evaluation | None]:
-    """Describe a collection, select features and, if a benchmark is named, score them; a report is written at the end.
+) -> RunResult:
+    """Describe a collection, fit reductions, score them if a benchmark is named, and write the report.
 
-    Steps whose results are there already are not done again.
+    All options are checked before the first image is described. Results that the run has already are not computed
+    again.
 
-    Returns:
-        What was described, and the scores if a benchmark was named.
+    Args:
+        images: Folder, bucket prefix, glob, or list of URIs: see `osrmac.storage.listing.listing`.
+        run: Folder or URL of the run; it is created if missing, and continued if it exists.
+        descriptor: Descriptors to compute.
+        compute: Processes that describe, and the cluster that they run on.
+        failures: Retries and timeouts, and how many images may fail.
+        reduction: Descriptor, dimensions and method of the reductions.
+        evaluation: Benchmark, or none.
 
     Raises:
-        OsrmacError: As the steps do.
+        OsrmacError: See `extract`, `fit` and `evaluate`.
     """
-    extracted = extract(images, run, descriptor, compute, failures)
-    fit(run, selection, compute)
+    if evaluation.benchmark is not None:
+        check_benchmark(evaluation)
+
+    def check(identity: Identity) -> None:
+        check_reduction(identity, reduction)
+
+    extraction = extract(images, run, descriptor, compute, failures, check)
+    reductions = fit(run, reduction, compute)
     scores = evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None
-    report(run)
-    return extracted, scores
+    from osrmac.commands.report import report
+
+    with stage("writing the report"):
+        url = report(run)
+    return RunResult(extraction, tuple(reductions), scores, url)

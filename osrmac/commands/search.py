@@ -1,4 +1,4 @@
-"""The images of a run that are nearest to others, which may be its own or any."""
+"""Search a run for the images nearest to a query."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 
 from osrmac.config import SearchConfig
 from osrmac.errors import ConfigError
+from osrmac.progress import stage
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import find_queries, vectors
 from osrmac.runs.query_results import SearchResult
@@ -20,39 +21,42 @@ __all__ = ["search"]
 
 
 def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfig()) -> SearchResult:
-    """Find the images of a run that are nearest to each query, exactly.
+    """Find the images of a run that are nearest to each query, by exhaustive comparison.
 
     Args:
-        run: A run with descriptors.
-        queries: Ids of the run's images; what is none is a path or URL, and described as the run's images were.
-        options: How many to find, and how they are compared.
+        run: Run with descriptors.
+        queries: Ids of images of the run, or else paths or URLs of any images, which are described like the run's.
+        options: Number of images to find, and how they are compared.
 
     Raises:
-        OsrmacError: No run, no such image, or one that cannot be described.
+        ConfigError: No query, several queries with one box, or an unknown method.
+        NotFoundError: No run.
+        StorageError: A query cannot be read or decoded, or has no descriptor in the run.
     """
     if not queries:
-        raise ConfigError("nothing to look for: name images, by their ids in the run, paths or URLs")
+        raise ConfigError("no query given: name images by their ids in the run, paths or URLs")
     if options.box is not None and len(queries) > 1:
-        raise ConfigError(f"--box is a part of one image, and {len(queries)} are given: ask with one at a time")
+        raise ConfigError(f"--box is a part of one image, but {len(queries)} are given: search for one at a time")
     place = Run(run)
-    within = list_shards(place)
+    shards = list_shards(place)
     method = choose_method(place, options.method)
-    asked = find_queries(queries, within, options.box)
-    images = Scan(partial(read_blocks, place, method, within), options.distance, torch_device(options.device))
-    compared = vectors(place, method, asked)
-    if options.query_expansion:
-        compared = images.expanded(compared, options.query_expansion, options.alpha)
-    nearest = images.nearest(compared, options.top)
+    found_queries = find_queries(queries, shards, options.box)
+    images = Scan(partial(read_blocks, place, method, shards), options.distance, torch_device(options.device))
+    with stage("describing the queries"):
+        query_vectors = vectors(place, method, found_queries)
+    with stage("comparing"):
+        if options.query_expansion:
+            query_vectors = images.expanded(query_vectors, options.query_expansion, options.alpha)
+        nearest = images.nearest(query_vectors, options.top)
     urls = {match.shard for matches in nearest for match in matches}
-    shards = [shard for shard in within if shard.url in urls]
-    known = find_rows((match.id for matches in nearest for match in matches), shards)
+    details = find_rows((match.id for matches in nearest for match in matches), [s for s in shards if s.url in urls])
     results = [
         QueryResult(
             query.name,
-            tuple(replace(match, uri=known[match.id]["uri"]) for match in matches),
+            tuple(replace(match, uri=details[match.id]["uri"]) for match in matches),
             uri=query.uri,
             box=query.box,
         )
-        for query, matches in zip(asked, nearest, strict=True)
+        for query, matches in zip(found_queries, nearest, strict=True)
     ]
     return SearchResult(method.name, options.distance, tuple(results))

@@ -11,7 +11,7 @@ from osrmac.errors import ConfigError
 from osrmac.evaluation.results import Score
 from osrmac.evaluation.sweep import Point, Sweep, figure, require_matplotlib
 from osrmac.reduction.base import Reduction
-from osrmac.reduction.fitting import Origin, reduction
+from osrmac.reduction.fitting import Origin, fit_reduction
 from osrmac.reduction.moments import Moments
 from osrmac.runs.methods import Method
 from osrmac.runs.recipes import settled_recipe
@@ -73,9 +73,9 @@ def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> 
     for size in sizes:
         for method in ("pfa", "variance", "whitening"):
             if method != "whitening" or size <= moments.rank:
-                yield _system(reduction(method, size, moments, config, origin))
+                yield _system(fit_reduction(method, size, moments, config, origin))
         for seed in range(seeds):
-            yield _system(reduction("random", size, moments, replace(config, seed=seed), origin))
+            yield _system(fit_reduction("random", size, moments, replace(config, seed=seed), origin))
 
 
 def _system(by: Reduction) -> Method:

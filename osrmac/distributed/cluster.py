@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ray
 
-from osrmac.config import ComputeConfig
+from osrmac.config import ClusterConfig
 from osrmac.errors import ConfigError
 
 __all__ = ["connect"]
@@ -20,7 +20,7 @@ __all__ = ["connect"]
 _CONNECT_SECONDS = 10.0
 
 
-def connect(compute: ComputeConfig) -> None:
+def connect(compute: ClusterConfig) -> None:
     """Initialize Ray, unless this process is connected already.
 
     Joins the cluster at `--address` or `$RAY_ADDRESS`; without either, starts Ray on this machine. A Ray that is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import ray
 
-from osrmac.config import ComputeConfig
+from osrmac.config import ClusterConfig
 from osrmac.distributed.cluster import connect
 from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.reduction.base import Reduction
@@ -19,7 +19,7 @@ __all__ = ["write_reduced"]
 
 
 def write_reduced(
-    run: Run, reduction: Reduction, compute: ComputeConfig, on_progress: OnProgress | None = None
+    run: Run, reduction: Reduction, compute: ClusterConfig, on_progress: OnProgress | None = None
 ) -> None:
     """Write the reduced shards that are missing, or older than their descriptors or than the reduction.
 

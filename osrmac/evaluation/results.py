@@ -1,4 +1,4 @@
-"""Scores with everything that an honest score must name, as data and as a table."""
+"""Scores with everything that an honest score must name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Self
 
-from rich.table import Table
-
 from osrmac.types import QueryResult
 
-__all__ = ["Evaluation", "Score", "table"]
+__all__ = ["Evaluation", "Score"]
 
 
 @dataclass(frozen=True)
@@ -105,35 +103,3 @@ class Evaluation:
                 for each in values["scores"]
             ),
         )
-
-
-def table(evaluation: Evaluation) -> Table:
-    """A terminal table: a row a system, a column a query mode; several measures stand below each other."""
-    modes = evaluation.modes
-    queries = {score.mode: score.queries for score in evaluation.scores}
-    conditions = {
-        "ranked": evaluation.coverage,
-        "queries": ", ".join(f"{number} {mode}" for mode, number in queries.items()),
-        **evaluation.conditions,
-    }
-    shown = Table(
-        title=evaluation.benchmark,
-        caption="\n".join(f"{name}: {value}" for name, value in conditions.items()),
-        title_justify="left",
-        caption_justify="left",
-        show_lines=len(evaluation.measures) > 1,
-    )
-    shown.add_column("descriptor", no_wrap=True)
-    shown.add_column("dims", justify="right")
-    for mode in modes:
-        shown.add_column("\n".join(f"{measure} {mode}" for measure in evaluation.measures), justify="right")
-    for method in dict.fromkeys(score.method for score in evaluation.scores):
-        scores = [score for score in evaluation.scores if score.method == method]
-        shown.add_row(*_row(scores, modes, evaluation.measures))
-    return shown
-
-
-def _row(scores: Sequence[Score], modes: Sequence[str], measures: Sequence[str]) -> list[str]:
-    first = scores[0]
-    values = {score.mode: "\n".join(f"{score.values[measure]:.2f}" for measure in measures) for score in scores}
-    return [first.label, str(first.dimension or ""), *(values.get(mode, "") for mode in modes)]

@@ -1,9 +1,12 @@
-"""Fit one way to shorten a descriptor."""
+"""Fit a reduction by name, with the options of the command line and a record of its samples.
+
+From Python, the estimators `PrincipalFeatureAnalysis` and `PCAWhitening` can be used directly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from osrmac.config import ReductionConfig
@@ -15,15 +18,15 @@ from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.stability import mean_overlap
 from osrmac.reduction.whitening import PCAWhitening
 
-__all__ = ["Origin", "reduction", "with_stability"]
+__all__ = ["STABILITY_SEEDS", "Origin", "fit_reduction"]
 
-_SEEDS = 3
-"""With which PFA is tried, to say how much the features that it keeps depend on them."""
+STABILITY_SEEDS = 3
+"""Number of seeds, the chosen one included, that PFA is fitted with to measure the stability of its selection."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a shortening is fitted on; the fields are those of `Shortening`."""
+    """The samples that a reduction is fitted on. Its fields are those of `Reduction`."""
 
     recipe: str
     features_in: int
@@ -32,66 +35,62 @@ class Origin:
     fingerprint: str
 
 
-def reduction(method: str, kept: int, moments: Moments, config: ReductionConfig, origin: Origin) -> Reduction:
-    """Fit one way to shorten a descriptor.
+def fit_reduction(
+    method: str, size: int, moments: Moments, config: ReductionConfig, origin: Origin, *, seeds: int = 1
+) -> Reduction:
+    """Fit one reduction to the moments of descriptors.
 
     Args:
         method: `pfa`, `random`, `variance` or `whitening`.
-        kept: Number of features or axes.
-        moments: Of the descriptors.
-        config: Seed and options of PFA; its sizes are not looked at.
-        origin: Where the descriptors come from.
+        size: Number of features or axes to keep.
+        moments: Moments of the descriptors.
+        config: Seed, retained variance and sign convention; its `features` and `whitening` are not used.
+        origin: Description of the samples, recorded in the reduction.
+        seeds: Number of consecutive seeds to fit PFA with; two or more also measure its `stability`.
 
     Raises:
-        ConfigError: The descriptors do not allow it.
+        ConfigError: Too many features, too few samples, or a retained variance that needs all axes.
     """
-    try:
-        return _shortening(method, kept, moments, config, origin)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-
-
-def with_stability(found: Reduction, moments: Moments, config: ReductionConfig, origin: Origin) -> Reduction:
-    """A selection of PFA with how much it has in common with those of other seeds; others as they are."""
-    if not isinstance(found, Selection) or found.method != "pfa":
-        return found
-    seeds = range(config.seed + 1, config.seed + _SEEDS)
-    others = [_shortening("pfa", found.dimension, moments, replace(config, seed=seed), origin) for seed in seeds]
-    kept = [each.indices for each in (found, *others) if isinstance(each, Selection)]
-    return replace(found, stability=mean_overlap(kept))
-
-
-def _shortening(method: str, kept: int, moments: Moments, config: ReductionConfig, origin: Origin) -> Reduction:
     fields: dict[str, Any] = {
-        "name": f"{origin.recipe}-{method}-{kept}",
+        "name": f"{origin.recipe}-{method}-{size}",
         "method": method,
         "seed": config.seed,
         **asdict(origin),
     }
-    if method == "random":
-        return Selection(indices=_plain(random_features(origin.features_in, kept, config.seed)), **fields)
-    if method == "variance":
-        return Selection(indices=_plain(top_variance_features(moments, kept)), **fields)
-    if method == "whitening":
-        whitening = PCAWhitening(kept).fit_moments(moments)
-        axes = whitening.components_
-        return Projection(axes=axes, offsets=axes @ whitening.mean_, **fields)
-    pfa = PrincipalFeatureAnalysis(
-        kept,
-        retained_variance=config.retained_variance,
-        absolute=config.absolute,
-        random_state=config.seed,
-    ).fit_moments(moments)
-    return Selection(
-        indices=_plain(pfa.indices_),
-        retained_variance=config.retained_variance,
-        components=pfa.n_components_,
-        explained_variance=float(pfa.explained_variance_ratio_[: pfa.n_components_].sum()),
-        absolute=config.absolute,
-        variances=tuple(pfa.explained_variance_ratio_.tolist()),
-        **fields,
-    )
+    try:
+        if method == "random":
+            return Selection(indices=_integers(random_features(origin.features_in, size, config.seed)), **fields)
+        if method == "variance":
+            return Selection(indices=_integers(top_variance_features(moments, size)), **fields)
+        if method == "whitening":
+            whitening = PCAWhitening(size).fit_moments(moments)
+            axes = whitening.components_
+            return Projection(axes=axes, offsets=axes @ whitening.mean_, **fields)
+        return Selection(**_pfa(size, moments, config, seeds), **fields)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
-def _plain(indices: Iterable[int]) -> tuple[int, ...]:
+def _pfa(size: int, moments: Moments, config: ReductionConfig, seeds: int) -> dict[str, Any]:
+    """Return the fields of `Selection` that only PFA fills."""
+    fits = [
+        PrincipalFeatureAnalysis(
+            size, retained_variance=config.retained_variance, absolute=config.absolute, random_state=seed
+        ).fit_moments(moments)
+        for seed in range(config.seed, config.seed + seeds)
+    ]
+    chosen = fits[0]
+    return {
+        "indices": _integers(chosen.indices_),
+        "retained_variance": config.retained_variance,
+        "components": chosen.n_components_,
+        "explained_variance": float(chosen.explained_variance_ratio_[: chosen.n_components_].sum()),
+        "absolute": config.absolute,
+        "variances": tuple(chosen.explained_variance_ratio_.tolist()),
+        "stability": mean_overlap([fit.indices_.tolist() for fit in fits]) if seeds > 1 else None,
+    }
+
+
+def _integers(indices: Iterable[int]) -> tuple[int, ...]:
+    """Convert numpy integers, which JSON cannot hold."""
     return tuple(int(index) for index in indices)

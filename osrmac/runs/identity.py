@@ -47,5 +47,5 @@ def identify_again(run: Run) -> tuple[Identity, Weights]:
     identity = run.identity()
     loaded, weights = identify(identity.descriptor)
     if loaded.fingerprint != identity.fingerprint:
-        raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another --run")
+        raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another run")
     return identity, weights

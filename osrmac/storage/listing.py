@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from fsspec.utils import glob_translate
 
-from osrmac.errors import StorageError, reason
+from osrmac.errors import NotFoundError, StorageError, reason
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.filesystem import storage_errors
 from osrmac.storage.location import Location
@@ -63,7 +63,7 @@ def listing(images: Location) -> Iterator[pa.Table]:
     checked = _with_clear_errors(images, (table for table in tables if table.num_rows))
     first = next(checked, None)
     if first is None:
-        raise StorageError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
+        raise NotFoundError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
     return chain([first], checked)
 
 
@@ -84,7 +84,7 @@ def _image_rows(images: Location) -> Iterator[dict[str, Any]]:
     try:
         files = walk(fs, root, _depth(path, root) if is_glob else None)
     except FileNotFoundError as error:
-        raise StorageError(
+        raise NotFoundError(
             f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs"
         ) from error
     prefix = root.rstrip("/") + "/"

@@ -8,7 +8,7 @@ from typing import Any
 
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
-from osrmac.errors import StorageError
+from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage.location import Location
 
 __all__ = ["Identity", "Run"]
@@ -126,7 +126,7 @@ class Run:
         """
         record = self._record.read_json()
         if record is None:
-            raise StorageError(f"no run at {self.url}: make one with osrmac extract IMAGES --run {self.url}")
+            raise NotFoundError(f"no run at {self.url}: make one with osrmac extract IMAGES {self.url}")
         if record.get("format") != FORMAT_VERSION:
             raise StorageError(f"{self.url} has format {record.get('format')}, this osrmac reads {FORMAT_VERSION}")
         return record
@@ -158,7 +158,7 @@ class Run:
         """
         existing = self._record.read_json()
         if existing is not None:
-            self.require(identity, "use another --run")
+            self.require(identity, "use another run")
         record = {
             "format": FORMAT_VERSION,
             "osrmac": __version__,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osrmac.errors import StorageError
+from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage.filesystem import storage_errors
 from osrmac.storage.location import Location
 
@@ -17,7 +17,7 @@ def read_files(location: Location) -> dict[str, bytes]:
     """
     with storage_errors(location.url):
         if not location.exists():
-            raise StorageError(f"{location} does not exist")
+            raise NotFoundError(f"{location} does not exist")
         is_folder = location.fs.isdir(location.path)
     return {file.name: file.read_bytes() for file in (location.files(".txt") if is_folder else [location])}
 

@@ -4,6 +4,7 @@ import pytest
 
 from osrmac.cli import output
 from osrmac.commands.extract import Profile
+from osrmac.tables import Cell, Table, numeric
 
 ODD = "[red]x[/red] \x1b[31m\nline\u202e \u05d0<script>"
 
@@ -33,3 +34,14 @@ def test_a_profile_has_what_there_was_and_its_share(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert [line.split()[1::2] for line in shown.splitlines() if "describe" in line] == [["describe", "3.0", "75.0%"]]
     assert "processes" not in shown
+
+
+def test_a_table_is_rendered_with_its_texts_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[tuple[str | Cell, ...]] = [(ODD, Cell("1.50", best=True, detail="for pages")), ("b", "12.25")]
+    output.show(output.render(Table(ODD, ("id", *numeric("score")), rows, (ODD, "second note"))))
+    shown = capsys.readouterr().out
+    assert shown.count("\\x1b[31m\\nline\\u202e") == 3
+    assert not {"\x1b", "\u202e"} & set(shown)
+    assert "│  1.50 │" in shown
+    assert shown.splitlines()[-1].strip() == "second note"
+    assert "for pages" not in shown

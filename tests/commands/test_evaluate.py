@@ -9,7 +9,6 @@ import pytest
 
 from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
-from osrmac.commands.paper import tables
 from osrmac.commands.run import run_all
 from osrmac.config import ComputeConfig, DescriptorConfig, Distance, EvaluationConfig, ReductionConfig
 from osrmac.errors import BenchmarkError, ConfigError, StorageError
@@ -114,20 +113,6 @@ def test_averaging_with_neighbours_changes_rankings_and_is_named(run: Run, pairs
     assert averaged.conditions["query expansion"] == "3 neighbours, alpha 3"
     assert averaged.conditions["database augmentation"] == "2 neighbours, alpha 3"
     assert [a.results for a in averaged.scores] != [p.results for p in plain.scores]
-
-
-def test_the_papers_tables_are_made_of_the_scores(with_crops: Run, oxford: str) -> None:
-    with pytest.raises(StorageError, match="no scores of"):
-        tables(with_crops.url)
-    fit(with_crops.url, SELECTION)
-    evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
-    (table,) = tables(with_crops.url)
-    assert [row.method for row in table.rows] == ["single", "early", "osrmac", "osrmac-pfa-32", "osrmac-pfa-32+cam"]
-    assert table.rows[1].measured["cropped"] == 100.0
-    assert table.conditions["coverage"] == "26 of 5062 images"
-    assert Path(with_crops.evaluation("tables", ".md")).read_text() == table.markdown()
-    stored = json.loads(Path(with_crops.evaluation("tables", ".json")).read_text())
-    assert stored["tables"][0]["rows"][1]["paper"] == 67.77
 
 
 def test_cropped_queries_ask_with_their_box_and_are_described_once(asked: Run, oxford: str) -> None:

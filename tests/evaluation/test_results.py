@@ -1,11 +1,9 @@
-"""Means over queries, and the table that shows them."""
+"""Means over queries, and their stored form."""
 
 import json
 from dataclasses import replace
 
-from rich.console import Console
-
-from osrmac.evaluation.results import Evaluation, Score, table
+from osrmac.evaluation.results import Evaluation, Score
 from osrmac.types import QueryResult
 
 
@@ -27,14 +25,6 @@ SEVERAL = Evaluation(
 )
 
 
-def rows(evaluation: Evaluation) -> list[list[str]]:
-    console = Console(width=100, color_system=None)
-    with console.capture() as captured:
-        console.print(table(evaluation))
-    lines = captured.get().splitlines()
-    return [[cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]] for line in lines if line[0] in "┃│"]
-
-
 def test_an_evaluation_is_read_back_from_json_but_for_the_result_of_each_query() -> None:
     stored = json.loads(json.dumps(SEVERAL.to_json()))
     assert stored["scores"][0]["system"] == "osrmac"
@@ -44,22 +34,3 @@ def test_an_evaluation_is_read_back_from_json_but_for_the_result_of_each_query()
 
 def test_a_score_is_the_mean_over_its_queries_in_each_measure() -> None:
     assert [SEVERAL.scores[0].values[measure] for measure in SEVERAL.measures] == [62.5, 15]
-
-
-def test_several_measures_stand_below_each_other_in_the_order_of_the_heading() -> None:
-    assert rows(SEVERAL) == [
-        ["", "", "mAP easy", "mAP hard"],
-        ["descriptor", "dims", "mP@10 easy", "mP@10 hard"],
-        ["osrmac in words", "512", "62.50", "25.00"],
-        ["", "", "15.00", "30.00"],
-        ["pfa in words", "512", "50.00", ""],
-        ["", "", "0.12", ""],
-    ]
-
-
-def test_one_measure_takes_one_line() -> None:
-    assert rows(replace(SEVERAL, measures=("mAP",))) == [
-        ["descriptor", "dims", "mAP easy", "mAP hard"],
-        ["osrmac in words", "512", "62.50", "25.00"],
-        ["pfa in words", "512", "50.00", ""],
-    ]

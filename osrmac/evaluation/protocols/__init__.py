@@ -1,35 +1,79 @@
-"""The benchmarks by name, from the files of their ground truth."""
+"""Benchmarks by name: their query modes, and loaders of their ground truth."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark
 from osrmac.evaluation.protocols import groups, holidays, oxford_paris, revisited, ukbench
 
-__all__ = ["BENCHMARKS", "NEEDS_GROUND_TRUTH", "load"]
+__all__ = ["BENCHMARKS", "NEEDS_GROUND_TRUTH", "check", "load", "query_modes"]
 
-BENCHMARKS = ("holidays", "ukbench", "oxford5k", "paris6k", "roxford5k", "rparis6k", "groups")
+_MODES = {
+    "holidays": holidays.MODES,
+    "ukbench": ukbench.MODES,
+    **dict.fromkeys(oxford_paris.SIZES, oxford_paris.MODES),
+    **dict.fromkeys(revisited.SIZES, revisited.MODES),
+    "groups": groups.MODES,
+}
 
-NEEDS_GROUND_TRUTH = ("oxford5k", "paris6k", "roxford5k", "rparis6k", "groups")
-"""The others know their groups from the names of the images."""
+BENCHMARKS = tuple(_MODES)
+"""Names of the benchmarks."""
+
+NEEDS_GROUND_TRUTH = (*oxford_paris.SIZES, *revisited.SIZES, "groups")
+"""Benchmarks that need ground-truth files; the others derive their groups from the image names."""
+
+
+def query_modes(name: str) -> tuple[str, ...]:
+    """Return the query modes of a benchmark.
+
+    `groups` has one of its two modes, depending on the columns of the CSV; `roxford5k` and `rparis6k` lack a mode
+    for which the ground truth has no query.
+
+    Raises:
+        BenchmarkError: Unknown benchmark.
+
+    >>> query_modes("oxford5k")
+    ('cropped', 'whole')
+    """
+    if name not in _MODES:
+        raise BenchmarkError(f"unknown benchmark '{name}': choose from {', '.join(BENCHMARKS)}")
+    return _MODES[name]
+
+
+def check(name: str, *, ground_truth: bool, modes: Sequence[str] = ()) -> None:
+    """Check a choice of benchmark and query modes without reading any file.
+
+    Args:
+        name: Name of the benchmark.
+        ground_truth: Whether ground truth was given.
+        modes: Chosen query modes; empty for all of them.
+
+    Raises:
+        BenchmarkError: Unknown benchmark, missing ground truth, or unknown query mode.
+    """
+    known = query_modes(name)
+    if name in NEEDS_GROUND_TRUTH and not ground_truth:
+        raise BenchmarkError(f"{name} needs its ground truth: give it with --ground-truth")
+    for mode in modes:
+        if mode not in known:
+            raise BenchmarkError(f"{name} has no query mode '{mode}': choose from {', '.join(known)}")
 
 
 def load(name: str, ground_truth: Mapping[str, bytes], *, collection: Iterable[str], subset: bool) -> Benchmark:
-    """A benchmark from its ground truth.
+    """Load a benchmark from its ground truth.
 
     Args:
         name: One of `BENCHMARKS`.
-        ground_truth: Content of each ground-truth file by its name; empty where none is needed.
+        ground_truth: Content of each ground-truth file by file name; empty where none is needed.
         collection: Ids of the images to be ranked.
-        subset: Whether a part of the collection will do.
+        subset: Whether the collection may lack images of the benchmark.
 
     Raises:
         BenchmarkError: Unknown benchmark, or missing, empty or malformed ground truth.
     """
-    if name not in BENCHMARKS:
-        raise BenchmarkError(f"unknown benchmark '{name}': choose from {', '.join(BENCHMARKS)}")
-    if name in NEEDS_GROUND_TRUTH and not ground_truth:
-        raise BenchmarkError(f"{name} needs its ground truth: give it with --ground-truth")
+    check(name, ground_truth=bool(ground_truth))
     if name == "ukbench":
         return ukbench.load()
     if name in revisited.SIZES:
@@ -46,4 +90,4 @@ def _text(file: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BenchmarkError(f"{file} is no UTF-8 text") from error
+        raise BenchmarkError(f"{file} is not UTF-8 text") from error

@@ -1,4 +1,4 @@
-"""INRIA Holidays (Jegou et al. 2008): groups by file name, the first of each group asks for the others."""
+"""INRIA Holidays (Jegou, Douze and Schmid 2008): groups by file name, with one query each."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,25 +6,31 @@ from collections.abc import Iterable, Mapping
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark, Query, by_stem
 
-__all__ = ["SIZE", "load"]
+__all__ = ["MODES", "SIZE", "load"]
 
 SIZE = 1491
+"""Number of images."""
+
+MODES = ("first",)
+"""Query modes: the first image of each group."""
+
 _GROUP = 100
 
 
 def load(ground_truth: Mapping[str, str], collection: Iterable[str], *, subset: bool) -> Benchmark:
-    """Mean average precision over the first image of each group, which is taken out of its own ranking.
+    """Return the benchmark: mAP over the first image of each group, which is removed from its own ranking.
 
-    `100000.jpg` is a query, since its number ends in 00; the rest of its hundred is relevant.
+    Images whose numbers share all but the last two digits form a group: `100000.jpg` is the query, `100001.jpg`
+    and `100002.jpg` are relevant to it.
 
     Args:
-        ground_truth: A list of all image names, one a line, under any file name; or empty, and
-            the collection itself is the list.
+        ground_truth: List of all image names, separated by white space, under any file name; if empty, the
+            collection takes its place.
         collection: Ids of the images to be ranked.
-        subset: Whether a collection that is its own list may be smaller than the benchmark.
+        subset: Whether the list may be shorter than the benchmark.
 
     Raises:
-        BenchmarkError: A name is no Holidays number, or the list is incomplete.
+        BenchmarkError: A name is not a number, or images are missing.
     """
     listed = [name for text in ground_truth.values() for name in text.split()]
     names = {by_stem(name) for name in listed or collection}
@@ -35,15 +41,11 @@ def load(ground_truth: Mapping[str, str], collection: Iterable[str], *, subset: 
     groups = defaultdict(list)
     for name in sorted(names):
         if not name.isdecimal():
-            raise BenchmarkError(f"{name!r} is no image of holidays: their names are numbers such as 100000.jpg")
+            raise BenchmarkError(f"{name!r} is not an image of holidays: their names are numbers such as 100000.jpg")
         groups[int(name) // _GROUP].append(name)
-    queries = tuple(_query(*members) for _, members in sorted(groups.items()) if _asks(members))
+    queries = tuple(
+        Query(first, first, positives=frozenset(others), junk=frozenset([first]))
+        for _, (first, *others) in sorted(groups.items())
+        if others and int(first) % _GROUP == 0
+    )
     return Benchmark("holidays", {"first": queries}, ("mAP",), SIZE)
-
-
-def _asks(members: list[str]) -> bool:
-    return len(members) > 1 and int(members[0]) % _GROUP == 0
-
-
-def _query(first: str, *others: str) -> Query:
-    return Query(first, first, positives=frozenset(others), junk=frozenset([first]))

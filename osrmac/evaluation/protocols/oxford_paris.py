@@ -1,4 +1,4 @@
-"""Oxford5k (Philbin et al. 2007) and Paris6k (Philbin et al. 2008): VGG's text files."""
+"""Oxford5k (Philbin et al. 2007) and Paris6k (Philbin et al. 2008), from VGG's text files."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,27 +6,27 @@ from dataclasses import replace
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark, Query
 
-__all__ = ["SIZES", "load"]
+__all__ = ["MODES", "SIZES", "load"]
 
 SIZES = {"oxford5k": 5062, "paris6k": 6412}
-"""Images of each collection, as the paper counts them (section 4.3)."""
+"""Number of images of each collection (the paper, section 4.3)."""
+
+MODES = ("cropped", "whole")
+"""Query modes: the image cropped to the box of its query (the standard), or the whole image."""
 
 _QUERY = "_query.txt"
 _OXFORD_PREFIX = "oxc1_"
 
 
 def load(name: str, ground_truth: Mapping[str, str]) -> Benchmark:
-    """Mean average precision over VGG's queries; good and ok are positive, junk is taken out.
+    """Return the benchmark: mAP over VGG's queries; good and ok are positive, junk is removed from the ranking.
 
     Args:
         name: `oxford5k` or `paris6k`.
         ground_truth: Text of `<query>_query.txt`, `_good.txt`, `_ok.txt` and `_junk.txt` by file name.
 
-    Returns:
-        A benchmark with the query modes `cropped` (to its box, the standard) and `whole`.
-
     Raises:
-        BenchmarkError: No query file, a list is missing, or a query file is malformed.
+        BenchmarkError: No query file, a missing list, or a malformed query file.
     """
     names = sorted(file.removesuffix(_QUERY) for file in ground_truth if file.endswith(_QUERY))
     if not names:
@@ -37,10 +37,10 @@ def load(name: str, ground_truth: Mapping[str, str]) -> Benchmark:
 
 
 def _query(name: str, ground_truth: Mapping[str, str]) -> Query:
-    def listed(kind: str) -> frozenset[str]:
+    def images(kind: str) -> frozenset[str]:
         file = f"{name}_{kind}.txt"
         if file not in ground_truth:
-            raise BenchmarkError(f"the ground truth lacks {file}")
+            raise BenchmarkError(f"the ground truth lacks {file}: {name}{_QUERY} needs it")
         return frozenset(ground_truth[file].split())
 
     try:
@@ -51,7 +51,7 @@ def _query(name: str, ground_truth: Mapping[str, str]) -> Query:
     return Query(
         name,
         image.removeprefix(_OXFORD_PREFIX),
-        positives=listed("good") | listed("ok"),
-        junk=listed("junk"),
+        positives=images("good") | images("ok"),
+        junk=images("junk"),
         box=(left, top, right, bottom),
     )

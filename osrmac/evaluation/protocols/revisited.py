@@ -1,4 +1,4 @@
-"""Revisited Oxford and Paris (Radenovic et al. 2018): positives that are easy or hard to find."""
+"""Revisited Oxford and Paris (Radenovic et al. 2018): images judged easy, hard or junk for each query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import codecs
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from osrmac.errors import BenchmarkError
@@ -14,75 +13,71 @@ from osrmac.evaluation.benchmark import Benchmark, Query, by_stem
 from osrmac.evaluation.safe_pickle import unpickle
 from osrmac.types import Box
 
-__all__ = ["MEASURES", "SIZES", "load"]
+__all__ = ["MODES", "SIZES", "load"]
 
 SIZES = {"roxford5k": 4993, "rparis6k": 6322}
-"""Images of each collection, without the 70 query images."""
-
-MEASURES = ("mAP", "mP@1", "mP@5", "mP@10")
+"""Number of images of each collection, without its 70 query images."""
 
 _POSITIVE = {"easy": ("easy",), "medium": ("easy", "hard"), "hard": ("hard",)}
-"""The kinds of judged images that each mode asks for; the others are junk to it."""
+"""Judgements that are positive in each mode; the others are junk."""
 
-_KINDS = ("easy", "hard", "junk")
+MODES = tuple(_POSITIVE)
+"""Query modes: easy, medium and hard."""
 
-
-@dataclass(frozen=True)
-class _Judged:
-    """A query and, for each kind, the images judged to be of it."""
-
-    name: str
-    box: Box
-    kinds: Mapping[str, frozenset[str]]
-
-    def asked_for(self, mode: str, outside: frozenset[str]) -> Query:
-        positives = frozenset[str]().union(*(self.kinds[kind] for kind in _POSITIVE[mode]))
-        junk = outside.union(*self.kinds.values()) - positives
-        return Query(self.name, self.name, positives, junk, self.box)
+_MEASURES = ("mAP", "mP@1", "mP@5", "mP@10")
+_JUDGEMENTS = ("easy", "hard", "junk")
 
 
 def load(name: str, ground_truth: Mapping[str, bytes]) -> Benchmark:
-    """Mean average precision, and precision among the first, in three degrees of difficulty.
+    """Return the benchmark: mAP and mean precision at 1, 5 and 10, in three degrees of difficulty.
 
-    Queries are cropped to their box. Query images are no part of the collection and taken out of every ranking. A
-    query without positives in a mode is not asked there.
+    Queries are cropped to their box. The query images are not part of the collection and are removed from every
+    ranking. A query without positives in a mode is left out of that mode, and a mode without queries is left out.
 
     Args:
         name: `roxford5k` or `rparis6k`.
-        ground_truth: The published pickle, or JSON of the same structure, under any file name: `imlist` (names of
-            the collection), `qimlist` (names of the queries), and for each query in `gnd` its `bbx` (left, top,
-            right, bottom in pixels) and the positions in `imlist` that are `easy`, `hard` and `junk`.
-
-    Returns:
-        A benchmark with the query modes `easy`, `medium` and `hard`, as far as they have queries.
+        ground_truth: The published pickle, or JSON of the same structure, under any file name: `imlist` (image
+            names), `qimlist` (query names), and in `gnd` for each query its `bbx` (left, top, right, bottom in
+            pixels) and the positions in `imlist` that are `easy`, `hard` and `junk`.
 
     Raises:
-        BenchmarkError: Several files, neither pickle nor JSON, a part missing or malformed, or no query with positives.
+        BenchmarkError: Several files, neither pickle nor JSON, a missing or malformed part, or no query with positives.
     """
     if len(ground_truth) > 1:
         raise BenchmarkError(f"{name} needs one file as its ground truth, gnd_{name}.pkl, not {len(ground_truth)}")
     ((file, content),) = ground_truth.items()
-    truth = _read(file, content)
-    images, askers = _names(file, truth, "imlist"), _names(file, truth, "qimlist")
-    repeated = [image for image, times in Counter(images + askers).items() if times > 1]
+    truth = _parse(file, content)
+    images, query_names = _names(file, truth, "imlist"), _names(file, truth, "qimlist")
+    repeated = [image for image, times in Counter(images + query_names).items() if times > 1]
     if repeated:
         raise BenchmarkError(f"{file} names {repeated[0]!r} twice")
-    judged = _judged(file, truth, askers, images)
-    modes = {mode: tuple(query.asked_for(mode, frozenset(askers)) for query in judged) for mode in _POSITIVE}
-    asked = {mode: tuple(query for query in queries if query.positives) for mode, queries in modes.items()}
-    if not any(asked.values()):
+    records = _list(file, truth, "gnd")
+    if len(records) != len(query_names):
+        raise BenchmarkError(f"{file} names {len(query_names)} queries, but judges {len(records)}")
+    modes: dict[str, list[Query]] = {mode: [] for mode in MODES}
+    for query_name, record in zip(query_names, records, strict=True):
+        for mode, query in _queries(f"{file}, query {query_name!r}", query_name, record, images, query_names).items():
+            modes[mode].append(query)
+    if not any(modes.values()):
         raise BenchmarkError(f"{file} has no query with a positive image")
-    return Benchmark(
-        name,
-        {mode: queries for mode, queries in asked.items() if queries},
-        MEASURES,
-        SIZES[name],
-        outside=frozenset(askers),
-    )
+    used = {mode: tuple(queries) for mode, queries in modes.items() if queries}
+    return Benchmark(name, used, _MEASURES, SIZES[name], outside=frozenset(query_names))
 
 
-def _read(file: str, content: bytes) -> Any:
-    """The data in JSON, which begins with a brace as no pickle does, or in a pickle."""
+def _queries(where: str, name: str, record: Any, images: Sequence[str], query_names: Sequence[str]) -> dict[str, Query]:
+    """The query in each mode in which it has positives."""
+    judged = {kind: _images(where, record, kind, images) for kind in _JUDGEMENTS}
+    box = _box(where, record)
+    queries = {}
+    for mode, kinds in _POSITIVE.items():
+        if positives := frozenset[str]().union(*(judged[kind] for kind in kinds)):
+            junk = frozenset(query_names).union(*judged.values()) - positives
+            queries[mode] = Query(name, name, positives, junk, box)
+    return queries
+
+
+def _parse(file: str, content: bytes) -> Any:
+    """Parse JSON or a pickle; only JSON can begin with a brace."""
     text = content.removeprefix(codecs.BOM_UTF8).lstrip()
     try:
         return json.loads(text) if text.startswith(b"{") else unpickle(content)
@@ -104,24 +99,14 @@ def _names(file: str, truth: Any, key: str) -> list[str]:
     return [by_stem(name) for name in names]
 
 
-def _judged(file: str, truth: Any, askers: Sequence[str], images: Sequence[str]) -> list[_Judged]:
-    records = _list(file, truth, "gnd")
-    if len(records) != len(askers):
-        raise BenchmarkError(f"{file} names {len(askers)} queries, but judges {len(records)}")
-    judged = []
-    for asker, record in zip(askers, records, strict=True):
-        where = f"{file}, query {asker!r}"
-        kinds = {kind: _images(where, record, kind, images) for kind in _KINDS}
-        judged.append(_Judged(asker, _box(where, record), kinds))
-    return judged
-
-
 def _images(where: str, record: Any, kind: str, images: Sequence[str]) -> frozenset[str]:
-    """The names of the images at the positions that are of a kind."""
+    """Names of the images judged to be of one kind."""
     positions = _list(where, record, kind)
-    wrong = [position for position in positions if not isinstance(position, int) or not 0 <= position < len(images)]
-    if wrong:
-        raise BenchmarkError(f"{where}: {kind!r} lists {wrong[0]!r}, which is no position among {len(images)} images")
+    for position in positions:
+        if not isinstance(position, int) or not 0 <= position < len(images):
+            raise BenchmarkError(
+                f"{where}: {kind!r} lists {position!r}, which is not a position among {len(images)} images"
+            )
     return frozenset(images[position] for position in positions)
 
 

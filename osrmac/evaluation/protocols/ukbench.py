@@ -1,21 +1,20 @@
-"""University of Kentucky Benchmark (Nister and Stewenius 2006): groups of four by number."""
+"""University of Kentucky Benchmark (Nister and Stewenius 2006): groups of four consecutive numbers."""
 
 from osrmac.evaluation.benchmark import Benchmark, Query
 
-__all__ = ["SIZE", "load"]
+__all__ = ["MODES", "SIZE", "load"]
 
 SIZE = 10200
+"""Number of images."""
+
+MODES = ("all", "first")
+"""Query modes: every image (the N-S score), or the first image of each group (the paper, section 4.2)."""
+
 _GROUP = 4
 
 
 def load() -> Benchmark:
-    """How many of the four of a group are among the first four; the query itself counts.
-
-    Returns:
-        A benchmark with the query modes `all` (the N-S score: every image asks) and `first` (the
-        first of each group asks, the wording of the paper, section 4.2).
-    """
+    """Return the benchmark: the N-S score, the number of group members among the first four, query included."""
     groups = [[f"ukbench{number:05d}" for number in range(first, first + _GROUP)] for first in range(0, SIZE, _GROUP)]
-    every = tuple(Query(name, name, positives=frozenset(group)) for group in groups for name in group)
-    first = every[::_GROUP]
-    return Benchmark("ukbench", {"all": every, "first": first}, ("N-S",), SIZE)
+    queries = tuple(Query(name, name, positives=frozenset(group)) for group in groups for name in group)
+    return Benchmark("ukbench", {"all": queries, "first": queries[::_GROUP]}, ("N-S",), SIZE)

@@ -1,4 +1,4 @@
-"""A collection of one's own: groups from a table."""
+"""Groups of relevant images from a CSV."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def query(image: str, *others: str) -> Query:
     return Query(image, image, positives=frozenset(others), junk=frozenset([image]))
 
 
-def test_without_a_column_of_queries_every_image_asks() -> None:
+def test_every_image_is_a_query_without_a_query_column() -> None:
     groups = load("id,group\na/1.jpg,x\nb/1.jpg,x\nc.jpg,y\nalone.jpg,z\nd.jpg,y\n")
 
     assert groups.modes == {
@@ -30,25 +30,25 @@ def test_without_a_column_of_queries_every_image_asks() -> None:
     assert groups.names_of(["a/1.jpg", "b/1.jpg"]) == ["a/1.jpg", "b/1.jpg"]
 
 
-def test_with_a_column_of_queries_the_marked_ones_ask() -> None:
+def test_only_marked_images_are_queries_with_a_query_column() -> None:
     groups = load("query,group,id,note\n1,x,a,first\n0,x,b,\nYes,y,c,\n,y,d,\n no ,x,e,\nTRUE,y,f,\n")
 
     assert groups.modes == {"marked": (query("a", "b", "e"), query("c", "d", "f"), query("f", "c", "d"))}
 
 
-def test_a_line_that_stops_before_the_column_of_queries_asks_nothing() -> None:
+def test_a_line_without_a_query_field_is_not_a_query() -> None:
     assert load("id,group,query\na,x,1\nb,x\n").modes == {"marked": (query("a", "b"),)}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_may_end_as_any_system_ends_them(end: str) -> None:
+def test_line_endings_of_every_system_are_read(end: str) -> None:
     assert load(end.join(["id,group", "a,x", "b,x"])).modes == {"all": (query("a", "b"), query("b", "a"))}
 
 
-def test_ids_may_hold_commas_quotes_and_lines() -> None:
+def test_ids_may_contain_commas_quotes_and_line_breaks() -> None:
     groups = load('id,group\r\n"a, b.jpg",x\r\n"two\nlines.jpg",x\r\n"a ""quoted"" one.jpg",y\r\n\r\nlast.jpg,y')
 
-    assert [asked.image for asked in groups.modes["all"]] == [
+    assert [query.image for query in groups.modes["all"]] == [
         "a, b.jpg",
         "two\nlines.jpg",
         'a "quoted" one.jpg',
@@ -56,23 +56,23 @@ def test_ids_may_hold_commas_quotes_and_lines() -> None:
     ]
 
 
-def test_an_image_may_be_in_two_groups_if_it_asks_for_one() -> None:
+def test_an_image_may_be_in_two_groups_if_it_is_a_query_of_one() -> None:
     groups = load("id,group,query\na,x,1\nboth,x,0\nboth,y,1\nb,y,0\n")
 
     assert groups.modes["marked"] == (query("a", "both"), query("both", "b"))
 
 
-def test_the_query_has_no_place_in_its_own_ranking() -> None:
+def test_the_query_is_removed_from_its_own_ranking() -> None:
     groups = load("id,group,query\na,x,1\nb,x,0\nc,x,0\n")
-    (asked,) = groups.modes["marked"]
+    (query_a,) = groups.modes["marked"]
 
-    # Without the query: relevant ones first and third.
+    # Without the query, the relevant images are first and third.
     ranks = {image: rank for rank, image in enumerate(["b", "a", "other", "c"])}
-    assert groups.score(asked, ranks)["mAP"] == pytest.approx(100 * (1 + (1 / 2 + 2 / 3) / 2) / 2)
+    assert groups.score(query_a, ranks)["mAP"] == pytest.approx(100 * (1 + (1 / 2 + 2 / 3) / 2) / 2)
 
 
 @pytest.mark.parametrize(
-    ("table", "reason"),
+    ("table", "message"),
     [
         ("", "must have the columns id and group, not none"),
         ("a,x\nb,x\n", "must have the columns id and group, not 'a', 'x'"),
@@ -82,43 +82,32 @@ def test_the_query_has_no_place_in_its_own_ranking() -> None:
         ("id,group\na,\n", "line 2: expected an id, a group"),
         ("id,group\na, b,x\n", "line 2: expected an id, a group"),
         ("id,group,query\na,x,perhaps\n", "line 2: expected an id, a group and, if any, query 1 or 0"),
-        ("id,group\na,x\nb,x\na,x\n", "line 4: 'a' stands in group 'x' twice"),
-        ('id,group\n"a\nb",x\n"a\nb",x\n', r"line 5: 'a\\nb' stands in group 'x' twice"),
-        ("id,group\na,x\nb,x\na,y\n", "line 4: 'a' asks for two groups"),
-        ("id,group,query\na,x,1\nb,x,0\na,y,1\n", "line 4: 'a' asks for two groups"),
+        ("id,group\na,x\nb,x\na,x\n", "line 4: 'a' is listed twice in group 'x'"),
+        ('id,group\n"a\nb",x\n"a\nb",x\n', r"line 5: 'a\\nb' is listed twice in group 'x'"),
+        ("id,group\na,x\nb,x\na,y\n", "line 4: 'a' is a query of two groups"),
+        ("id,group,query\na,x,1\nb,x,0\na,y,1\n", "line 4: 'a' is a query of two groups"),
         ('id,group\n"a,x\nb,x\n', "after line 1: unexpected end of data"),
         ("id,group\na,x\nb,y\n", "has no query whose group has a second image"),
         ("id,group,query\na,x,0\nb,x,0\n", "has no query whose group has a second image"),
         ("id,group\n", "has no query whose group has a second image"),
     ],
 )
-def test_a_malformed_table_is_refused_in_one_line(table: str, reason: str) -> None:
-    with pytest.raises(BenchmarkError, match=rf"^mine\.csv,? {reason}") as caught:
+def test_a_malformed_csv_is_refused_with_its_line(table: str, message: str) -> None:
+    with pytest.raises(BenchmarkError, match=rf"^mine\.csv,? {message}") as caught:
         load(table)
 
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_may_begin_with_a_byte_order_mark() -> None:
+def test_a_byte_order_mark_is_skipped() -> None:
     assert load("\ufeffid,group\na,x\nb,x\n") == load("id,group\na,x\nb,x\n")
 
 
-def test_a_table_that_is_no_text_is_refused() -> None:
-    with pytest.raises(BenchmarkError, match=r"mine\.csv is no UTF-8 text"):
+def test_a_csv_in_another_encoding_is_refused() -> None:
+    with pytest.raises(BenchmarkError, match=r"mine\.csv is not UTF-8 text"):
         protocols.load("groups", {"mine.csv": b"id,group\n\xff,x\n"}, collection=(), subset=False)
 
 
-def test_several_tables_are_refused() -> None:
+def test_several_files_are_refused() -> None:
     with pytest.raises(BenchmarkError, match="one CSV as its ground truth, not 2 files"):
         protocols.load("groups", {"one.txt": b"", "two.txt": b""}, collection=(), subset=False)
-
-
-@pytest.mark.parametrize("name", protocols.NEEDS_GROUND_TRUTH)
-def test_a_benchmark_without_its_ground_truth_is_refused(name: str) -> None:
-    with pytest.raises(BenchmarkError, match=f"{name} needs its ground truth: give it with --ground-truth"):
-        protocols.load(name, {}, collection=["100000"], subset=True)
-
-
-def test_an_unknown_benchmark_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BenchmarkError, match="unknown benchmark 'imagenet': choose from holidays, ukbench, oxford5k"):
-        protocols.load("imagenet", {}, collection=(), subset=False)

@@ -1,4 +1,4 @@
-"""Revisited Oxford and Paris: three degrees of difficulty, from a pickle or from JSON."""
+"""Revisited Oxford and Paris: three degrees of difficulty, from a pickle or JSON."""
 
 import json
 import pickle
@@ -33,7 +33,7 @@ def load(content: bytes | Mapping[str, Any], name: str = "roxford5k") -> Benchma
 
 
 def changed(query: int = 0, **fields: object) -> dict[str, Any]:
-    """The truth with some fields of one query replaced."""
+    """Return the ground truth with some fields of one query replaced."""
     return TRUTH | {"gnd": [*TRUTH["gnd"][:query], TRUTH["gnd"][query] | fields, *TRUTH["gnd"][query + 1 :]]}
 
 
@@ -46,26 +46,26 @@ def as_arrays(value: Any) -> Any:
     return [as_arrays(part) for part in value] if isinstance(value, list) else value
 
 
-def test_what_is_positive_and_what_is_junk_depends_on_the_mode() -> None:
+def test_positives_and_junk_depend_on_the_mode() -> None:
     modes = load(TRUTH).modes
     tower = {mode: queries[0] for mode, queries in modes.items()}
-    askers = {"tower", "gate"}
+    query_images = {"tower", "gate"}
 
     assert {mode: query.positives for mode, query in tower.items()} == {
         "easy": {"easy1", "easy2"},
         "medium": {"easy1", "easy2", "hard1", "hard2"},
         "hard": {"hard1", "hard2"},
     }
-    assert {mode: query.junk - askers for mode, query in tower.items()} == {
+    assert {mode: query.junk - query_images for mode, query in tower.items()} == {
         "easy": {"blurred", "hard1", "hard2"},
         "medium": {"blurred"},
         "hard": {"blurred", "easy1", "easy2"},
     }
-    assert all(askers <= query.junk for queries in modes.values() for query in queries)
+    assert all(query_images <= query.junk for queries in modes.values() for query in queries)
     assert {(query.name, query.image, query.box) for query in tower.values()} == {("tower", "tower", (1, 2.5, 30, 40))}
 
 
-def test_a_query_is_not_asked_where_it_has_no_positives() -> None:
+def test_a_query_is_left_out_of_modes_without_positives() -> None:
     modes = load(TRUTH).modes
 
     assert {mode: [query.name for query in queries] for mode, queries in modes.items()} == {
@@ -75,7 +75,7 @@ def test_a_query_is_not_asked_where_it_has_no_positives() -> None:
     }
 
 
-def test_a_mode_that_nobody_asks_in_is_left_out() -> None:
+def test_a_mode_without_queries_is_left_out() -> None:
     truth = changed(0, easy=[])
 
     assert list(load(truth).modes) == ["medium", "hard"]
@@ -86,25 +86,25 @@ def test_a_mode_that_nobody_asks_in_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("name", "size"), [("roxford5k", 4993), ("rparis6k", 6322)])
-def test_the_collection_is_counted_without_the_queries(name: str, size: int) -> None:
-    found = load(TRUTH, name)
+def test_the_size_excludes_the_query_images(name: str, size: int) -> None:
+    benchmark = load(TRUTH, name)
 
-    assert (found.name, found.size, found.measures) == (name, size, ("mAP", "mP@1", "mP@5", "mP@10"))
-    assert found.outside == {"tower", "gate"}
+    assert (benchmark.name, benchmark.size, benchmark.measures) == (name, size, ("mAP", "mP@1", "mP@5", "mP@10"))
+    assert benchmark.outside == {"tower", "gate"}
 
 
-def test_scores_by_hand() -> None:
+def test_scores_match_hand_computed_values() -> None:
     ranking = ["tower", "hard1", "gate", "easy1", "blurred", "other", "easy2", "gate1", "hard2"]
     ranks = {image: rank for rank, image in enumerate(ranking)}
-    found = load(TRUTH)
-    (easy,), (medium, gate), (hard, _) = found.modes.values()
+    benchmark = load(TRUTH)
+    (easy,), (medium, gate), (hard, _) = benchmark.modes.values()
 
-    # Without junk: easy1 other easy2 gate1. The last positive is third.
-    assert found.score(easy, ranks) == pytest.approx(
+    # Without junk: easy1, other, easy2, gate1. The last positive is third.
+    assert benchmark.score(easy, ranks) == pytest.approx(
         {"mAP": 100 * (1 + (1 / 2 + 2 / 3) / 2) / 2, "mP@1": 100, "mP@5": 200 / 3, "mP@10": 200 / 3}
     )
-    # Without junk: hard1 easy1 other easy2 gate1 hard2.
-    assert found.score(medium, ranks) == pytest.approx(
+    # Without junk: hard1, easy1, other, easy2, gate1, hard2.
+    assert benchmark.score(medium, ranks) == pytest.approx(
         {
             "mAP": 100 * (1 + 1 + (2 / 3 + 3 / 4) / 2 + (3 / 5 + 4 / 6) / 2) / 4,
             "mP@1": 100,
@@ -112,25 +112,25 @@ def test_scores_by_hand() -> None:
             "mP@10": 400 / 6,
         }
     )
-    # Without junk: hard1 other gate1 hard2.
-    assert found.score(hard, ranks) == pytest.approx(
+    # Without junk: hard1, other, gate1, hard2.
+    assert benchmark.score(hard, ranks) == pytest.approx(
         {"mAP": 100 * (1 + (1 / 3 + 2 / 4) / 2) / 2, "mP@1": 100, "mP@5": 50, "mP@10": 50}
     )
-    # All but the two query images count: gate1 is sixth of seven, beyond the first five.
-    assert found.score(gate, ranks) == pytest.approx(
+    # Without the two query images, gate1 is sixth of seven.
+    assert benchmark.score(gate, ranks) == pytest.approx(
         {"mAP": 100 * (0 + 1 / 6) / 2, "mP@1": 0, "mP@5": 0, "mP@10": 100 / 6}
     )
 
 
 def compute_map(ranked: Sequence[str], ok: set[str], junk: set[str], kappas: Sequence[int]) -> list[float]:
-    """AP and P@k of one query, as the evaluation code of the authors defines them."""
+    """AP and P@k of one query, transcribed from the authors' compute_map."""
     places = [place for place, image in enumerate(ranked) if image in ok]
     junk_places = [place for place, image in enumerate(ranked) if image in junk]
     places = [place - sum(before < place for before in junk_places) for place in places]
     ap = 0.0
-    for found, place in enumerate(places):
-        precision_0 = 1.0 if place == 0 else found / place
-        precision_1 = (found + 1) / (place + 1)
+    for hits, place in enumerate(places):
+        precision_0 = 1.0 if place == 0 else hits / place
+        precision_1 = (hits + 1) / (place + 1)
         ap += (precision_0 + precision_1) / len(ok) / 2
     positions = np.array(places) + 1
     cuts = [min(max(positions), kappa) for kappa in kappas]
@@ -138,22 +138,22 @@ def compute_map(ranked: Sequence[str], ok: set[str], junk: set[str], kappas: Seq
 
 
 @given(st.lists(st.sampled_from(["easy", "hard", "junk", "neither"]), min_size=1, max_size=30), st.randoms())
-def test_scores_are_those_of_the_authors(kinds: list[str], random: Any) -> None:
+def test_scores_equal_the_authors_evaluation_code(kinds: list[str], random: Any) -> None:
     images = [str(number) for number in range(len(kinds))]
     judged = {kind: [place for place, other in enumerate(kinds) if other == kind] for kind in ("easy", "hard", "junk")}
     named = {kind: {images[place] for place in places} for kind, places in judged.items()}
-    # A second query, of which every image is an easy one, so that no judgement leaves nothing to ask.
+    # Every image is easy for a second query, so that at least one query has positives.
     other = {"bbx": [0, 0, 1, 1], "easy": [*range(len(images))], "hard": [], "junk": []}
     truth = {"imlist": images, "qimlist": ["q", "r"], "gnd": [{"bbx": [0, 0, 1, 1], **judged}, other]}
     ranked = random.sample([*images, "q", "r"], len(images) + 2)
-    found = load(truth)
+    benchmark = load(truth)
 
     scores = {
         mode: [
             value / 100
-            for value in found.score(queries[0], {image: rank for rank, image in enumerate(ranked)}).values()
+            for value in benchmark.score(queries[0], {image: rank for rank, image in enumerate(ranked)}).values()
         ]
-        for mode, queries in found.modes.items()
+        for mode, queries in benchmark.modes.items()
         if queries[0].name == "q"
     }
 
@@ -174,30 +174,30 @@ def test_scores_are_those_of_the_authors(kinds: list[str], random: Any) -> None:
 
 @pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
 @pytest.mark.parametrize("form", [lambda truth: truth, as_arrays], ids=["lists", "arrays"])
-def test_json_and_pickles_say_the_same(form: Callable[[Any], Any], protocol: int) -> None:
+def test_json_and_pickles_load_equally(form: Callable[[Any], Any], protocol: int) -> None:
     expected = load(json.dumps(TRUTH, indent=1).encode())
 
     assert expected.modes["hard"][1].positives == {"gate1"}
     assert load(pickle.dumps(form(TRUTH), protocol)) == expected
 
 
-def test_json_may_begin_with_a_byte_order_mark() -> None:
+def test_a_byte_order_mark_before_json_is_skipped() -> None:
     assert load(b"\xef\xbb\xbf\n" + json.dumps(TRUTH).encode()) == load(TRUTH)
 
 
-def test_more_than_is_needed_is_ignored() -> None:
+def test_additional_fields_are_ignored() -> None:
     more = changed(1, difficulty=[1], bbx=(0, 0, 9, 9)) | {"dataset": "roxford5k", "n": np.int64(7)}
 
     assert load(more) == load(TRUTH)
 
 
-def test_names_may_be_those_of_files() -> None:
+def test_names_may_be_paths() -> None:
     truth = TRUTH | {"imlist": [f"jpg/{name}.jpg" for name in IMAGES], "qimlist": ["tower.jpg", "gate.jpg"]}
 
     assert load(truth) == load(TRUTH)
 
 
-def test_a_malicious_pickle_is_refused_and_does_not_run(tmp_path: Path) -> None:
+def test_a_malicious_pickle_is_refused_without_running_it(tmp_path: Path) -> None:
     class Malicious:
         def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
             return Path.touch, (tmp_path / "trace",)
@@ -214,7 +214,7 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"garbage\n\n", b"\x80\x04", b'{"imlist": [', b"{\xff}", b'{"a":' * 10**5], ids=range(6)
 )
-def test_what_is_neither_pickle_nor_json_is_refused_in_one_line(content: bytes) -> None:
+def test_other_formats_are_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(BenchmarkError, match=r"^gnd\.pkl is neither JSON nor a pickle of plain data: [^\n]+$"):
         load(content)
 
@@ -224,7 +224,7 @@ def without(key: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("truth", "reason"),
+    ("truth", "message"),
     [
         (["imlist"], " has no list 'imlist'"),
         (without("imlist"), " has no list 'imlist'"),
@@ -239,7 +239,7 @@ def without(key: str) -> dict[str, Any]:
         (TRUTH | {"gnd": [None, None]}, ", query 'tower' has no list 'easy'"),
         (changed(1, hard=None), ", query 'gate' has no list 'hard'"),
         (changed(0, junk=7), ", query 'tower' has no list 'junk'"),
-        (changed(0, easy=[0, 7]), ", query 'tower': 'easy' lists 7, which is no position among 7 images"),
+        (changed(0, easy=[0, 7]), ", query 'tower': 'easy' lists 7, which is not a position among 7 images"),
         (changed(0, hard=[-1]), ", query 'tower': 'hard' lists -1, which is"),
         (changed(0, junk=["a\nb"]), r", query 'tower': 'junk' lists 'a\\nb', which is"),
         (changed(0, junk=np.array([0.5])), ", query 'tower': 'junk' lists 0.5, which is"),
@@ -249,8 +249,8 @@ def without(key: str) -> dict[str, Any]:
         (changed(1, bbx=[1, 2, 3, None]), ", query 'gate': 'bbx' must hold four numbers"),
     ],
 )
-def test_what_is_missing_or_malformed_is_named_in_one_line(truth: dict[str, Any], reason: str) -> None:
-    with pytest.raises(BenchmarkError, match=rf"^gnd\.pkl{reason}") as caught:
+def test_a_missing_or_malformed_part_is_named_in_one_line(truth: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchmarkError, match=rf"^gnd\.pkl{message}") as caught:
         load(truth)
 
     assert "\n" not in str(caught.value)

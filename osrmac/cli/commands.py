@@ -1,0 +1,332 @@
+"""The commands: each calls the function of the same name in `osrmac.commands`, and writes its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from osrmac.cli.arguments import (
+    DemoRun,
+    Html,
+    Image,
+    Images,
+    NewRun,
+    OptionalRun,
+    Output,
+    OutputFolder,
+    Picture,
+    Profile,
+    Queries,
+    Rankings,
+    Run,
+)
+from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.config import (
+    DEMO_DESCRIPTOR,
+    BackboneConfig,
+    BenchmarkConfig,
+    ClusterConfig,
+    ComputeConfig,
+    DescriptorConfig,
+    DuplicatesConfig,
+    EvaluationConfig,
+    ExportConfig,
+    FailureConfig,
+    LayerWeightsConfig,
+    ReductionConfig,
+    SearchConfig,
+    SweepConfig,
+)
+from osrmac.errors import ConfigError, StorageError
+from osrmac.progress import note
+
+if TYPE_CHECKING:
+    from osrmac.commands.extract import Extraction
+    from osrmac.commands.run import RunResult
+    from osrmac.evaluation.results import Evaluation
+    from osrmac.reduction.base import Reduction
+    from osrmac.tables import Table
+
+__all__ = ["COMMANDS"]
+
+_SHOWN_FAILURES = 5
+
+
+def extract(
+    images: Images,
+    run: NewRun,
+    profile: Profile = False,
+    descriptor: DescriptorConfig = DescriptorConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    failure: FailureConfig = FailureConfig(),
+    output: Output = Output(),
+) -> None:
+    """Describe the images of a collection."""
+    from osrmac.commands.extract import extract
+
+    result = extract(images, run, descriptor, compute, failure)
+    write(output, [result.to_json()], profile_tables(result.profile) if profile else (), _extraction_lines(result))
+
+
+def fit(
+    run: Run,
+    reduction: ReductionConfig = ReductionConfig(),
+    cluster: ClusterConfig = ClusterConfig(),
+    output: Output = Output(),
+) -> None:
+    """Fit reductions, and write the reduced descriptors."""
+    from osrmac.commands.fit import fit
+
+    fitted = fit(run, reduction, cluster)
+    rows = ((each.name, each.dimension, each.features_in, each.samples, each.fitted_on) for each in fitted)
+    shown = table("Reductions", ("name", "dims", "of", "samples", "fitted on"), rows)
+    write(output, map(_reduction_json, fitted), [shown])
+
+
+def evaluate(
+    run: OptionalRun = None,
+    rankings: Rankings = None,
+    evaluation: EvaluationConfig = EvaluationConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    output: Output = Output(),
+) -> None:
+    """Score a run, or rankings of any other system."""
+    from osrmac.commands.evaluate import evaluate, evaluate_rankings
+
+    if rankings is not None:
+        scores = evaluate_rankings(rankings, evaluation, run)
+    elif run is not None:
+        scores = evaluate(run, evaluation, compute)
+    else:
+        raise ConfigError("nothing to score: give a RUN, or --rankings")
+    write(output, [scores.to_json()], _scores_tables(scores))
+
+
+def run(
+    images: Images,
+    run: NewRun,
+    descriptor: DescriptorConfig = DescriptorConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    failure: FailureConfig = FailureConfig(),
+    reduction: ReductionConfig = ReductionConfig(),
+    evaluation: EvaluationConfig = EvaluationConfig(),
+    output: Output = Output(),
+) -> None:
+    """Extract, fit, evaluate (with --benchmark) and report."""
+    from osrmac.commands.run import run as run_all
+
+    _write_run(output, run_all(images, run, descriptor, compute, failure, reduction, evaluation))
+
+
+def demo(
+    run: DemoRun = "osrmac-demo",
+    descriptor: DescriptorConfig = DEMO_DESCRIPTOR,
+    compute: ComputeConfig = ComputeConfig(),
+    reduction: ReductionConfig = ReductionConfig(),
+    output: Output = Output(),
+) -> None:
+    """Do all of it on a small collection of bundled photos."""
+    from osrmac.commands.demo import demo
+
+    _write_run(output, demo(run, descriptor, compute, reduction))
+
+
+def search(
+    run: NewRun,
+    queries: Queries,
+    html: Html = None,
+    comparison: SearchConfig = SearchConfig(),
+    output: Output = Output(),
+) -> None:
+    """Find the images of a run that are nearest to a query."""
+    from osrmac.commands.search import search
+
+    result = search(run, queries, comparison)
+    if html is not None:
+        from osrmac.pages.sheets import search_sheet
+
+        _write_sheet(html, search_sheet(run, result))
+    json_lines = (
+        {"query": query.query, "rank": match.rank, "id": match.id, "uri": match.uri, "distance": match.distance}
+        for query in result.queries
+        for match in query.matches
+    )
+    tables = (
+        table(
+            query.query,
+            ("", result.distance, "id"),
+            ((match.rank, match.distance, match.id) for match in query.matches),
+            [f"compared by {result.method}"],
+        )
+        for query in result.queries
+    )
+    write(output, json_lines, tables)
+
+
+def duplicates(
+    run: Run,
+    html: Html = None,
+    comparison: DuplicatesConfig = DuplicatesConfig(),
+    output: Output = Output(),
+) -> None:
+    """Group the near-duplicates among the images of a run."""
+    from osrmac.commands.duplicates import duplicates
+
+    result = duplicates(run, comparison)
+    if html is not None:
+        from osrmac.pages.sheets import duplicates_sheet
+
+        _write_sheet(html, duplicates_sheet(run, result))
+    images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
+    rows = ((number, image.distance, f"{image.width} x {image.height}", image.id) for number, image in images)
+    summary = (
+        f"{len(images)} images in {len(result.groups)} groups, compared by {result.method}: {result.distance} up to "
+        f"{result.threshold:.4g}, {result.reason}"
+    )
+    shown = table("Near-duplicates", ("group", result.distance, "size", "id"), rows)
+    write(output, ({"group": number, **asdict(image)} for number, image in images), [shown], [summary])
+
+
+def export(run: Run, out: OutputFolder, vector: ExportConfig, output: Output = Output()) -> None:
+    """Export the vectors of a run to LanceDB, FAISS or NumPy."""
+    from osrmac.commands.export import export
+
+    result = export(run, out, vector)
+    summary = f"{result.images} vectors of {result.dimension} dimensions, {result.method}, in {out}"
+    write(output, [result.to_json()], summary=[summary])
+
+
+def info(run: Run, output: Output = Output()) -> None:
+    """Summarize a run."""
+    from osrmac.commands.info import info
+
+    result = info(run)
+    write(output, [result.to_json()], info_tables(result))
+
+
+def verify(run: Run, cluster: ClusterConfig = ClusterConfig(), output: Output = Output()) -> None:
+    """Check that a run has every planned image exactly once."""
+    from osrmac.commands.verify import verify
+
+    count = 0
+    for count, problem in enumerate(verify(run, cluster), 1):  # noqa: B007
+        write(output, [{"problem": problem}], summary=[problem] if output.format == "table" else [])
+    if count:
+        raise StorageError(f"{run} has {count} problems: run the same osrmac extract again to describe what is missing")
+    write(output, [], summary=[f"{run} has no problems"])
+
+
+def report(run: Run, output: Output = Output()) -> None:
+    """Write a page with the scores and failures of a run."""
+    from osrmac.commands.report import report
+
+    url = report(run)
+    write(output, [{"report": url}], summary=[f"report in {url}"])
+
+
+def paper(run: Run, output: Output = Output()) -> None:
+    """Compare the scores of a run with those of the paper."""
+    from osrmac.commands.paper import paper
+
+    tables = paper(run)
+    write(output, (each.to_json() for each in tables), (each.table() for each in tables))
+
+
+def sweep(
+    run: Run,
+    evaluation: EvaluationConfig = EvaluationConfig(),
+    reduction: SweepConfig = SweepConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    output: Output = Output(),
+) -> None:
+    """Score reductions to many numbers of features."""
+    from osrmac.commands.sweep import sweep
+
+    result = sweep(run, evaluation, reduction, compute)
+    summary = f"{len(result.points)} scores in {run}/evaluation/{result.benchmark}-sweep.json"
+    write(output, [asdict(result)], summary=[summary])
+
+
+def fit_weights(
+    run: Run,
+    benchmark: BenchmarkConfig = BenchmarkConfig(),
+    weight: LayerWeightsConfig = LayerWeightsConfig(),
+    compute: ComputeConfig = ComputeConfig(),
+    output: Output = Output(),
+) -> None:
+    """Weight the layers of a descriptor, or fit their weights."""
+    from osrmac.commands.fit_weights import fit_weights
+
+    fitted = fit_weights(run, benchmark, weight, compute)
+    summary = f"{fitted.name}: {' '.join(f'{weight:g}' for weight in fitted.weights)}, {fitted.fitted_on}"
+    write(output, [{**_reduction_json(fitted), "weights": fitted.weights}], summary=[summary])
+
+
+def cam(
+    image: Image,
+    picture: Picture = "cam.png",
+    backbone: BackboneConfig = BackboneConfig(),
+    output: Output = Output(),
+) -> None:
+    """Draw the class activation map of an image."""
+    from osrmac.commands.cam import cam
+
+    written = cam(image, picture, backbone)
+    write(output, [{"output": written}], summary=[f"image, class activation map and mask in {written}"])
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "extract": extract,
+    "fit": fit,
+    "evaluate": evaluate,
+    "run": run,
+    "demo": demo,
+    "search": search,
+    "duplicates": duplicates,
+    "export": export,
+    "info": info,
+    "verify": verify,
+    "report": report,
+    "paper": paper,
+    "sweep": sweep,
+    "fit-weights": fit_weights,
+    "cam": cam,
+}
+"""Functions of the commands by name, in the order of the help."""
+
+
+def _write_run(output: Output, result: RunResult) -> None:
+    scores = result.evaluation
+    values = result.extraction.to_json() | ({} if scores is None else {"evaluation": scores.to_json()})
+    lines = [*_extraction_lines(result.extraction), f"report in {result.report}"]
+    write(output, [values], [] if scores is None else _scores_tables(scores), lines)
+
+
+def _extraction_lines(result: Extraction) -> list[str]:
+    """Return a summary of an extraction."""
+    changes = result.changes
+    lines = [f"{result.described} images described, {result.failed} failed, {result.new} of them now: {result.run}"]
+    if changes.changed or changes.removed:
+        lines.insert(0, f"{changes.changed} images have changed, {changes.removed} are gone and keep their rows")
+    return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
+
+
+def _scores_tables(scores: Evaluation) -> list[Table]:
+    from osrmac.evaluation.score_tables import scores_tables
+
+    return scores_tables(scores)
+
+
+def _reduction_json(reduction: Reduction) -> dict[str, Any]:
+    """Return the description of a reduction without its indices, axes or weights, which are in the run."""
+    names = ("name", "method", "recipe", "features_in", "dimension", "samples", "fitted_on")
+    return {name: getattr(reduction, name) for name in names}
+
+
+def _write_sheet(file: Path, page: str) -> None:
+    from osrmac.storage.location import Location
+
+    Location.of(file).write_bytes(page.encode())
+    note(f"contact sheet in {file}")
