@@ -62,7 +62,7 @@ class Command:
     def start(self) -> "subprocess.Popen[bytes]":
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         environment |= {"PYTHONPATH": PYTHON_PATH, "DECODED_LOG": str(self.log)}
-        command = [sys.executable, "-m", "osrmac", "extract", str(self.images), "--run", self.run.url]
+        command = [sys.executable, "-m", "osrmac", "extract", str(self.images), self.run.url]
         with self._output_file.open("wb") as output:
             return subprocess.Popen(
                 [*command, *OPTIONS.split(), *self.options], stdout=output, stderr=output, env=environment

@@ -40,7 +40,7 @@ def test_a_cluster_grows_and_shrinks_with_the_work_and_survives_the_loss_of_a_no
     with growing(WORKERS, **standin) as cluster, counting(cluster) as nodes:
         wait_for(lambda: bool(nodes.trace))
         assert nodes.now == 0
-        command = ["extract", str(photos), "--run", run.url, *OPTIONS.split()]
+        command = ["extract", str(photos), run.url, *OPTIONS.split()]
         process = cluster.osrmac(*command, log=tmp_path / "output")
         wait_for(lambda: nodes.now == WORKERS or process.poll() is not None)
         kill_node_of(worker_in_mid_shard(log, process))

@@ -42,7 +42,7 @@ def test_a_job_gives_the_same_result_as_a_run_on_this_machine(store: dict[str, s
     photos = make_collection(tmp_path / "photos")
     s3fs.S3FileSystem().put(str(photos), "archive/photos", recursive=True)
     with head("--num-cpus", "2", RAY_metrics_report_interval_ms="1000") as cluster:
-        command = f"python workflows/run.py s3://archive/photos --run s3://archive/run {OPTIONS}".split()
+        command = f"python workflows/run.py s3://archive/photos s3://archive/run {OPTIONS}".split()
         refused = cluster.submit(*command, "s3://archive/photos/groups.csv", env=store, RAY_AUTH_TOKEN="0" * 64)
         assert refused.returncode != 0
         assert "token" in (refused.stdout + refused.stderr).lower()
@@ -56,7 +56,7 @@ def test_a_job_gives_the_same_result_as_a_run_on_this_machine(store: dict[str, s
     assert metrics.total("osrmac_fetched_bytes_total") == sum(file.stat().st_size for file in photos.glob("*.png"))
     assert all(metrics.total("osrmac_seconds_total", stage=stage) > 0 for stage in ("fetch", "network", "commit"))
 
-    local_run = [sys.executable, "-m", "osrmac", "run", str(photos), "--run", str(tmp_path / "run"), *OPTIONS.split()]
+    local_run = [sys.executable, "-m", "osrmac", "run", str(photos), str(tmp_path / "run"), *OPTIONS.split()]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     subprocess.run([*local_run, str(photos / "groups.csv")], check=True, env=environment, capture_output=True)
     assert_equal_runs(Run("s3://archive/run"), Run(str(tmp_path / "run")))

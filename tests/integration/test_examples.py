@@ -37,7 +37,7 @@ SUBSTITUTIONS = {
 }
 """Names and numbers of the documentation, and those of the tests' run."""
 
-QUICK = ("duplicates", "info", "search", "tables", "verify")
+QUICK = ("duplicates", "info", "paper", "search", "verify")
 """Commands that are fast on the tests' run; `evaluate --benchmark groups` is, too."""
 
 EXTRAS = ("datasets", "lancedb")
@@ -162,7 +162,8 @@ def _is_quick(arguments: list[str]) -> bool:
 
 
 def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate("pictures-run", EvaluationConfig("oxford5k", oxford, ("whole",), subset=True))  # for `osrmac tables`
+    evaluation = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True)
+    evaluate("pictures-run", evaluation)  # for `osrmac paper`
     executed: list[list[str]] = []
     for block in (adapt(block) for page in EXECUTED_PAGES for block in documents.blocks(page)):
         if "id,group\n" in block.code:
@@ -171,8 +172,9 @@ def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pyt
         for arguments in documents.osrmac_commands(block):
             if _is_quick(arguments) and arguments not in executed:
                 main([str(workspace / word) if word == "pictures-run" else word for word in arguments])
-                for line in capsys.readouterr().out.splitlines():
-                    json.loads(line)
+                lines = capsys.readouterr().out.splitlines()
+                assert lines
+                assert "json" not in arguments or all(json.loads(line) for line in lines)
                 executed.append(arguments)
     assert {arguments[0] for arguments in executed} == {*QUICK, "evaluate"}
     assert {"flyer.html", "duplicates.html"} <= {file.name for file in workspace.iterdir()}
