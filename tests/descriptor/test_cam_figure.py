@@ -30,7 +30,9 @@ def test_the_figure_has_three_panels_of_the_given_height() -> None:
 
 
 def test_a_backbone_without_a_classifier_is_refused() -> None:
-    describer = Describer.load(DescriptorConfig(backbone="resnet18", weights="random:0", ("layer3", "layer2"), image_sizes=(64,)))
+    describer = Describer.load(
+        DescriptorConfig(backbone="resnet18", weights="random:0", layers=("layer3", "layer2"), image_sizes=(64,))
+    )
 
     with pytest.raises(ConfigError, match=r"^a class activation map needs a classifier of the last layer: leave out"):
         draw_cam(describer, textured())
