@@ -63,12 +63,6 @@ def sections() -> dict[str, list[Block]]:
     return by_heading
 
 
-def python_pages() -> list[Path]:
-    """Return the pages, except API_PAGE, that have code blocks in Python."""
-    pages = [page for page in EXECUTED_PAGES if page != API_PAGE]
-    return [page for page in pages if any(block.language == "python" for block in documents.blocks(page))]
-
-
 @pytest.fixture
 def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Current folder of the executed code, with a run and the files that the documentation mentions."""
