@@ -134,7 +134,7 @@ def demo(
 
 
 def search(
-    run: NewRun,
+    run: Run,
     queries: Queries,
     html: Html = None,
     comparison: SearchConfig = SearchConfig(),
