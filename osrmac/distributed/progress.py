@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from osrmac.distributed.work_tracker import WorkTrackerHandle
+from osrmac.progress import is_quiet
 
 __all__ = ["show_progress"]
 
@@ -22,7 +23,10 @@ _LOG_SECONDS = 30.0
 
 @contextmanager
 def show_progress(tracker: WorkTrackerHandle, images: int) -> Iterator[None]:
-    """Show the counts of the tracker, out of a number of images, while the block runs."""
+    """Show the counts of the tracker, out of a number of images, while the block runs, unless quiet."""
+    if is_quiet():
+        yield
+        return
     done = threading.Event()
     show = _show_bar if sys.stderr.isatty() else _show_lines
     thread = threading.Thread(target=show, args=(tracker, images, done), daemon=True)

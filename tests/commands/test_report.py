@@ -103,7 +103,7 @@ def test_an_answer_says_what_was_found_and_what_the_ground_truth_makes_of_it(wit
     assert junk
     assert not junk & set(cropped["first"])
     assert cropped["ranks"] == [cropped["first"].index("half08.png")]
-    assert "even/08.png" not in verdicts  # it is what was asked with, and junk
+    assert "even/08.png" not in verdicts  # it is what was finished_with_crops with, and junk
 
 
 def test_older_runs_lack_what_is_left_out(run: Run, pairs: str) -> None:
