@@ -1,4 +1,4 @@
-# Everything runs in .venv, which is made when missing. `make test` needs only Python 3.11, make and a package registry.
+# Every target runs in .venv and creates it first. Python 3.11, make and a package registry are all that is needed.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -20,22 +20,22 @@ test: setup
 fuzz: setup
 	$(BIN)/python -m pytest -s -m fuzz tests/fuzz
 
-# $OSRMAC_KILLS is how often a run is killed, 32 times if it is not set.
+# $OSRMAC_KILLS is the number of kills, 32 by default.
 chaos: setup
 	$(BIN)/python -m pytest -s -m chaos tests/chaos
 
-# On the server in $OSRMAC_S3_ENDPOINT, to which the AWS keys belong (tests/s3/swift.sh starts one), else on moto.
+# Uses the server in $OSRMAC_S3_ENDPOINT with the AWS keys of the environment (tests/s3/swift.sh starts one), else moto.
 s3: setup
 	$(BIN)/python -m pytest -s -m s3server tests/s3 tests/integration/test_s3.py
 
 cluster: setup
 	$(BIN)/python -m pytest -s -m cluster tests/cluster
 
-# In the Chromium named in $OSRMAC_BROWSER, or any that is installed; what it shows is in build/screenshots.
+# Uses the Chromium named in $OSRMAC_BROWSER, or any that is installed; leaves screenshots in build/screenshots.
 browser: setup
 	$(BIN)/python -m pytest -s -m browser tests/browser
 
-# The pictures in the README.
+# Takes the screenshots of the README.
 screenshots: setup
 	$(BIN)/python -m pytest -s -m browser tests/browser -k documentation
 	cp build/screenshots/search.png build/screenshots/report.png docs/figures/
@@ -49,11 +49,11 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.table
 
-# pdoc leaves out the modules of a package that lists other things, so these are named.
+# pdoc documents no submodules of a package that defines __all__, so these are listed.
 docs: setup
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac \
-		$(addprefix osrmac., commands config demo_collection descriptor distributed errors evaluation pages prefetch \
-		reduction retrieval runs stopwatch storage tables types) \
+		$(addprefix osrmac., api commands config demo_collection descriptor distributed errors evaluation options pages prefetch \
+		progress reduction retrieval runs stopwatch storage tables types) \
 		$(addprefix osrmac.evaluation.protocols., groups holidays oxford_paris revisited ukbench)
 
 format: setup

@@ -91,7 +91,7 @@ def describing(images: int, workers: int) -> dict[str, float]:
         content = photograph(0, 160, 120)
         for number in range(images):
             (photos / f"{number:05d}.jpg").write_bytes(content)
-        command = [sys.executable, "-m", "osrmac", "extract", str(photos), "--run", run, *SMALL.split()]
+        command = [sys.executable, "-m", "osrmac", "extract", str(photos), run, *SMALL.split()]
         subprocess.run([*command, "--workers", str(workers)], check=True, capture_output=True)
         seconds: dict[str, float] = Run(run).record()["stages"]["extract"]["profile"]["describing"]
     return {stage: spent for stage, spent in seconds.items() if stage != "start"}

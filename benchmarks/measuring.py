@@ -35,7 +35,7 @@ def add_backbone(options: argparse.ArgumentParser, backbone: str, weights: str) 
 
 
 def descriptor(options: argparse.Namespace, **others: Any) -> DescriptorConfig:
-    return DescriptorConfig(options.backbone, options.weights, tuple(options.layers), **others)
+    return DescriptorConfig(backbone=options.backbone, weights=options.weights, layers=tuple(options.layers), **others)
 
 
 def photograph(seed: int, width: int = 1024, height: int = 768) -> bytes:

@@ -35,7 +35,7 @@ def pipeline_times(folder: Path, config: DescriptorConfig, workers: int) -> tupl
     run = Run(str(folder / "run"))
     settings = ["--backbone", config.backbone, "--weights", config.weights, "--precision", config.precision]
     started = time.time()
-    command = [sys.executable, "-m", "osrmac", "extract", str(folder / "photos"), "--run", run.url]
+    command = [sys.executable, "-m", "osrmac", "extract", str(folder / "photos"), run.url]
     subprocess.run(
         [*command, *settings, "--workers", str(workers)],
         check=True,

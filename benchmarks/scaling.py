@@ -34,7 +34,7 @@ def simulate(nodes: int, images: int, folder: Path) -> dict[str, float]:
     try:
         for _ in range(nodes):
             cluster.add_node(num_cpus=1)
-        command = ["extract", str(photos), "--run", str(folder / "run"), "--workers", str(nodes), *OPTIONS.split()]
+        command = ["extract", str(photos), str(folder / "run"), "--workers", str(nodes), *OPTIONS.split()]
         environment = {**os.environ, "RAY_ADDRESS": cluster.address}
         driver = subprocess.Popen([sys.executable, "-m", "osrmac", *command], env=environment, cwd=ROOT)
         _, status, usage = os.wait4(driver.pid, 0)

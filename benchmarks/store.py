@@ -66,10 +66,10 @@ def main() -> None:
     for number in range(options.images):
         store.pipe_file(f"bucket/photos/{number:05d}.png", f"picture {number}".encode())
     counting.taken()
-    images, run = "s3://bucket/photos", ["--run", "s3://bucket/run"]
-    extract = ["extract", images, *run, *OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--workers", "1"]
+    images, run = "s3://bucket/photos", "s3://bucket/run"
+    extract = ["extract", images, run, *OPTIONS.split(), "--shard-rows", str(options.shard_rows), "--workers", "1"]
     found = {}
-    for name, command in {"extract": extract, "extract again": extract, "fit": ["fit", *run]}.items():
+    for name, command in {"extract": extract, "extract again": extract, "fit": ["fit", run]}.items():
         osrmac(*command)
         found[name] = counting.taken()
     shards = -(-options.images // options.shard_rows)

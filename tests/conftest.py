@@ -182,7 +182,7 @@ def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_worker: C
     folder = tmp_path_factory.mktemp("asked")
     run = Run(str(folder / "run"))
     shutil.copytree(finished.url, run.url)
-    evaluate(run.url, EvaluationConfig("oxford5k", _oxford(folder / "gt")), one_worker)
+    evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=_oxford(folder / "gt")), one_worker)
     shutil.rmtree(folder / "run" / "evaluation")
     return run
 

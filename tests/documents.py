@@ -1,4 +1,4 @@
-"""What is written in the documentation: its pages, blocks of code, commands, links and tables."""
+"""Parser of the documentation: pages, code blocks, commands, links and tables."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block.
+    """A fenced code block.
 
     Attributes:
         page: Path of the page, relative to the checkout.
-        heading: What it stands under.
-        language: What it is written in, or nothing.
-        special: What else its fence says, or nothing.
-        code: What stands in it.
+        heading: Title of the section that contains the block.
+        language: First word of the fence, such as `python`; empty for plain text.
+        special: Second word of the fence, such as `l2`; empty if there is none.
+        code: Content of the block.
     """
 
     page: str
@@ -36,7 +36,7 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed in a console, a command an item."""
+        """Commands of a console session, without prompts and with continuation lines joined."""
         joined = self.code.replace("\\\n", " ")
         return [line.removeprefix("$ ") for line in joined.splitlines() if line.startswith("$ ")]
 
@@ -45,62 +45,63 @@ class Block:
 
 
 def name(page: Path) -> str:
+    """Return the path of a page relative to the checkout."""
     return page.relative_to(ROOT).as_posix()
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of a page in their order."""
+    """Return the code blocks of a page, in order."""
     text = page.read_text()
-    headings = [(found.start(), found[1]) for found in re.finditer(r"^#+ (.*)$", prose(text, " "), re.MULTILINE)]
+    headings = [(match.start(), match[1]) for match in re.finditer(r"^#+ (.*)$", prose(text, " "), re.MULTILINE)]
     return [
-        Block(name(page), [title for start, title in headings if start < found.start()][-1], *found.groups())
-        for found in _FENCE.finditer(text)
+        Block(name(page), [title for start, title in headings if start < match.start()][-1], *match.groups())
+        for match in _FENCE.finditer(text)
     ]
 
 
-def prose(text: str, filling: str = "") -> str:
-    """The text without its blocks, or with as much filling in their place."""
-    return _FENCE.sub(lambda found: filling * len(found[0]), text)
+def prose(text: str, filler: str = "") -> str:
+    """Remove the code blocks, or replace each of their characters by a filler to keep all positions."""
+    return _FENCE.sub(lambda match: filler * len(match[0]), text)
 
 
 def spans(page: Path) -> list[str]:
-    """Code within sentences and tables, each on one line."""
-    return [" ".join(found[1].split()) for found in _SPAN.finditer(prose(page.read_text()))]
+    """Return the inline code of a page, each span on one line."""
+    return [" ".join(match[1].split()) for match in _SPAN.finditer(prose(page.read_text()))]
 
 
 def links(page: Path) -> list[str]:
-    """Where the links of a page lead."""
-    return [found[1] for found in _LINK.finditer(_SPAN.sub("", prose(page.read_text())))]
+    """Return the targets of the links and pictures of a page."""
+    return [match[1] for match in _LINK.finditer(_SPAN.sub("", prose(page.read_text())))]
 
 
 def anchors(page: Path) -> set[str]:
-    """The names that headings have as targets of links."""
+    """Return the anchors that GitHub derives from the headings of a page."""
     titles = re.findall(r"^#+ (.*)$", prose(page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def written(command: str) -> list[str]:
-    """The arguments of a command, its comment left out."""
+def words(command: str) -> list[str]:
+    """Split a shell command into words, without its comment."""
     return shlex.split(command, comments=True)
 
 
 def osrmac_commands(block: Block) -> Iterator[list[str]]:
-    """The arguments of each `osrmac` that is typed, or submitted as a job."""
+    """Return the arguments of every `osrmac` command of a block, and of every workflow submitted as a Ray job."""
     for command in block.commands:
-        words = written(command)
-        if words[0] == "osrmac":
-            yield words[1:]
-        elif "--" in words and any(word.startswith("workflows/") for word in words):
-            place = next(number for number, word in enumerate(words) if word.startswith("workflows/"))
-            yield [Path(words[place]).stem, *words[place + 1 :]]
+        split = words(command)
+        if split[0] == "osrmac":
+            yield split[1:]
+        elif "--" in split and any(word.startswith("workflows/") for word in split):
+            script = next(position for position, word in enumerate(split) if word.startswith("workflows/"))
+            yield [Path(split[script]).stem, *split[script + 1 :]]
 
 
 def tables(page: Path) -> dict[str, list[list[str]]]:
-    """The rows of the last table below each heading, without its header."""
-    found = {}
+    """Return the rows of the last table of each section by heading, without the table's header."""
+    rows_by_heading = {}
     for section in re.split(r"^#+ ", prose(page.read_text()), flags=re.MULTILINE)[1:]:
         title, _, body = section.partition("\n")
         for table in re.findall(r"(?:^\|.*\|$\n?)+", body, re.MULTILINE):
             rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-            found[title] = rows[2:]
-    return found
+            rows_by_heading[title] = rows[2:]
+    return rows_by_heading

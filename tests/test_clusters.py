@@ -1,4 +1,4 @@
-"""The cluster definitions, as far as they can be checked without a cloud."""
+"""The cluster definitions, checked without a cloud."""
 
 import json
 import re
@@ -12,11 +12,12 @@ import pytest
 import ray
 import yaml
 
-from osrmac.cli import app as cli
+from osrmac.cli import main
+from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.distributed.worker_pool import size_worker_pool
 
 ROOT = Path(__file__).parents[1]
-FREE_OF_THE_JOB = {"fsspec", "numpy", "pillow"}  # what the named packages bring
+INDIRECT = {"fsspec", "numpy", "pillow"}  # installed as dependencies of the named packages
 
 
 @pytest.fixture
@@ -31,14 +32,14 @@ def job() -> dict[str, Any]:
     return loaded
 
 
-def test_ray_takes_the_definition(aws: dict[str, Any]) -> None:
+def test_the_definition_is_valid_by_the_schema_of_ray(aws: dict[str, Any]) -> None:
     schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text())
     jsonschema.validate(aws, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**aws, "idle_timeout": 5}, schema)
 
 
-def test_ray_fills_in_the_definition_and_accepts_it(aws: dict[str, Any]) -> None:
+def test_ray_accepts_the_prepared_definition(aws: dict[str, Any]) -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     prepared = prepare_config(aws)
@@ -46,7 +47,7 @@ def test_ray_fills_in_the_definition_and_accepts_it(aws: dict[str, Any]) -> None
     assert prepared["available_node_types"].keys() == aws["available_node_types"].keys()
 
 
-def test_the_head_does_no_work_and_the_workers_come_from_none(aws: dict[str, Any]) -> None:
+def test_the_head_runs_no_tasks_and_worker_groups_start_empty(aws: dict[str, Any]) -> None:
     types = dict(aws["available_node_types"])
     head = types.pop(aws["head_node_type"])
     assert head["resources"] == {"CPU": 0}
@@ -59,21 +60,21 @@ def test_the_head_does_no_work_and_the_workers_come_from_none(aws: dict[str, Any
     assert (spot["resources"], spot["node_config"]) == (on_demand["resources"], on_demand["node_config"])
 
 
-def test_every_node_is_given_what_osrmac_needs(aws: dict[str, Any]) -> None:
+def test_every_node_installs_the_dependencies_of_osrmac(aws: dict[str, Any]) -> None:
     (install,) = (command for command in aws["setup_commands"] if "pip install" in command)
     needed = [re.split(r"[^\w-]", line)[0] for line in requires("osrmac") or () if "extra ==" not in line]
-    assert {name for name in needed if name not in install} == FREE_OF_THE_JOB
+    assert {name for name in needed if name not in install} == INDIRECT
     assert "constraints.txt" in aws["file_mounts"].values()
 
 
-def test_every_node_asks_for_the_token(aws: dict[str, Any], job: dict[str, Any]) -> None:
+def test_every_node_requires_the_token(aws: dict[str, Any], job: dict[str, Any]) -> None:
     starts = [aws[f"{kind}_start_ray_commands"][-1] for kind in ("head", "worker")]
     assert all("RAY_AUTH_MODE=token" in start for start in starts)
     assert "~/.ray/auth_token" in aws["file_mounts"].values()
     assert job["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
 
 
-def test_the_job_of_kubernetes_has_the_same_shape(job: dict[str, Any]) -> None:
+def test_the_kubernetes_job_has_the_same_node_groups(job: dict[str, Any]) -> None:
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
     cluster = job["spec"]["rayClusterSpec"]
     assert cluster["rayVersion"] == version("ray")
@@ -89,22 +90,23 @@ def test_the_job_of_kubernetes_has_the_same_shape(job: dict[str, Any]) -> None:
         assert ("nvidia.com/gpu" in limits) == group["groupName"].startswith("gpu")
 
 
-def test_the_command_of_the_job_is_one(job: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Any] = []
+def test_the_command_of_the_job_is_valid_and_its_workers_fit_the_nodes(
+    job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computes: list[ComputeConfig] = []
 
-    def run_all(*options: Any) -> tuple[None, None]:
-        given.extend(options)
-        return None, None
+    def run_all(_images: str, _run: str, _descriptor: DescriptorConfig, compute: ComputeConfig, *_: Any) -> None:
+        computes.append(compute)
 
-    monkeypatch.setattr("osrmac.distributed.startup.connect_while_importing", lambda *_: None)
-    monkeypatch.setattr("osrmac.commands.run.run_all", run_all)
-    monkeypatch.setattr(cli, "_report", lambda *_, **__: None)
+    monkeypatch.setattr("osrmac.commands.run.run", run_all)
+    monkeypatch.setattr("osrmac.cli.commands._write_run", lambda *_: None)
     command, *arguments = job["spec"]["entrypoint"].split()
     assert command == "osrmac"
-    cli.main(arguments)
+    main(arguments)
+    (compute,) = computes
     groups = {group["groupName"]: group for group in job["spec"]["rayClusterSpec"]["workerGroupSpecs"]}
-    assert (given[3].device, given[3].max_workers) == ("cuda", groups["gpu-spot"]["maxReplicas"])
+    assert (compute.device, compute.max_workers) == ("cuda", groups["gpu-spot"]["maxReplicas"])
     (container,) = groups["gpu-spot"]["template"]["spec"]["containers"]
     node = {"CPU": float(container["resources"]["limits"]["cpu"]), "GPU": 1.0}
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node}])
-    assert size_worker_pool(replace(given[3], max_workers=None)).threads == 8  # else it is refused
+    assert size_worker_pool(replace(compute, max_workers=None)).threads == 8

@@ -1,4 +1,4 @@
-"""The documentation says what is so: its commands, options, links and reference."""
+"""Check the documentation against the code: commands, options, links, file names and docstrings."""
 
 import argparse
 import inspect
@@ -8,70 +8,60 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn
 
 import pytest
 import yaml
-from tyro.extras import SubcommandApp
 
 import osrmac
 from osrmac.cli import app as cli
+from osrmac.cli.commands import COMMANDS
 
 from . import documents
 from .documents import PAGES, ROOT, Block
 
+CHANGELOG = ROOT / "CHANGELOG.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 BLOCKS = [block for page in PAGES for block in documents.blocks(page)]
-SPANS = sorted({span for page in PAGES for span in documents.spans(page)})
+SPANS = sorted({span for page in PAGES if page != CHANGELOG for span in documents.spans(page)})
+"""Inline code of all pages but the changelog, which also names what no longer exists."""
+
 LANGUAGES = {"", "console", "csv", "json", "python", "sql", "yaml"}
-ENTRIES = ("osrmac.__main__", "osrmac.cli", "osrmac.cli.app", "osrmac.cli.output")
-"""What has no reference: the command has its help."""
+COMMAND_LINE = ("osrmac.__main__", "osrmac.cli")
+"""Modules without a reference page; `osrmac --help` documents them."""
 
 
-def modules() -> list[str]:
-    """Every module that is to be imported by users."""
-    found = (module.name for module in pkgutil.walk_packages(osrmac.__path__, "osrmac."))
-    return [name for name in found if name not in ENTRIES]
+def public_modules() -> list[str]:
+    names = (module.name for module in pkgutil.walk_packages(osrmac.__path__, "osrmac."))
+    return [name for name in names if not name.startswith(COMMAND_LINE)]
 
 
 Parse = Callable[[list[str]], str]
 
 
-def helped(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+def help_text(capsys: pytest.CaptureFixture[str], command: str) -> str:
     with pytest.raises(SystemExit):
-        cli.main([*command, "--help"])
+        cli.main([command, "--help"])
     return capsys.readouterr().out
 
 
 @pytest.fixture
-def commands(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The names of all commands."""
-    found = re.search(r"\{([a-z,]+)\}", helped(capsys))
-    assert found
-    return found[1].split(",")
-
-
-@pytest.fixture
-def parse(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> Parse:
-    """Parses a command with the real command line, whose functions do nothing; the name of the one that is called."""
+def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
+    """Parser of the real command line that returns the name of the command instead of running it."""
     called: list[str] = []
 
-    def idle(name: str) -> Callable[..., None]:
-        function = {"run": cli.run_all}.get(name) or getattr(cli, name)
-
-        def noted(*_: Any, **__: Any) -> None:
+    def stub(name: str, command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def record(*_: Any, **__: Any) -> None:
             called.append(name)
 
-        noted.__dict__["__signature__"] = inspect.signature(function, eval_str=True)
-        noted.__annotations__ = get_type_hints(function, include_extras=True)
-        return noted
+        return record
 
-    app = SubcommandApp()
-    for name in commands:
-        app.command(name=name)(idle(name))
-    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(cli, "COMMANDS", {name: stub(name, command) for name, command in COMMANDS.items()})
 
     def run(arguments: list[str]) -> str:
         called.clear()
@@ -81,7 +71,7 @@ def parse(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> Parse:
     return run
 
 
-def test_every_block_is_of_a_known_language_and_what_is_data_parses() -> None:
+def test_code_blocks_have_a_known_language_and_parse() -> None:
     assert {block.language for block in BLOCKS} <= LANGUAGES
     for block in BLOCKS:
         if block.language == "json":
@@ -93,7 +83,7 @@ def test_every_block_is_of_a_known_language_and_what_is_data_parses() -> None:
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "console"], ids=str)
-def test_what_is_typed_is_shell_and_osrmac_takes_it(block: Block, parse: Parse) -> None:
+def test_console_blocks_are_valid_shell_and_valid_osrmac_commands(block: Block, parse: Parse) -> None:
     assert block.commands
     for command in block.commands:
         subprocess.run(["bash", "-n"], input=command, text=True, check=True)
@@ -104,65 +94,65 @@ def test_what_is_typed_is_shell_and_osrmac_takes_it(block: Block, parse: Parse) 
         assert (ROOT / script).is_file()
 
 
-def test_a_command_that_is_wrong_is_seen(parse: Parse, capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in (
-        ["polish", "RUN"],
-        ["info"],
-        ["search", "--run", "RUN", "--best", "a.jpg"],
-        ["fit", "--run", "RUN", "a"],
-    ):
-        with pytest.raises(SystemExit):
-            parse(wrong)
+@pytest.mark.parametrize(
+    "arguments",
+    [["polish", "RUN"], ["info"], ["search", "RUN", "--best", "a.jpg"], ["fit", "RUN", "a"]],
+    ids=" ".join,
+)
+def test_wrong_commands_are_rejected(arguments: list[str], parse: Parse) -> None:
+    with pytest.raises(SystemExit):
+        parse(arguments)
 
 
-def test_every_option_that_is_named_exists(commands: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    known = {"--debug", "--tyro-print-completion", "--working-dir"}
-    known |= {option for name in commands for option in re.findall(r"--[a-z][\w-]*", helped(capsys, name))}
-    named = {span.split()[0] for span in SPANS if span.startswith("--")}
-    assert len(named) > 30
-    assert named <= known
-    inline = {option for span in SPANS if span.startswith("osrmac ") for option in re.findall(r"--[a-z][\w-]*", span)}
-    assert inline
-    assert inline <= known
+def test_documented_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    existing = {"--version", "--quiet", "--debug", "--tyro-print-completion", "--working-dir"}
+    existing |= {option for name in COMMANDS for option in re.findall(r"--[a-z][\w-]*", help_text(capsys, name))}
+    alone = {span.split()[0] for span in SPANS if span.startswith("--")}
+    in_commands = {
+        option for span in SPANS if span.startswith("osrmac ") for option in re.findall(r"--[a-z][\w-]*", span)
+    }
+    assert len(alone) > 30
+    assert in_commands
+    assert (alone | in_commands) - existing == set()
 
 
-def test_every_target_of_make_exists() -> None:
+def test_documented_make_targets_exist() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     typed = (command for block in BLOCKS for command in block.commands)
-    named = {found[1] for text in (*SPANS, *typed) if (found := re.match(r"make (\w+)", text))}
-    assert {"demo", "bench", "docs"} <= named <= targets
+    documented = {match[1] for text in (*SPANS, *typed) if (match := re.match(r"make (\w+)", text))}
+    assert {"demo", "bench", "docs"} <= documented <= targets
 
 
-def benchmarks_named() -> list[str]:
+def documented_benchmarks() -> list[str]:
     typed = [command for block in BLOCKS for command in block.commands]
     return sorted({text for text in (*SPANS, *typed) if text.startswith("python -m benchmarks.")})
 
 
-class ParsedError(Exception):
-    """A benchmark has read its options."""
+class OptionsParsed(Exception):  # noqa: N818
+    """Raised in place of running a benchmark."""
 
 
-@pytest.mark.parametrize("command", benchmarks_named())
-def test_every_benchmark_exists_and_takes_its_options(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, _, module, *options = documents.written(command)
-    read = argparse.ArgumentParser.parse_args
+@pytest.mark.parametrize("command", documented_benchmarks())
+def test_documented_benchmarks_exist_and_accept_their_options(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, module, *options = documents.words(command)
+    parse_args = argparse.ArgumentParser.parse_args
 
     def only_parse(parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        read(parser, options)
-        raise ParsedError
+        parse_args(parser, options)
+        raise OptionsParsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", only_parse)
-    with pytest.raises(ParsedError):
+    with pytest.raises(OptionsParsed):
         import_module(module).main()
 
 
-def test_no_benchmark_is_left_out() -> None:
+def test_every_benchmark_is_documented() -> None:
     scripts = {file.stem for file in (ROOT / "benchmarks").glob("*.py")} - {"measuring", "table"}
-    assert {documents.written(command)[2].partition(".")[2] for command in benchmarks_named()} == scripts
+    assert {documents.words(command)[2].partition(".")[2] for command in documented_benchmarks()} == scripts
 
 
 @pytest.mark.parametrize("page", PAGES, ids=documents.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_links_lead_to_existing_files_and_headings(page: Path) -> None:
     for link in documents.links(page):
         if link.startswith(("https://", "http://")):
             continue
@@ -172,45 +162,62 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in documents.anchors(target), link
 
 
-def test_the_index_names_every_page() -> None:
+def test_the_index_lists_every_page() -> None:
     index = ROOT / "docs" / "README.md"
     assert {page.name for page in index.parent.glob("*.md")} - {"README.md"} <= set(documents.links(index))
 
 
-@pytest.mark.parametrize("name", modules())
-def test_everything_public_has_a_docstring(name: str) -> None:
+def test_the_architecture_names_existing_files() -> None:
+    package = Path(osrmac.__path__[0])
+    named = set(re.findall(r"[\w/]+\.py\b", ARCHITECTURE.read_text()))
+    assert len(named) > 30
+    assert {path for path in named if not (package / path).exists()} == set()
+
+
+def test_the_architecture_lists_every_package_and_top_level_module() -> None:
+    modules = {
+        f"{module.name}/" if module.ispkg else f"{module.name}.py" for module in pkgutil.iter_modules(osrmac.__path__)
+    }
+    assert modules - {"__main__.py"} <= set(documents.spans(ARCHITECTURE))
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_public_names_have_docstrings(name: str) -> None:
     module = import_module(name)
     assert module.__doc__
-    missing = [f"{name}.{thing}" for thing in getattr(module, "__all__", ()) if not documented(module, thing)]
-    assert missing == []
+    undocumented = [
+        f"{name}.{public}" for public in getattr(module, "__all__", ()) if not has_docstrings(module, public)
+    ]
+    assert undocumented == []
 
 
-def documented(module: ModuleType, name: str) -> bool:
-    """Whether a function or class, and each method that it defines, says what it is; values need not."""
-    found = getattr(module, name)
-    if not inspect.isclass(found) and not inspect.isfunction(found):
+def has_docstrings(module: ModuleType, name: str) -> bool:
+    """Whether a function, or a class and all of its public methods, have docstrings; constants need none."""
+    value = getattr(module, name)
+    if not inspect.isclass(value) and not inspect.isfunction(value):
         return True
-    own = [value for key, value in vars(found).items() if not key.startswith("_")] if inspect.isclass(found) else []
-    members = [value for value in own if inspect.isfunction(value) or isinstance(value, property | classmethod)]
-    return all(inspect.getdoc(each) for each in (found, *members))
+    own = [member for key, member in vars(value).items() if not key.startswith("_")] if inspect.isclass(value) else []
+    methods = [member for member in own if inspect.isfunction(member) or isinstance(member, property | classmethod)]
+    return all(inspect.getdoc(documented) for documented in (value, *methods))
 
 
-def reference() -> list[str]:
-    """What `make docs` hands to Python."""
-    dry = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    (command,) = (line for line in dry.replace("\\\n", " ").splitlines() if "-m pdoc" in line)
+def pdoc_arguments() -> list[str]:
+    """Return the arguments that `make docs` passes to Python."""
+    dry_run = ["make", "--dry-run", "docs"]
+    output = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (command,) = (line for line in output.replace("\\\n", " ").splitlines() if "-m pdoc" in line)
     return command.split()[1:]
 
 
-def test_the_reference_has_every_module() -> None:
+def test_the_reference_covers_every_module() -> None:
     extract = pytest.importorskip("pdoc.extract", reason="pdoc is an extra that is not installed")
-    specified = [word for word in reference() if word.startswith("osrmac")]
-    assert set(modules()) <= set(extract.walk_specs(specified))
+    specified = [word for word in pdoc_arguments() if word.startswith("osrmac")]
+    assert set(public_modules()) <= set(extract.walk_specs(specified))
 
 
 @pytest.mark.reference
-def test_the_reference_is_written_without_a_warning(tmp_path: Path) -> None:
-    options = [word.replace("build/docs", str(tmp_path)) for word in reference()]
+def test_the_reference_is_generated_without_warnings(tmp_path: Path) -> None:
+    options = [word.replace("build/docs", str(tmp_path)) for word in pdoc_arguments()]
     done = subprocess.run([sys.executable, *options], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Describer" in (tmp_path / "osrmac" / "descriptor" / "describer.html").read_text()

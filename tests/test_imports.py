@@ -1,31 +1,76 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from osrmac.storage.run import Run
 
-def run(code: str) -> str:
+
+def output_of(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["osrmac", "osrmac.config", "osrmac.cli"])
-def test_what_every_start_imports_loads_neither_torch_nor_ray(module: str) -> None:
-    assert run(f"import sys, {module}; print({{'torch', 'ray'}} & set(sys.modules))") == "set()"
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("osrmac", "osrmac.config", "osrmac.cli", "osrmac.commands.checks", "osrmac.commands.extract"),
+        *("osrmac.commands.fit", "osrmac.commands.run", "osrmac.commands.info", "osrmac.commands.verify"),
+    ],
+)
+def test_modules_that_check_arguments_load_neither_torch_nor_ray(module: str) -> None:
+    assert output_of(f"import sys, {module}; print({{'torch', 'ray'}} & set(sys.modules))") == "set()"
 
 
-def test_the_numeric_core_runs_where_ray_is_not_installed() -> None:
+def test_public_names_load_only_their_module() -> None:
+    assert output_of("import sys, osrmac; osrmac.DescriptorConfig; print('osrmac.api' in sys.modules)") == "False"
+
+
+def test_images_are_described_without_ray() -> None:
     code = """
 import sys
 sys.modules["ray"] = None
 import io
 from PIL import Image
-from osrmac.config import DescriptorConfig
-from osrmac.descriptor.describer import Describer
-import osrmac.evaluation.protocols, osrmac.reduction.pfa, osrmac.storage.run
+from osrmac import Describer, DescriptorConfig
 buffer = io.BytesIO()
 Image.new("RGB", (80, 60), "teal").save(buffer, "PNG")
 describer = Describer.load(DescriptorConfig(backbone="resnet18", weights="random:0", image_sizes=(64,)))
 print(describer([buffer.getvalue()])[0].vectors["osrmac"].shape)
 """
-    assert run(code) == "(768,)"
+    assert output_of(code) == "(768,)"
+
+
+def test_a_run_is_searched_scored_reported_and_exported_without_ray(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "groups.csv").write_text("id,group\neven/00.png,0\ncopy0.png,0\n")
+    code = f"""
+import sys
+sys.modules["ray"] = None
+import osrmac
+url = {run.url!r}
+print(osrmac.search(url, "copy1.png", top=1)[0].matches[0].id)
+print(osrmac.evaluate(url, benchmark="groups", ground_truth={str(tmp_path / "groups.csv")!r}).benchmark)
+print(len(osrmac.duplicates(url, threshold=0, method="single").groups))
+print(osrmac.export(url, {str(tmp_path / "npy")!r}, to="npy").images)
+print(osrmac.report(url).rpartition("/")[2])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["copy1.png", "groups", "5", "26", "report.html"]
+
+
+CPU_SECONDS = """
+import resource, sys
+from osrmac.cli import main
+main({arguments!r})
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(usage.ru_utime + usage.ru_stime, {{"torch", "ray"}} & set(sys.modules), file=sys.stderr)
+"""
+
+
+def test_a_search_by_id_takes_little_processor_time_and_loads_no_torch(finished: Run) -> None:
+    code = CPU_SECONDS.format(arguments=["search", finished.url, "copy1.png"])
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    seconds, loaded = done.stderr.split(maxsplit=1)
+    assert loaded.strip() == "set()"
+    assert float(seconds) < 2

@@ -75,16 +75,13 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
     Args:
         rankings: Folder with one text file for each query, or one file of all: see `osrmac.evaluation.rankings.parse`.
         evaluation: Benchmark, ground truth and query modes.
-        run: Run to write the scores into, or None.
+        run: Run, or new folder, to write the scores into; None writes nothing.
 
     Raises:
         BenchmarkError: A query has no ranking, or the rankings do not fit the benchmark.
-        NotFoundError: No rankings, no ground truth, or no run.
+        NotFoundError: No rankings, or no ground truth.
     """
     check_benchmark(evaluation)
-    place = None if run is None else Run(run)
-    if place is not None:
-        place.record()
     ranked_by_query = parse(read_texts(Location.of(rankings)))
     benchmark = _benchmark(evaluation, [name for ranked in ranked_by_query.values() for name in ranked])
     label = PurePosixPath(rankings).name
@@ -101,8 +98,8 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
         ]
         scored.append(Score.of(label, label, mode, None, results))
     result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": rankings}, tuple(scored))
-    if place is not None:
-        _write(place, f"{benchmark.name}-{label}", result)
+    if run is not None:
+        _write(Run(run), f"{benchmark.name}-{label}", result)
     return result
 
 

@@ -66,7 +66,7 @@ def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (photos / name).write_bytes(sources[number].read_bytes())
     small = ["--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96", "64", "--max-failure-rate", "1"]
-    main(["run", str(photos), "--run", str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
+    main(["run", str(photos), str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
     return folder / "run"
 
 
@@ -75,8 +75,8 @@ def pages(run: Path, damaged: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """The report, a search's sheet and a duplicates' sheet."""
     folder = tmp_path_factory.mktemp("pages")
     queries = ["pagoda/1.jpg", "coffee-cup/2.jpg", "cat/3.jpg"]
-    main(["search", "--run", str(run), "--json", "--html", str(folder / "search.html"), *queries])
-    main(["duplicates", str(run), "--threshold", "3.6", "--json", "--html", str(folder / "duplicates.html")])
+    main(["search", str(run), "--format", "json", "--html", str(folder / "search.html"), *queries])
+    main(["duplicates", str(run), "--threshold", "3.6", "--format", "json", "--html", str(folder / "duplicates.html")])
     return {
         "report": (run / "report.html").resolve(),
         "failures": damaged / "report.html",

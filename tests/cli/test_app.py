@@ -1,8 +1,11 @@
+import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,222 +13,250 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from osrmac.cli import main
-from osrmac.descriptor.recipes import RECIPES
-from osrmac.errors import StorageError
+import osrmac
+from osrmac.cli import app, main
+from osrmac.cli.commands import COMMANDS
+from osrmac.commands.checks import BUILTIN_RECIPES
+from osrmac.errors import NotFoundError
 from osrmac.evaluation.protocols import BENCHMARKS
+from osrmac.storage.run import Run
+
+Refused = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
+def photos_folder(tmp_path: Path) -> Path:
+    """A folder with one image."""
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (80, 60), "teal").save(tmp_path / "photos" / "a.png")
     return tmp_path / "photos"
 
 
 @pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a command that must fail, and gives the one line that it says. Ray does not start for that."""
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Refused:
+    """Runs a command that must fail, without starting Ray, and returns its exit status and its message."""
     monkeypatch.setattr("osrmac.distributed.startup.connect", lambda _: None)
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: object) -> tuple[int, str]:
         with pytest.raises(SystemExit) as stopped:
-            main(arguments)
-        assert stopped.value.code not in {0, None}
+            main([str(argument) for argument in arguments])
+        assert isinstance(stopped.value.code, int)
         captured = capsys.readouterr()
         assert captured.out == ""
         *notes, line = captured.err.splitlines()
         assert all(note.startswith("Downloading: ") for note in notes)
         assert line.startswith("osrmac: ")
-        return line
+        return stopped.value.code, line.removeprefix("osrmac: ")
 
     return run
 
 
-def test_weights_that_cannot_be_had(
-    photo: Path, refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
-    monkeypatch.setattr("torch.hub.download_url_to_file", _no_network)
-    line = refused("extract", str(photo), "--run", str(tmp_path / "run"))
-    assert "cannot download resnet50" in line
-    assert "--weights PATH" in line
-    assert "--backbone efficientnet_lite0" in line
-
-
-def _no_network(*_: object, **__: object) -> None:
-    raise OSError("network is unreachable")
-
-
-def test_a_wrong_path(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert "no folder nowhere" in refused("extract", "nowhere", "--run", str(tmp_path / "run"))
-
-
-def test_a_folder_without_images(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert "no images in" in refused("extract", str(tmp_path), "--run", str(tmp_path / "run"))
-
-
-def test_weights_at_a_wrong_path(photo: Path, refused: Callable[..., str], tmp_path: Path) -> None:
-    line = refused("extract", str(photo), "--run", str(tmp_path / "run"), "--weights", "gone.pt")
-    assert "no weights at gone.pt" in line
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [
-        ("--backbone", "vgg", "unknown backbone 'vgg'"),
-        ("--recipes", "best", "unknown recipe 'best'"),
-        ("--layers", "layer9", "layer9"),
-        ("--image-sizes", "0", "scales must be"),
-    ],
-)
-def test_settings_that_cannot_work(
-    photo: Path, refused: Callable[..., str], tmp_path: Path, option: str, value: str, message: str
-) -> None:
-    settings = {"--backbone": "resnet18", "--weights": "random:0", option: value}
-    given = [text for pair in settings.items() for text in pair]
-    assert message in refused("extract", str(photo), "--run", str(tmp_path / "run"), *given)
-
-
-def test_an_unknown_benchmark_and_a_missing_ground_truth(refused: Callable[..., str], tmp_path: Path) -> None:
-    rankings = tmp_path / "rankings"
-    rankings.mkdir()
-    (rankings / "q1.txt").write_text("a\nb\n")
-    (rankings / "q2.txt").write_text("b\na\n")
-    given = ("evaluate", "--rankings", str(rankings), "--benchmark")
-    assert "unknown benchmark 'imagenet'" in refused(*given, "imagenet")
-    assert "--ground-truth" in refused(*given, "oxford5k")
-    assert "does not exist" in refused(*given, "oxford5k", "--ground-truth", str(tmp_path / "gone"))
-
-
-def test_nothing_to_score_and_no_run(refused: Callable[..., str], tmp_path: Path) -> None:
-    assert "--run, or --rankings" in refused("evaluate", "--benchmark", "ukbench")
-    assert "no run at" in refused("evaluate", "--run", str(tmp_path), "--benchmark", "ukbench")
-    assert "no run at" in refused("fit", "--run", str(tmp_path))
-
-
-def test_an_image_is_explained(
-    photo: Path, tmp_path: Path, refused: Callable[..., str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = tmp_path / "explained.png"
-    settings = ("--output", str(output), "--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96")
-    main(["explain", str(photo / "a.png"), *settings])
-    assert capsys.readouterr() == ("", f"photo, heatmap and mask in {output}\n")
-    with Image.open(output) as sheet:
-        assert sheet.height == 400
-        assert sheet.width > 3 * 400
-    assert "needs a classifier" in refused("explain", str(photo / "a.png"), *settings, "--layers", "layer3", "layer2")
-    assert "cannot read" in refused("explain", str(photo / "gone.png"), *settings)
-
-
-def test_debug_shows_the_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["info", str(tmp_path)]
-    with pytest.raises(SystemExit) as quiet:
-        main(command)
-    assert quiet.value.code == 1
-    assert "Traceback" not in capsys.readouterr().err
-    with pytest.raises(StorageError, match="no run"):  # which Python itself shows
-        main([*command, "--debug"])
-
-
-def test_an_option_that_does_not_exist_and_a_missing_one(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["extract"], ["extract", "a", "--run", "b", "--speed", "1"], ["polish"]):
-        with pytest.raises(SystemExit) as stopped:
-            main(arguments)
-        assert stopped.value.code == 2
-        assert "Traceback" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "command", ["extract", "fit", "evaluate", "run", "sweep", "weigh", "demo", "search", "duplicates", "export", "info"]
-)
-def test_every_option_of_the_configuration_is_an_option_of_the_command(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def help_lines(capsys: pytest.CaptureFixture[str], *command: str) -> list[str]:
     with pytest.raises(SystemExit) as stopped:
-        main([command, "--help"])
-    assert stopped.value.code == 0
-    shown = capsys.readouterr().out
-    expected = {
-        "extract": ("--backbone", "--image-sizes", "--workers"),
-        "fit": ("--features", "--retained-variance", "--samples", "--fit-on"),
-        "evaluate": ("--benchmark", "--ground-truth", "--rankings", "--queries"),
-        "sweep": ("--sizes", "--seeds", "--benchmark"),
-        "weigh": ("--recipe", "--layer-weights", "--fit-on", "--benchmark"),
-        "run": ("--backbone", "--features", "--benchmark", "--threads"),
-        "demo": ("--run", "--backbone", "--features"),
-        "search": ("--run", "--top", "--box", "--distance", "--query-expansion", "--html", "--json"),
-        "duplicates": ("--threshold", "--distance", "--html", "--json"),
-        "export": ("--run", "--to", "--method"),
-        "info": ("RUN", "--json"),
-    }
-    assert all(option in shown for option in expected[command])
-
-
-COMMANDS = (
-    *("extract", "fit", "evaluate", "run", "demo", "search", "duplicates", "info"),
-    *("weigh", "sweep", "tables", "verify", "export", "explain", "report"),
-)
-
-
-def helped(capsys: pytest.CaptureFixture[str], *command: str) -> list[str]:
-    """The lines of a command's help."""
-    with pytest.raises(SystemExit):
         main([*command, "--help"])
+    assert stopped.value.code == 0
     return capsys.readouterr().out.splitlines()
 
 
-def test_help_fits_a_terminal_and_its_groups_have_names(
+def test_unavailable_weights_are_named_with_what_to_do(
+    photos_folder: Path, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("network is unreachable")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
+    status, message = refused("extract", photos_folder, tmp_path / "run")
+    assert status == 1
+    assert "cannot download resnet50" in message
+    assert "--weights PATH" in message
+    assert "--backbone efficientnet_lite0" in message
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("extract nowhere RUN", "no folder .*nowhere"),
+        ("extract . RUN", "no images in"),
+        ("extract photos photos/a.png/run", "cannot write to .*a.png/run, a file is at .*a.png"),
+        ("extract photos RUN --image-sizes 0", "--image-sizes must be"),
+        ("extract photos RUN --backbone vgg", "unknown backbone 'vgg'"),
+        ("extract photos RUN --recipes best", "unknown recipe 'best'"),
+        ("extract photos RUN --weights random:0 --backbone resnet18 --layers layer9", "layer9"),
+        ("run photos RUN --benchmark oxford5k", "oxford5k needs its ground truth: give it with --ground-truth"),
+        ("run photos RUN --benchmark groups --ground-truth gone.csv", "gone.csv does not exist"),
+        ("run photos RUN --benchmark groups --ground-truth photos/a.png", "a.png is not UTF-8 text"),
+        ("run photos RUN --benchmark ukbench --queries best", "ukbench has no query mode 'best'"),
+        ("run photos RUN --weights random:0 --backbone resnet18 --features 4096", "osrmac has only 768 features"),
+        ("run photos RUN --weights random:0 --backbone resnet18 --recipe rmac", "no recipe 'rmac'"),
+        ("demo photos/a.png", "cannot write to"),
+        ("demo RUN --recipes best", "unknown recipe 'best'"),
+        ("fit .", "no run at"),
+        ("info .", "no run at"),
+        ("verify .", "no run at"),
+        ("search . a.jpg", "no run at"),
+        ("duplicates .", "no run at"),
+        ("report .", "no run at"),
+        ("evaluate . --benchmark ukbench", "no run at"),
+        ("sweep . --benchmark ukbench", "no run at"),
+        ("evaluate --benchmark ukbench", "give a RUN, or --rankings"),
+        ("evaluate --rankings gone --benchmark ukbench", "gone does not exist"),
+        ("evaluate --rankings photos", "name one with --benchmark"),
+        ("export . photos --to npy", "photos exists: name a folder that does not"),
+        ("cam gone.jpg", "cannot read gone.jpg"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_described(
+    command: str,
+    message: str,
+    photos_folder: Path,
+    refused: Refused,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "photos" not in command:
+        (tmp_path / "empty").mkdir()
+        monkeypatch.chdir(tmp_path / "empty")
+    status, shown = refused(*command.split())
+    assert re.search(message, shown)
+    assert status == 2
+    assert not (tmp_path / "RUN" / "run.json").exists()
+
+
+def test_a_failure_during_the_work_has_status_1(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("[1, 2]")
+    assert refused("info", tmp_path) == (1, f"{tmp_path}/run.json does not hold a JSON object")
+
+
+def test_a_class_activation_map_is_drawn(
+    photos_folder: Path, tmp_path: Path, refused: Refused, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "map.png"
+    options = ("--output", str(output), "--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96")
+    main(["cam", str(photos_folder / "a.png"), *options])
+    assert capsys.readouterr() == (f"image, class activation map and mask in {output}\n", "")
+    with Image.open(output) as sheet:
+        assert sheet.height == 400
+        assert sheet.width > 3 * 400
+    _, message = refused("cam", photos_folder / "a.png", *options, "--layers", "layer3", "layer2")
+    assert "needs a classifier" in message
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no run"):  # Python itself prints its traceback
+        main(["info", str(tmp_path), "--debug"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["extract"], ["extract", "a", "b", "--speed", "1"], ["polish"], ["run", "a", "b", "--benchmark", "x"]]
+)
+def test_malformed_commands_have_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: osrmac COMMAND")
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    assert capsys.readouterr().out == f"osrmac {osrmac.__version__}\n"
+
+
+def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = help_lines(capsys)
+    assert len(shown) <= 32
+    listed = [line.split()[0] for line in shown if line.startswith("  ")]
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+OPTIONS = {
+    "extract": "--backbone --image-sizes --workers --retry-failed --profile --address --shard-rows",
+    "fit": "--features --retained-variance --samples --fit-on --address",
+    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion",
+    "run": "--backbone --features --benchmark --threads",
+    "demo": "--backbone --features",
+    "search": "--top --box --distance --query-expansion --html",
+    "duplicates": "--threshold --distance --html",
+    "export": "--to --method",
+    "verify": "--address",
+    "sweep": "--sizes --seeds --benchmark",
+    "fit-weights": "--recipe --layer-weights --fit-on --benchmark",
+    "cam": "--backbone --output",
+}
+"""Options that a command must have."""
+
+UNUSED = {
+    "fit": "--threads --shard-rows --device --workers",
+    "verify": "--workers --device --shard-rows",
+    "search": "--workers --address",
+    "duplicates": "--workers --address",
+    "fit-weights": "--query-expansion --alpha",
+    "cam": "--recipes --workers",
+    "info": "--address",
+}
+"""Options that a command must not have, as it would not use them."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_fits_80_columns_and_has_the_options_that_it_uses(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = help_lines(capsys, command)
+    assert max(map(len, shown)) <= 80
+    text = "\n".join(shown)
+    assert "None" not in text
+    options = set(re.findall(r"--[a-z][\w-]*", text))
+    assert {"--format", "--quiet", "--debug", *OPTIONS.get(command, "").split()} <= options
+    assert not options & set(UNUSED.get(command, "").split())
+    assert shown[0].split()[-1] in {"RUN", "[RUN]", "QUERY...", "OUT", "IMAGE"} or command in {
+        "info",
+        "report",
+        "paper",
+    }
+
+
+def test_the_options_of_a_command_are_grouped_by_configuration(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    shown = helped(capsys)
-    assert len(shown) <= 30
-    assert all(any(f" {command} " in line for line in shown) for command in COMMANDS)
-    for command in COMMANDS:
-        shown = helped(capsys, command)
-        assert max(map(len, shown[1:])) <= 80  # the first line, how it is used, is tyro's
-        assert "options options" not in "\n".join(shown)
+    headings = re.findall(r"╭─ (.*?) ─", "\n".join(help_lines(capsys, "run")))
+    groups = ["descriptor", "compute", "failure", "reduction", "evaluation", "output"]
+    assert headings == ["positional arguments", "options", *(f"{group} options" for group in groups)]
 
 
-def test_the_help_of_the_long_commands_is_in_groups_of_one_configuration_each(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    groups = ["positional arguments", "options", "descriptor options", "compute options", "failures options"]
-    for command, more in (("extract", []), ("run", ["selection options", "evaluation options"])):
-        shown = helped(capsys, command)
-        headings = (re.fullmatch(r" (positional arguments|options|\w+ options) *", line) for line in shown)
-        assert [found[1] for found in headings if found] == [*groups, *more]
-        texts = [line.strip() for line in shown if line.startswith(" " * 20) and line.strip()]
-        # A line that ends too early was broken in the source.
-        assert not [text for text in texts if len(text) < 12 and not text.endswith((".", ")"))]
+def test_help_names_every_recipe_and_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    words = set(re.findall(r"\w+", "\n".join(help_lines(capsys, "run"))))
+    assert {*BUILTIN_RECIPES, *BENCHMARKS} <= words
 
 
-def test_every_command_that_has_results_writes_json(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in COMMANDS:
-        assert any("--json" in line for line in helped(capsys, command)) == (command != "explain")
-
-
-def in_a_terminal(*arguments: str, **environment: str) -> bytes:
-    """What a command writes when its output is a terminal."""
+def terminal_output(*arguments: str, **environment: str) -> bytes:
+    """Return the output of a command whose standard output is a terminal."""
     reader, writer = pty.openpty()
     command = [sys.executable, "-m", "osrmac", *arguments]
     plain = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "PYTHON_TYRO_ANSI_CODES"}}
     with subprocess.Popen(command, stdout=writer, stdin=writer, env=plain | {"TERM": "xterm"} | environment):
         os.close(writer)
         shown = b""
-        with suppress(OSError):  # what Linux raises when the other end is closed
+        with suppress(OSError):  # Linux raises it once the other end is closed
             while some := os.read(reader, 4096):
                 shown += some
     os.close(reader)
     return shown
 
 
-def test_colours_are_for_terminals_that_want_them() -> None:
+def test_colours_are_for_terminals_without_no_color() -> None:
     colour = re.compile(rb"\x1b\[[0-9;]*3[0-7]")
-    assert colour.search(in_a_terminal("search", "--help"))
-    assert not colour.search(in_a_terminal("search", "--help", NO_COLOR="1"))
+    assert colour.search(terminal_output("search", "--help"))
+    assert not colour.search(terminal_output("search", "--help", NO_COLOR="1"))
 
 
 def test_the_shell_completes_commands_and_options() -> None:
@@ -235,16 +266,79 @@ def test_the_shell_completes_commands_and_options() -> None:
     subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
 
 
-def test_help_names_every_recipe_and_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["run", "--help"])
-    shown = capsys.readouterr().out
-    assert all(f" {recipe}" in shown for recipe in RECIPES)
-    assert all(benchmark in shown for benchmark in BENCHMARKS)
-
-
 @pytest.mark.parametrize("workflow", ["extract", "fit", "evaluate", "run", "demo"])
-def test_workflows_take_the_options_of_their_command(workflow: str) -> None:
+def test_workflows_call_their_command(workflow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script = Path(__file__).parents[2] / "workflows" / f"{workflow}.py"
-    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=True)
-    assert f"osrmac {workflow}" in done.stdout
+    given: list[list[str]] = []
+    monkeypatch.setattr("osrmac.cli.main", given.append)
+    monkeypatch.setattr(sys, "argv", [str(script), "RUN", "--quiet"])
+    exec(compile(script.read_text(), str(script), "exec"), {"__name__": "__main__"})
+    assert given == [[workflow, "RUN", "--quiet"]]
+
+
+def wait_for_reader(fifo: Path) -> int:
+    """Wait until a process reads a FIFO, which then waits for content, and return the writing end."""
+    for _ in range(600):
+        with suppress(OSError):  # ENXIO, as long as nobody reads
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody reads {fifo}")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "verb"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_ends_a_command_with_one_line(
+    number: signal.Signals, status: int, verb: str, photos_folder: Path, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "groups.csv"
+    os.mkfifo(fifo)
+    options = ["--benchmark", "groups", "--ground-truth", str(fifo)]
+    command = [sys.executable, "-m", "osrmac", "run", str(photos_folder), str(tmp_path / "run"), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        writer = wait_for_reader(fifo)
+        process.send_signal(number)
+        shown = process.communicate()
+        os.close(writer)
+    assert process.returncode == status
+    assert shown == ("", f"osrmac: {verb}: run the same command again to continue\n")
+
+
+def test_sigterm_sent_while_ray_has_its_own_handler_has_status_143(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # as ray.init does
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(app, "_run", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stopped:
+        main(["info", "RUN"])
+    assert stopped.value.code == 143
+    assert capsys.readouterr().err == "osrmac: terminated: run the same command again to continue\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("output_format", ["table", "json"])
+def test_a_closed_pipe_ends_a_command_quietly(finished: Run, output_format: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "osrmac", "info", finished.url, "--format", output_format]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_quiet_leaves_only_results(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("osrmac.progress._LOG_SECONDS", 0.0)
+    command = ["search", finished.url, "copy1.png", "--format", "json", "--html", str(tmp_path / "sheet.html")]
+    main(command)
+    assert f"contact sheet in {tmp_path}/sheet.html\n" in capsys.readouterr().err
+    main([*command, "--quiet"])
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert json.loads(shown.out.splitlines()[0])["id"] == "copy1.png"

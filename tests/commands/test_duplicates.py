@@ -1,4 +1,4 @@
-"""Groups against networkx on scipy's distances of everything at once."""
+"""Near-duplicates against networkx on distances by scipy."""
 
 from pathlib import Path
 
@@ -19,20 +19,20 @@ from osrmac.storage.run import Run
 
 
 def expected(run: Run, recipe: str) -> tuple[float, dict[frozenset[str], dict[str, float]]]:
-    """A threshold that the tenth part of all pairs is under, and by group how far each image is from the nearest."""
+    """Return a threshold above a tenth of all distances, and the groups, with the nearest distance of each image."""
     found = shards.read_vectors(shards.paths(run.descriptors), recipe)
-    apart = cdist(found.values.astype(float), found.values.astype(float), "cityblock")
-    between = np.sort(apart[np.triu_indices(len(apart), 1)])
+    distances = cdist(found.values.astype(float), found.values.astype(float), "cityblock")
+    between = np.sort(distances[np.triu_indices(len(distances), 1)])
     threshold = float(between[len(between) // 10 : len(between) // 10 + 2].mean())
-    np.fill_diagonal(apart, np.inf)
-    graph = networkx.from_numpy_array(apart <= threshold)
+    np.fill_diagonal(distances, np.inf)
+    graph = networkx.from_numpy_array(distances <= threshold)
     groups = [group for group in networkx.connected_components(graph) if len(group) > 1]
-    distances = [{found.ids[row]: apart[row].min() for row in group} for group in groups]
-    return threshold, {frozenset(group): group for group in distances}
+    nearest = [{found.ids[row]: distances[row].min() for row in group} for group in groups]
+    return threshold, {frozenset(group): group for group in nearest}
 
 
 @pytest.mark.parametrize(("piece", "panel"), [(2048, 256_000_000), (1, 1), (1, 5 * 4 * 512)])
-def test_groups_are_what_hangs_together_however_it_is_cut(
+def test_groups_are_connected_components_whatever_the_block_sizes(
     finished: Run, monkeypatch: pytest.MonkeyPatch, piece: int, panel: int
 ) -> None:
     monkeypatch.setattr(module, "_PIECE", piece)
@@ -48,7 +48,7 @@ def test_groups_are_what_hangs_together_however_it_is_cut(
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_copies_are_found_and_named_with_their_sizes(finished: Run) -> None:
+def test_copies_are_grouped_and_described(finished: Run) -> None:
     found = duplicates(finished.url, DuplicatesConfig(threshold=0, method="single"))
     assert [tuple(image.id for image in group) for group in found.groups] == [
         (f"copy{number}.png", f"{'odd' if number % 2 else 'even'}/{number:02d}.png") for number in range(5)
@@ -66,7 +66,7 @@ def test_a_threshold_is_suggested(finished: Run) -> None:
     assert found.threshold > 0
 
 
-def test_the_image_of_the_most_pixels_leads(run: Run) -> None:
+def test_the_image_with_most_pixels_is_first_in_its_group(run: Run) -> None:
     (shard,) = (path for path in shards.paths(run.descriptors) if shards.read(path)["id"].to_pylist() == ["odd/01.png"])
     table = shards.read(shard)
     place = table.column_names.index("width")
@@ -75,7 +75,7 @@ def test_the_image_of_the_most_pixels_leads(run: Run) -> None:
     assert ["odd/01.png", "copy1.png"] in [[image.id for image in group] for group in found.groups]
 
 
-def test_there_must_be_descriptors(tmp_path: Path, finished: Run) -> None:
+def test_a_run_without_descriptors_is_refused(tmp_path: Path, finished: Run) -> None:
     Location.of(tmp_path / "run.json").write_json(finished.record())
     with pytest.raises(StorageError, match="no descriptors yet"):
         duplicates(str(tmp_path))

@@ -9,14 +9,13 @@ import pytest
 
 from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
-from osrmac.commands.run import run_all
-from osrmac.config import ComputeConfig, DescriptorConfig, Distance, EvaluationConfig, ReductionConfig
+from osrmac.config import ComputeConfig, Distance, EvaluationConfig, ReductionConfig
 from osrmac.errors import BenchmarkError, ConfigError, StorageError
 from osrmac.evaluation.results import Evaluation
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-SELECTION = ReductionConfig(features=(32,), retained_variance=0.8)
+REDUCTION = ReductionConfig(features=(32,), retained_variance=0.8)
 
 
 def name(number: int) -> str:
@@ -50,8 +49,8 @@ def values(found: Evaluation) -> dict[tuple[str, str], float]:
     return {(score.method, score.mode): score.values[found.measures[0]] for score in found.scores}
 
 
-def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: str) -> None:
-    fit(run.url, SELECTION)
+def test_every_method_ranks_copies_first(run: Run, photos: Path, pairs: str) -> None:
+    fit(run.url, REDUCTION)
     found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     of_both = ("osrmac", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32")
     methods = ("single", "early", "osrmac_local", *of_both, *(f"{method}+cam" for method in of_both))
@@ -69,35 +68,37 @@ def test_copies_are_found_first_by_every_system(run: Run, photos: Path, pairs: s
         "queries": 10,
         "values": {"mAP": 100.0},
     }
-    answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
-    assert len(answers) == len(methods) * 10
-    first = next(answer for answer in answers if answer["query"] == "copy1.png")
+    rows = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
+    assert len(rows) == len(methods) * 10
+    first = next(row for row in rows if row["query"] == "copy1.png")
     assert first["mAP"] == 100.0
     assert first["first"][0] == "odd/01.png"
     assert len(first["first"]) == 10
     assert "copy1.png" not in first["first"]
 
 
-def test_selections_fitted_on_several_collections_are_listed(run: Run, other: Run, photos: Path, pairs: str) -> None:
+def test_the_collections_that_reductions_were_fitted_on_are_listed(
+    run: Run, other: Run, photos: Path, pairs: str
+) -> None:
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     assert "selections fitted on" not in evaluate(run.url, truth).conditions
-    fit(run.url, replace(SELECTION, baselines=False))
+    fit(run.url, replace(REDUCTION, baselines=False))
     fit(run.url, ReductionConfig(recipe="early", features=(8,), baselines=False, fit_on=other.url))
     found = evaluate(run.url, truth)
     assert found.conditions["selections fitted on"] == f"other photos (early-pfa-8), {photos} (osrmac-pfa-32)"
 
 
 @pytest.mark.parametrize("distance", ["l2", "cosine"])
-def test_other_distances_find_copies_too(run: Run, pairs: str, distance: Distance) -> None:
+def test_copies_rank_first_by_other_distances(run: Run, pairs: str, distance: Distance) -> None:
     found = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs, distance=distance))
     assert values(found)["osrmac", "all"] == 100.0
     assert found.conditions["distance"] == distance
 
 
-def test_the_smaller_of_global_and_local_distance_counts(run: Run, pairs: str) -> None:
+def test_the_smaller_of_the_global_and_the_local_distance_counts(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
-    answers = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
-    found = next(row["first"] for row in answers if (row["system"], row["query"]) == ("osrmac+cam", "copy1.png"))
+    rows = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
+    found = next(row["first"] for row in rows if (row["system"], row["query"]) == ("osrmac+cam", "copy1.png"))
     sides = [shards.read_vectors(shards.paths(run.descriptors), recipe) for recipe in ("osrmac", "osrmac_local")]
     ids = sides[0].ids
     row = ids.index("copy1.png")
@@ -106,7 +107,7 @@ def test_the_smaller_of_global_and_local_distance_counts(run: Run, pairs: str) -
     assert found == expected[:10]
 
 
-def test_averaging_with_neighbours_changes_rankings_and_is_named(run: Run, pairs: str) -> None:
+def test_averaging_with_neighbours_changes_rankings_and_is_recorded(run: Run, pairs: str) -> None:
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=3, database_augmentation=2)
     plain = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     averaged = evaluate(run.url, truth)
@@ -115,7 +116,7 @@ def test_averaging_with_neighbours_changes_rankings_and_is_named(run: Run, pairs
     assert [a.results for a in averaged.scores] != [p.results for p in plain.scores]
 
 
-def test_cropped_queries_ask_with_their_box_and_are_described_once(asked: Run, oxford: str) -> None:
+def test_cropped_queries_are_described_once(asked: Run, oxford: str) -> None:
     (shard,) = shards.paths(asked.queries("oxford5k"))
     before = Path(shard).stat().st_mtime_ns
     found = evaluate(asked.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
@@ -131,7 +132,7 @@ def test_cropped_queries_ask_with_their_box_and_are_described_once(asked: Run, o
     np.testing.assert_allclose(crops.values[0], half, atol=1e-5)
 
 
-def test_revisited_queries_are_cropped_and_taken_out_of_the_collection(
+def test_revisited_queries_are_cropped_and_removed_from_the_collection(
     run: Run, revisited: str, one_worker: ComputeConfig
 ) -> None:
     found = evaluate(run.url, EvaluationConfig(benchmark="roxford5k", ground_truth=revisited), one_worker)
@@ -149,12 +150,12 @@ def test_revisited_queries_are_cropped_and_taken_out_of_the_collection(
     stored = json.loads(Path(run.evaluation("roxford5k", ".json")).read_text())
     assert stored["measures"] == list(found.measures)
     assert stored["scores"][0]["values"] == {"mAP": 100.0, "mP@1": 100.0, "mP@5": 100.0, "mP@10": 100.0}
-    answers = pq.read_table(run.evaluation("roxford5k", "-queries.parquet")).to_pylist()
-    assert {answer["mP@10"] for answer in answers} == {100.0}
-    assert not {"even/00.png", "even/08.png"} & {image for answer in answers for image in answer["first"]}
+    rows = pq.read_table(run.evaluation("roxford5k", "-queries.parquet")).to_pylist()
+    assert {row["mP@10"] for row in rows} == {100.0}
+    assert not {"even/00.png", "even/08.png"} & {image for row in rows for image in row["first"]}
 
 
-def test_a_missing_image_is_named_unless_a_subset_is_asked_for(run: Run, pairs: str) -> None:
+def test_missing_images_are_an_error_unless_a_subset_is_accepted(run: Run, pairs: str) -> None:
     with Path(pairs).open("a") as file:
         file.write("cut.png,3\nvanished.png,7\neven/08.png,7\n")
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
@@ -165,7 +166,7 @@ def test_a_missing_image_is_named_unless_a_subset_is_asked_for(run: Run, pairs: 
     assert values(found)["osrmac", "all"] == 100.0
 
 
-def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_path: Path) -> None:
+def test_an_evaluation_that_cannot_work_is_refused_in_one_line(run: Run, pairs: str, tmp_path: Path) -> None:
     here = run.url
     for url, options, kind, message in (
         (here, {}, ConfigError, "--benchmark"),
@@ -182,23 +183,7 @@ def test_what_cannot_be_scored_is_refused_in_one_line(run: Run, pairs: str, tmp_
         assert "\n" not in str(caught.value)
 
 
-def test_every_step_runs_from_images_to_scores_and_two_threads_change_rounding_only(
-    finished: Run, photos: Path, pairs: str, tmp_path: Path, small: DescriptorConfig
-) -> None:
-    threads = ComputeConfig(workers=1, threads=2)
-    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
-    run = Run(str(tmp_path / "run"))
-    extracted, found = run_all(str(photos), run.url, small, threads, selection=SELECTION, evaluation=truth)
-    assert extracted.new == 29
-    assert found is not None
-    assert values(found)["osrmac-pfa-32", "all"] == 100.0
-    assert set(run.record()["stages"]) == {"extract", "fit", "evaluate"}
-    by_two, by_one = (shards.read_vectors(shards.paths(of.descriptors), "osrmac") for of in (run, finished))
-    assert by_two.ids == by_one.ids
-    np.testing.assert_allclose(by_two.values, by_one.values, atol=1e-5)
-
-
-def test_a_query_without_a_ranking_is_named(tmp_path: Path, oxford: str) -> None:
+def test_a_query_without_a_ranking_is_an_error(tmp_path: Path, oxford: str) -> None:
     (tmp_path / "theirs").mkdir()
     for file in ("AP.txt", "tower_2_top.txt"):
         (tmp_path / "theirs" / file).write_text("half08\n")
@@ -217,11 +202,11 @@ def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: 
     assert (tmp_path / "run" / "evaluation" / "oxford5k-theirs.json").exists()
 
 
-def test_a_collection_larger_than_the_memory_is_scored_alike(
+def test_a_collection_larger_than_memory_gets_the_same_scores(
     run: Run, pairs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit(run.url, SELECTION)
-    asked = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=2)
-    found = evaluate(run.url, asked)
+    fit(run.url, REDUCTION)
+    options = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=2)
+    found = evaluate(run.url, options)
     monkeypatch.setattr("osrmac.runs.scoring._IN_MEMORY", 0)
-    assert evaluate(run.url, asked) == found
+    assert evaluate(run.url, options) == found

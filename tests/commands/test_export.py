@@ -5,16 +5,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from osrmac.commands.export import Exported, export
+from osrmac.commands.export import Export, export
 from osrmac.config import ExportConfig
 from osrmac.errors import OsrmacError
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 
-def test_numpy_has_every_vector_beside_its_id(finished: Run, tmp_path: Path) -> None:
-    made = export(finished.url, str(tmp_path / "out"), ExportConfig("npy", "early"))
-    assert made == Exported("early", 26, 512)
+def test_npy_has_every_vector_and_its_id(finished: Run, tmp_path: Path) -> None:
+    exported = export(finished.url, str(tmp_path / "out"), ExportConfig(to="npy", method="early"))
+    assert exported == Export("early", 26, 512)
     ids = pq.read_table(tmp_path / "out" / "ids.parquet")
     known = shards.read_vectors(shards.paths(finished.descriptors), "early")
     expected = dict(zip(known.ids, known.values, strict=True))
@@ -25,9 +25,9 @@ def test_numpy_has_every_vector_beside_its_id(finished: Run, tmp_path: Path) -> 
     assert all(Path(row["uri"]).match(f"*/{row['id']}") for row in ids.to_pylist())
 
 
-def test_lance_has_a_table(finished: Run, tmp_path: Path) -> None:
+def test_lance_has_a_table_of_ids_and_vectors(finished: Run, tmp_path: Path) -> None:
     lancedb = pytest.importorskip("lancedb", reason="lancedb is an extra that is not installed")
-    export(finished.url, str(tmp_path / "out"), ExportConfig("lance", "early"))
+    export(finished.url, str(tmp_path / "out"), ExportConfig(to="lance", method="early"))
     table = lancedb.connect(str(tmp_path / "out")).open_table("images")
     known = shards.read_vectors(shards.paths(finished.descriptors), "early")
     stored = table.to_arrow().sort_by("id")
@@ -36,18 +36,18 @@ def test_lance_has_a_table(finished: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "there", "message"),
+    ("options", "exists", "message"),
     [
-        (ExportConfig("npy"), True, "exists: name a folder that does not"),
-        (ExportConfig("lance"), False, r"LanceDB is not installed: pip install 'osrmac\[lance\]'"),
-        (ExportConfig("npy", "osrmac+cam"), False, "no method osrmac.cam"),
+        (ExportConfig(to="npy"), True, "exists: name a folder that does not"),
+        (ExportConfig(to="lance"), False, r"LanceDB is not installed: pip install 'osrmac\[lance\]'"),
+        (ExportConfig(to="npy", method="osrmac+cam"), False, "no method osrmac.cam"),
     ],
 )
-def test_what_cannot_be_exported(
-    finished: Run, tmp_path: Path, options: ExportConfig, there: bool, message: str, monkeypatch: pytest.MonkeyPatch
+def test_an_export_that_cannot_work_writes_nothing(
+    finished: Run, tmp_path: Path, options: ExportConfig, exists: bool, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "lancedb", None)
-    output = tmp_path if there else tmp_path / "out"
+    output = tmp_path if exists else tmp_path / "out"
     with pytest.raises(OsrmacError, match=message):
         export(finished.url, str(output), options)
     assert not (tmp_path / "out").exists()

@@ -33,13 +33,13 @@ def test_every_planned_image_has_one_row(finished: Run) -> None:
     assert finished.record()["counts"] == {"planned": 29, "ok": 26, "failed": 3}
 
 
-def test_the_record_tells_the_nodes_that_there_were(finished: Run) -> None:
+def test_the_record_has_the_nodes(finished: Run) -> None:
     (only,) = finished.record()["stages"]["extract"]["nodes"]
     assert only.pop("seconds") >= 0
     assert only == {"nodes": 1, "cpus": 2.0, "gpus": 0.0, "accelerators": []}
 
 
-def test_the_record_tells_what_the_time_went_into(finished: Run) -> None:
+def test_the_record_has_the_time_of_each_stage(finished: Run) -> None:
     stage = finished.record()["stages"]["extract"]
     command, describing = stage["profile"]["command"], stage["profile"]["describing"]
     assert set(command) == {"weights", "plan", "describe", "summary"}
@@ -69,7 +69,7 @@ def test_the_shards_have_the_schema_of_the_run(finished: Run) -> None:
         assert shards.read_metadata(shard) == {"osrmac.fingerprint": fingerprint, "osrmac.generation": "0"}
 
 
-def test_two_actors_compute_the_same_bits_as_one(
+def test_two_workers_compute_the_same_bits_as_one(
     finished: Run, photos: Path, tmp_path: Path, small: DescriptorConfig
 ) -> None:
     run = Run(str(tmp_path / "run"))
@@ -77,14 +77,14 @@ def test_two_actors_compute_the_same_bits_as_one(
     np.testing.assert_array_equal(vectors(run), vectors(finished))
 
 
-def test_a_finished_run_is_not_touched_again(run: Run, photos: Path, small: DescriptorConfig) -> None:
+def test_a_finished_run_is_left_as_it_is(run: Run, photos: Path, small: DescriptorConfig) -> None:
     before = {shard: Path(shard).stat().st_mtime_ns for shard in shards.paths(run.descriptors)}
     again = extract(str(photos), run.url, small)
     assert (again.described, again.failed, again.new) == (26, 3, 0)
     assert before == {shard: Path(shard).stat().st_mtime_ns for shard in shards.paths(run.descriptors)}
 
 
-def test_only_what_is_missing_is_computed(
+def test_only_missing_images_are_described(
     run: Run,
     photos: Path,
     small: DescriptorConfig,
@@ -97,7 +97,7 @@ def test_only_what_is_missing_is_computed(
     assert rows(run.descriptors) == complete
 
 
-def test_parts_and_vanished_images_among_the_requests(
+def test_crops_and_missing_files_are_described_or_fail_row_by_row(
     photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> None:
     identity, weights = identify(small)
@@ -129,9 +129,7 @@ def test_other_settings_in_the_same_run_are_refused(run: Run, photos: Path, smal
         extract(str(photos), run.url, replace(small, image_sizes=(96,)))
 
 
-def test_nothing_is_written_when_the_settings_cannot_work(
-    photos: Path, tmp_path: Path, small: DescriptorConfig
-) -> None:
+def test_nothing_is_written_with_invalid_settings(photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:
     with pytest.raises(ConfigError, match="unknown recipe"):
         extract(str(photos), str(tmp_path / "run"), replace(small, recipes=("best",)))
     assert not (tmp_path / "run").exists()
@@ -140,13 +138,13 @@ def test_nothing_is_written_when_the_settings_cannot_work(
 @pytest.mark.parametrize(
     "compute", [ComputeConfig(workers=3), ComputeConfig(workers=2, threads=2), ComputeConfig(threads=4)]
 )
-def test_actors_that_would_starve_the_readers_are_refused(
+def test_workers_that_leave_no_cpu_for_readers_are_refused(
     photos: Path, tmp_path: Path, small: DescriptorConfig, compute: ComputeConfig
 ) -> None:
     with pytest.raises(ConfigError, match="do not fit into 2 CPUs"):
         extract(str(photos), str(tmp_path / "run"), small, compute)
 
 
-def test_a_gpu_that_is_not_there_is_refused(photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:
+def test_a_missing_gpu_is_refused(photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:
     with pytest.raises(ConfigError, match="no GPU"):
         extract(str(photos), str(tmp_path / "run"), small, ComputeConfig(device="cuda"))

@@ -20,15 +20,15 @@ CONFIG = ReductionConfig(features=(32,), retained_variance=0.8)
 
 def fit_selections(run: Run, config: ReductionConfig) -> list[Selection]:
     found = fit(run.url, config)
-    assert all(isinstance(each, Selection) for each in found)
-    return [each for each in found if isinstance(each, Selection)]
+    assert all(isinstance(reduction, Selection) for reduction in found)
+    return [reduction for reduction in found if isinstance(reduction, Selection)]
 
 
 def whole(run: Run, recipe: str = "osrmac") -> shards.Vectors:
     return shards.read_vectors(shards.paths(run.descriptors), recipe)
 
 
-def test_an_exact_fit_selects_what_all_descriptors_together_select(run: Run) -> None:
+def test_a_fit_on_all_descriptors_equals_one_in_memory(run: Run) -> None:
     (pfa, random, variance) = fit_selections(run, CONFIG)
     together = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(run).values)
     np.testing.assert_array_equal(pfa.indices, together.indices_)
@@ -40,7 +40,7 @@ def test_an_exact_fit_selects_what_all_descriptors_together_select(run: Run) -> 
     assert set(variance.indices) == set(by_variance)
 
 
-def test_a_fit_on_samples_is_reproducible_and_says_how_many(run: Run) -> None:
+def test_a_fit_on_samples_is_reproducible(run: Run) -> None:
     config = replace(CONFIG, samples=8, seed=3)
     (first, *_) = fit_selections(run, config)
     drawn = np.sort(np.random.default_rng(3).choice(26, 8, replace=False))
@@ -49,13 +49,13 @@ def test_a_fit_on_samples_is_reproducible_and_says_how_many(run: Run) -> None:
     assert first.samples == 8
 
 
-def test_the_selection_says_what_it_was_fitted_on(run: Run, photos: Path) -> None:
+def test_a_reduction_records_what_it_was_fitted_on(run: Run, photos: Path) -> None:
     (pfa, *_) = fit_selections(run, CONFIG)
     assert (pfa.fitted_on, pfa.fingerprint) == (str(photos), run.identity().fingerprint)
     assert pfa in load_reductions(run)
 
 
-def test_shortened_shards_hold_the_selected_features(run: Run) -> None:
+def test_reduced_shards_have_the_selected_features(run: Run) -> None:
     (pfa, *_) = fit_selections(run, CONFIG)
     table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
     assert table["id"].to_pylist() == whole(run).ids
@@ -76,7 +76,7 @@ def test_a_second_fit_does_nothing(run: Run) -> None:
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"retained_variance": 0.7}, {"absolute": True}, {"samples": 10}])
-def test_other_options_fit_again_and_shorten_again(run: Run, change: dict[str, float]) -> None:
+def test_other_options_fit_and_reduce_again(run: Run, change: dict[str, float]) -> None:
     fit(run.url, CONFIG)
     before = modified(run)
     (pfa, *_) = fit_selections(run, replace(CONFIG, **change))  # type: ignore[arg-type]
@@ -85,12 +85,12 @@ def test_other_options_fit_again_and_shorten_again(run: Run, change: dict[str, f
     np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
 
 
-def test_by_default_a_quarter_of_osrmac_stays(run: Run) -> None:
+def test_a_quarter_of_the_features_is_the_default(run: Run) -> None:
     (pfa, *_) = fit_selections(run, ReductionConfig(retained_variance=0.8))
     assert (pfa.recipe, len(pfa.indices)) == ("osrmac", 768 // 4)
 
 
-def test_several_sizes_and_another_recipe_without_controls(run: Run) -> None:
+def test_several_sizes_of_another_recipe_without_baselines(run: Run) -> None:
     config = ReductionConfig(recipe="early", features=(8, 16), retained_variance=0.8, baselines=False)
     assert [found.name for found in fit(run.url, config)] == ["early-pfa-8", "early-pfa-16"]
 
@@ -138,7 +138,7 @@ def test_a_run_with_other_settings_is_not_fitted_on(run: Run, other: Run) -> Non
         fit(run.url, replace(CONFIG, fit_on=f"{run.url}/nowhere"))
 
 
-def test_what_cannot_be_fitted_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+def test_a_fit_that_cannot_work_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
     for config, message in (
         (ReductionConfig(features=(1000,)), "only 768 features"),
         (ReductionConfig(recipe="late"), "no recipe 'late'"),

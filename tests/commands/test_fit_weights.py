@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from osrmac.commands.evaluate import evaluate
-from osrmac.commands.fit_weights import weigh
-from osrmac.config import EvaluationConfig, LayerWeightsConfig
+from osrmac.commands.fit_weights import fit_weights
+from osrmac.config import BenchmarkConfig, EvaluationConfig, LayerWeightsConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.evaluation.metrics import average_precision
 from osrmac.runs.reductions import load_reductions
@@ -15,7 +15,7 @@ from osrmac.storage import shards
 from osrmac.storage.run import Run
 
 GROUPS = (("half08.png", "even/08.png"), ("even/00.png", "even/02.png", "odd/05.png"), ("odd/07.png", "odd/09.png"))
-"""Most of them have nothing in common, so that the weights decide."""
+"""Groups of unrelated pictures, whose ranking depends on the weights."""
 
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -29,13 +29,15 @@ def truth(tmp_path: Path) -> EvaluationConfig:
 
 def slow_map(ids: list[str], vectors: NDArray[np.float32]) -> float:
     """Mean average precision of `GROUPS`, by Manhattan distance, in percent."""
-    found = []
+    precisions = []
     for group in GROUPS:
         for query in group:
             apart = np.abs(vectors - vectors[ids.index(query)]).sum(axis=1)
             ranked = [image for _, image in sorted(zip(apart, ids, strict=True)) if image != query]
-            found.append(average_precision([ranked.index(image) for image in group if image != query], len(group) - 1))
-    return 100 * float(np.mean(found))
+            precisions.append(
+                average_precision([ranked.index(image) for image in group if image != query], len(group) - 1)
+            )
+    return 100 * float(np.mean(precisions))
 
 
 def by_weights(run: Run) -> dict[tuple[float, ...], float]:
@@ -45,12 +47,12 @@ def by_weights(run: Run) -> dict[tuple[float, ...], float]:
     return {pair: slow_map(whole.ids, whole.values * np.repeat(pair, (512, 256))) for pair in pairs}
 
 
-def test_given_weights_are_one_more_system(run: Run, truth: EvaluationConfig) -> None:
-    found = weigh(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 0.5)))
-    assert (found.name, found.weights, found.parts, found.samples) == ("osrmac-weights", (1, 0.5), (512, 256), 0)
-    assert load_reductions(run) == [found]
+def test_given_weights_make_one_more_method(run: Run, truth: EvaluationConfig) -> None:
+    fitted = fit_weights(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 0.5)))
+    assert (fitted.name, fitted.weights, fitted.parts, fitted.samples) == ("osrmac-weights", (1, 0.5), (512, 256), 0)
+    assert load_reductions(run) == [fitted]
     whole = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
-    rows = [row for shard in shards.paths(run.reduced(found.name)) for row in shards.read(shard).to_pylist()]
+    rows = [row for shard in shards.paths(run.reduced(fitted.name)) for row in shards.read(shard).to_pylist()]
     reduced = {row["id"]: row["vector"] for row in rows}
     scaled = whole.values * np.repeat([1, 0.5], (512, 256)).astype(np.float32)
     np.testing.assert_array_equal(np.array([reduced[image] for image in whole.ids], np.float32), scaled)
@@ -62,16 +64,16 @@ def test_given_weights_are_one_more_system(run: Run, truth: EvaluationConfig) ->
     assert evaluation.conditions["selections fitted on"] == "nothing: given by hand"
 
 
-def test_weights_are_fitted_until_no_single_change_is_better(run: Run, photos: Path, truth: EvaluationConfig) -> None:
-    found = weigh(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID))
+def test_no_single_change_improves_fitted_weights(run: Run, photos: Path, truth: EvaluationConfig) -> None:
+    fitted = fit_weights(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID))
     scores = by_weights(run)
-    first, second = found.weights
+    first, second = fitted.weights
     changed = [(weight, second) for weight in GRID] + [(first, weight) for weight in GRID]
     best = max(scores[pair] for pair in changed if any(pair))
     assert scores[first, second] == pytest.approx(best)
     assert best > scores[1, 1]
-    assert (found.samples, found.fitted_on) == (26, f"groups in {photos} (26 images, all queries, l1)")
-    assert weigh(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID)) == found
+    assert (fitted.samples, fitted.fitted_on) == (26, f"groups in {photos} (26 images, all queries, l1)")
+    assert fit_weights(run.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID)) == fitted
     measured = {score.method: score.values["mAP"] for score in evaluate(run.url, truth).scores}
     assert measured["osrmac-weights"] == pytest.approx(best)
 
@@ -81,25 +83,23 @@ def test_weights_fitted_on_another_run_are_applied_to_this_one(run: Run, other: 
     ids = shards.read_vectors(shards.paths(other.descriptors), "osrmac").ids
     lines = [f"{image},{number // 2}\n" for number, image in enumerate(ids)]
     Path(str(truth.ground_truth)).write_text("id,group\n" + "".join(lines[: len(lines) // 2 * 2]))
-    found = weigh(run.url, truth, options)
-    assert found.fitted_on.startswith(f"groups in other photos ({len(ids)} images,")
-    assert found.weights == weigh(other.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID)).weights
-    assert len(shards.paths(run.reduced(found.name))) == len(shards.paths(run.descriptors))
+    fitted = fit_weights(run.url, truth, options)
+    assert fitted.fitted_on.startswith(f"groups in other photos ({len(ids)} images,")
+    assert fitted.weights == fit_weights(other.url, truth, LayerWeightsConfig(recipe="osrmac", grid=GRID)).weights
+    assert len(shards.paths(run.reduced(fitted.name))) == len(shards.paths(run.descriptors))
 
 
-def test_what_cannot_be_weighed_is_refused_in_one_line(run: Run, tmp_path: Path, truth: EvaluationConfig) -> None:
-    nothing = EvaluationConfig()
-    expanded = EvaluationConfig(benchmark="groups", ground_truth=truth.ground_truth, query_expansion=2)
-    for evaluation, options, message in (
+def test_a_fit_that_cannot_work_is_refused_in_one_line(run: Run, tmp_path: Path, truth: EvaluationConfig) -> None:
+    nothing = BenchmarkConfig()
+    for benchmark, options, message in (
         (nothing, LayerWeightsConfig(layer_weights=(1, 1)), "the run has osrmac, osrmac_local"),
         (nothing, LayerWeightsConfig(recipe="early", layer_weights=(1,)), "name a recipe of several layers"),
         (nothing, LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 1, 1)), "osrmac has 2 layers"),
-        (truth, LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 1)), "leave nothing to fit"),
+        (truth, LayerWeightsConfig(recipe="osrmac", layer_weights=(1, 1)), "nothing to fit"),
         (nothing, LayerWeightsConfig(recipe="osrmac"), "give --layer-weights, or a --benchmark"),
-        (expanded, LayerWeightsConfig(recipe="osrmac"), "without --query-expansion"),
     ):
         with pytest.raises(ConfigError, match=message) as caught:
-            weigh(run.url, evaluation, options)
+            fit_weights(run.url, benchmark, options)
         assert "\n" not in str(caught.value)
     with pytest.raises(StorageError, match="no run at"):
-        weigh(str(tmp_path / "nowhere"), truth)
+        fit_weights(str(tmp_path / "nowhere"), truth)

@@ -1,4 +1,4 @@
-"""Search against scipy's distances of everything at once, and against the scores' own query expansion."""
+"""Search against distances by scipy, and against the query expansion of an evaluation."""
 
 import shutil
 from pathlib import Path
@@ -39,7 +39,7 @@ def names(found: QueryResult) -> list[str]:
 
 
 @pytest.mark.parametrize(("distance", "metric"), [("l1", "cityblock"), ("l2", "euclidean"), ("cosine", "cosine")])
-def test_ids_of_the_run_find_what_is_nearest(finished: Run, distance: Distance, metric: str) -> None:
+def test_ids_find_the_nearest_images(finished: Run, distance: Distance, metric: str) -> None:
     ids, values = vectors(finished, "single")
     found = search(finished.url, QUERIES, SearchConfig(method="single", distance=distance))
     for query, answer in zip(QUERIES, found, strict=True):
@@ -53,7 +53,7 @@ def test_ids_of_the_run_find_what_is_nearest(finished: Run, distance: Distance, 
     assert names(found[1])[:2] == ["copy1.png", "odd/01.png"]
 
 
-def test_the_selection_and_the_local_descriptor_count_where_the_run_has_them(fitted: Run) -> None:
+def test_the_default_method_is_the_pfa_reduction_with_local_descriptors(fitted: Run) -> None:
     ids, whole = vectors(fitted, "osrmac")
     _, local = vectors(fitted, "osrmac_local")
     kept = fitted.selection("osrmac-pfa-32").read_json()["indices"]  # type: ignore[index]
@@ -69,7 +69,7 @@ def test_the_selection_and_the_local_descriptor_count_where_the_run_has_them(fit
     assert found.matches != alone.matches
 
 
-def test_shortened_shards_are_read_only_while_they_are_up_to_date(fitted: Run) -> None:
+def test_outdated_reduced_shards_are_not_read(fitted: Run) -> None:
     method = SearchConfig(method="osrmac-pfa-32", top=26)
     expected = search(fitted.url, QUERIES, method)
     shard = next(path for path in shards.paths(fitted.reduced("osrmac-pfa-32")) if shards.read(path).num_rows)
@@ -85,7 +85,7 @@ def test_shortened_shards_are_read_only_while_they_are_up_to_date(fitted: Run) -
     assert search(fitted.url, QUERIES, method) == expected
 
 
-def test_a_file_is_described_as_the_run_was(finished: Run, photos: Path, tmp_path: Path) -> None:
+def test_a_file_is_described_like_the_images_of_the_run(finished: Run, photos: Path, tmp_path: Path) -> None:
     shutil.copy(photos / "even" / "08.png", tmp_path / "mine.png")
     by_id, by_file, by_url = search(
         finished.url, ["even/08.png", str(tmp_path / "mine.png"), f"file://{tmp_path}/mine%2Epng"]
@@ -95,13 +95,13 @@ def test_a_file_is_described_as_the_run_was(finished: Run, photos: Path, tmp_pat
     assert by_file.uri == str(tmp_path / "mine.png")
 
 
-def test_a_box_asks_with_a_part_of_the_image(finished: Run) -> None:
+def test_a_box_searches_for_a_part_of_the_image(finished: Run) -> None:
     (found,) = search(finished.url, ["even/08.png"], SearchConfig(box=(0, 0, (90 + 7 * 8) // 2, 120)))
     assert names(found)[0] == "half08.png"
     assert found.matches[0].distance == pytest.approx(0, abs=1e-4)
 
 
-def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
+def test_query_expansion_is_that_of_an_evaluation(finished: Run) -> None:
     ids, values = vectors(finished, "early")
     rows = [ids.index(query) for query in QUERIES]
     nearest = np.argsort(cdist(values[rows], values, "cityblock"), axis=1, kind="stable")[:, :3]
@@ -115,13 +115,13 @@ def test_a_query_is_expanded_as_in_an_evaluation(finished: Run) -> None:
 
 def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> None:
     fit(with_regions.url, ReductionConfig(recipe="rmac_regions", whitening=(8,)))
-    asked = ["copy1.png", str(photos / "copy1.png")]
-    by_id, by_file = search(with_regions.url, asked, SearchConfig(method="rmac_regions-whitening-8"))
+    queries = ["copy1.png", str(photos / "copy1.png")]
+    by_id, by_file = search(with_regions.url, queries, SearchConfig(method="rmac_regions-whitening-8"))
     assert names(by_id)[:2] == names(by_file)[:2] == ["copy1.png", "odd/01.png"]
     assert by_file.matches[0].distance == pytest.approx(0, abs=1e-4)
 
 
-def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_only_regional_vectors_is_refused(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("osrmac.runs.methods.list_methods", lambda _run: [])
     with pytest.raises(ConfigError, match="only vectors of regions"):
         search(finished.url, QUERIES)
@@ -130,21 +130,23 @@ def test_nothing_but_regions_cannot_be_compared(finished: Run, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("queries", "options", "message"),
     [
-        ([], SearchConfig(), "nothing to look for"),
+        ([], SearchConfig(), "no query given"),
         (["gone.png"], SearchConfig(), "gone.png is no image of the run, and cannot be read: FileNotFoundError"),
         (["empty.jpg"], SearchConfig(), "empty.jpg has no descriptor, it failed at decode: the file is empty"),
         (["even/08.png"], SearchConfig(box=(500, 500, 600, 600)), "cannot be described, it failed at crop"),
-        (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "ask with one at a time"),
+        (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "search for one at a time"),
         (QUERIES, SearchConfig(method="best"), "no method best .* choose from single, early, osrmac, "),
     ],
 )
-def test_what_cannot_be_asked(finished: Run, queries: list[str], options: SearchConfig, message: str) -> None:
+def test_a_search_that_cannot_work_is_refused_in_one_line(
+    finished: Run, queries: list[str], options: SearchConfig, message: str
+) -> None:
     with pytest.raises(OsrmacError, match=message) as caught:
         search(finished.url, queries, options)
     assert "\n" not in str(caught.value)
 
 
-def test_a_gpu_that_is_not_there_is_not_taken(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_refused_or_not_used(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="--device cuda, but torch finds no GPU on this machine"):
         search(finished.url, QUERIES, SearchConfig(device="cuda"))

@@ -7,23 +7,24 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from osrmac.commands.verify import problems
+from osrmac.cli import main
+from osrmac.commands.verify import verify
 from osrmac.errors import StorageError
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
 
 
-def test_a_finished_run_is_whole(finished: Run) -> None:
-    assert list(problems(finished.url)) == []
+def test_a_finished_run_has_no_problems(finished: Run) -> None:
+    assert list(verify(finished.url)) == []
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no run"):
-        list(problems(str(tmp_path)))
+        list(verify(str(tmp_path)))
 
 
-def changed(column: str, change: Callable[[list[Any]], None]) -> Callable[[pa.Table], pa.Table]:
-    """Rows with other values in a column."""
+def change_column(column: str, change: Callable[[list[Any]], None]) -> Callable[[pa.Table], pa.Table]:
+    """Return a function that changes the values of a column."""
 
     def apply(rows: pa.Table) -> pa.Table:
         values = rows[column].to_pylist()
@@ -49,16 +50,16 @@ def lose(values: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (changed("osrmac", scale), "has parts of osrmac that are not of unit norm"),
-        (changed("early", spoil), "has values of early that are not finite"),
-        (changed("single", lose), "has single where an image failed, or lacks it"),
+        (change_column("osrmac", scale), "has parts of osrmac that are not of unit norm"),
+        (change_column("early", spoil), "has values of early that are not finite"),
+        (change_column("single", lose), "has single where an image failed, or lacks it"),
         (lambda rows: rows.slice(0, 0), "does not hold the 1 planned ids once each, but 0 rows"),
         (lambda rows: pa.concat_tables([rows, rows]), "does not hold the 1 planned ids once each, but 2 rows"),
         (lambda rows: rows.replace_schema_metadata({"osrmac.fingerprint": "other"}), "has another fingerprint"),
         (lambda rows: rows.drop_columns(["early"]), "has other columns"),
     ],
 )
-def test_what_is_wrong_with_a_shard_is_named(run: Run, damage: Callable[[pa.Table], pa.Table], message: str) -> None:
+def test_a_problem_of_a_shard_is_named(run: Run, damage: Callable[[pa.Table], pa.Table], message: str) -> None:
     shard = next(
         plan.shard
         for plan in manifest.shard_plans(run.manifest)
@@ -66,38 +67,36 @@ def test_what_is_wrong_with_a_shard_is_named(run: Run, damage: Callable[[pa.Tabl
     )
     rows = shards.read(run.descriptors / shard)
     shards.write(run.descriptors, damage(rows), shard)
-    (problem,) = problems(run.url)
+    (problem,) = verify(run.url)
     assert problem.startswith(f"{shard} {message}")
 
 
-def test_a_shard_that_is_damaged_missing_or_a_stray_is_named(run: Run) -> None:
+def test_damaged_missing_and_stray_shards_are_named(run: Run) -> None:
     first, second, third = shards.paths(run.descriptors)[:3]
     content = Path(first).read_bytes()
     Path(first).write_bytes(content[: len(content) // 2])
     Path(second).unlink()
     Path(third).with_name("part-stray.parquet").write_bytes(Path(third).read_bytes())
-    found = list(problems(run.url))
-    assert len(found) == 3
-    assert found[0] == "part-stray.parquet is no shard of the plan"
-    assert found[1].startswith("1 planned images are not described yet, in 1 shards")
-    assert found[2].startswith(f"{Path(first).name} cannot be read")
-    assert all("\n" not in problem for problem in found)
+    problems = list(verify(run.url))
+    assert len(problems) == 3
+    assert problems[0] == "part-stray.parquet is no shard of the plan"
+    assert problems[1].startswith("1 planned images are not described yet, in 1 shards")
+    assert problems[2].startswith(f"{Path(first).name} cannot be read")
+    assert all("\n" not in problem for problem in problems)
 
 
-def test_an_image_that_is_planned_twice_is_named(run: Run) -> None:
+def test_images_that_are_planned_twice_are_named(run: Run) -> None:
     (part,) = shards.paths(run.manifest)
     Path(part).with_name("part-00001.parquet").write_bytes(Path(part).read_bytes())
-    assert next(problems(run.url)).startswith("29 ids are planned more than once, first copy0.png")
+    assert next(verify(run.url)).startswith("29 ids are planned more than once, first copy0.png")
 
 
-def test_the_command_says_what_is_wrong_and_fails(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    from osrmac.cli import main
-
+def test_the_command_prints_the_problems_and_fails(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     main(["verify", run.url])
-    assert capsys.readouterr() == ("", f"{run.url} is whole\n")
+    assert capsys.readouterr() == (f"{run.url} has no problems\n", "")
     Path(shards.paths(run.descriptors)[0]).unlink()
     with pytest.raises(SystemExit) as caught:
-        main(["verify", run.url])
+        main(["verify", run.url, "--format", "json"])
     shown = capsys.readouterr()
     assert caught.value.code == 1
     assert json.loads(shown.out)["problem"].startswith("1 planned images are not described yet")

@@ -25,8 +25,15 @@ from osrmac.commands.extract import extract
 from osrmac.commands.fit import fit
 from osrmac.commands.report import report
 from osrmac.commands.search import search
-from osrmac.commands.verify import problems
-from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, ReductionConfig, SearchConfig
+from osrmac.commands.verify import verify
+from osrmac.config import (
+    BenchmarkName,
+    ComputeConfig,
+    DescriptorConfig,
+    EvaluationConfig,
+    ReductionConfig,
+    SearchConfig,
+)
 from osrmac.storage.run import Run
 
 STORED = Path(__file__).parent / "run_0_1_0"
@@ -75,7 +82,7 @@ def test_the_run_is_continued_and_extended_without_describing_an_image_twice(old
 
     assert committed.items() <= contents(old_run / "descriptors").items()
     assert len(ids(old_run)) == len(set(ids(old_run))) == PLANNED + 1
-    assert list(problems(str(old_run))) == []
+    assert list(verify(str(old_run))) == []
 
 
 def test_the_fingerprint_is_unchanged(old_run: Path) -> None:
@@ -95,10 +102,14 @@ def test_later_shards_are_reduced(old_run: Path) -> None:
 @pytest.mark.parametrize(
     ("benchmark", "ground_truth", "subset"), [("groups", "groups.csv", False), ("oxford5k", "gt", True)]
 )
-def test_scores_are_unchanged(benchmark: str, ground_truth: str, subset: bool, old_run: Path) -> None:
+def test_scores_are_unchanged(benchmark: BenchmarkName, ground_truth: str, subset: bool, old_run: Path) -> None:
     without_later_shards(old_run)
     crops = contents(old_run / "queries")
-    found = evaluate(str(old_run), EvaluationConfig(benchmark, str(STORED / ground_truth), subset=subset), ONE_ACTOR)
+    found = evaluate(
+        str(old_run),
+        EvaluationConfig(benchmark=benchmark, ground_truth=str(STORED / ground_truth), subset=subset),
+        ONE_ACTOR,
+    )
     scores = json.loads((old_run / "evaluation" / f"{benchmark}.json").read_text())["scores"]
     assert found.coverage.startswith("10 ")
     assert [(score["system"], score["mode"]) for score in scores] == [each[:2] for each in stored_values(benchmark)]

@@ -25,7 +25,7 @@ from tests.zoo import LIMIT, zoo
 
 Vector = NDArray[np.float32]
 
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=(48, 96, 64))
+CONFIG = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=tuple(RECIPES), image_sizes=(48, 96, 64))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_a_recipe_with_a_mask_is_refused_for_weights_without_a_classifier(resnet
 
 
 def test_the_mask_of_a_photograph_covers_a_part_of_it() -> None:
-    config = DescriptorConfig("efficientnet_lite0", recipes=("osrmac", "osrmac_local"), image_sizes=(320, 256))
+    config = DescriptorConfig(backbone="efficientnet_lite0", recipes=("osrmac", "osrmac_local"), image_sizes=(320, 256))
     describer = Describer.load(config)
     photograph = Image.fromarray(skimage.data.coffee())
 
@@ -266,7 +266,9 @@ def test_images_of_extreme_shapes_are_described(size: tuple[int, int], describer
 
 @pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1)])
 def test_images_of_one_row_or_column_are_described_at_default_sizes(size: tuple[int, int], resnet18: Weights) -> None:
-    describer = Describer(build("resnet18", (), resnet18.state), DescriptorConfig("resnet18", recipes=tuple(RECIPES)))
+    describer = Describer(
+        build("resnet18", (), resnet18.state), DescriptorConfig(backbone="resnet18", recipes=tuple(RECIPES))
+    )
 
     (description,) = described(describer, encoded(textured(*size)))
 

@@ -20,7 +20,7 @@ from tests.descriptor import reference
 from tests.descriptor.reference import Array
 from tests.pictures import encoded, textured
 
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=(48, 96, 64))
+CONFIG = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=tuple(RECIPES), image_sizes=(48, 96, 64))
 
 
 def feature_maps(state: StateDict, image: Image.Image, longest_side: int) -> list[Array]:

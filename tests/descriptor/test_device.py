@@ -23,7 +23,7 @@ from osrmac.descriptor.resize import image_pyramid
 from tests.pictures import encoded, textured
 
 IMAGE_SIZES = (96, 64, 48)
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=tuple(RECIPES), image_sizes=IMAGE_SIZES)
+CONFIG = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=tuple(RECIPES), image_sizes=IMAGE_SIZES)
 SHAPES = [(90, 60), (60, 90), (90, 60), (91, 60), (90, 60), (33, 33), (90, 60)]
 
 

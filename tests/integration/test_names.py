@@ -81,7 +81,7 @@ def test_names_are_the_same_in_parquet_json_and_html(
     rows = duckdb.execute(f"select id from '{run.descriptors}/*.parquet'").fetchall()
     assert {name for (name,) in rows} == set(known)
 
-    main(["search", "--run", run.url, "--top", "20", "--html", str(tmp_path / "sheet.html"), known[0]])
+    main(["search", run.url, "--top", "20", "--format", "json", "--html", str(tmp_path / "sheet.html"), known[0]])
     lines = [json.loads(line) for line in capsys.readouterr().out.split("\n") if line]
     assert {line["id"] for line in lines} == set(known)
 
@@ -112,7 +112,7 @@ def test_names_are_text_in_the_report(odd: tuple[Path, Run], tmp_path: Path) -> 
 def test_the_command_line_accepts_and_prints_names_of_any_bytes(odd: tuple[Path, Run]) -> None:
     folder, run = odd
     path = folder / "\udcff\udcfe/x\udce9 %41.png"
-    command = [sys.executable, "-m", "osrmac", "search", "--run", run.url, "--top", "1", str(path)]
+    command = [sys.executable, "-m", "osrmac", "search", run.url, "--top", "1", "--format", "json", str(path)]
     done = subprocess.run([os.fsencode(part) for part in command], capture_output=True, check=True)
     assert not done.stderr
     (line,) = done.stdout.decode().splitlines()

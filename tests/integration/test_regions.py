@@ -1,4 +1,4 @@
-"""R-MAC with PCA-whitening of each region, from the regions that extraction wrote."""
+"""R-MAC with PCA-whitening of each region, from the stored vectors of the regions."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_samples_are_images_with_all_their_regions(with_regions: Run) -> None:
     assert_same_but_for_signs(found, unit(PCA(4, whiten=True, svd_solver="full").fit_transform(training)))
 
 
-def test_it_is_one_more_system_for_whole_and_cropped_queries(
+def test_whitened_regions_are_scored_for_whole_and_cropped_queries(
     with_regions: Run, oxford: str, photos: Path, one_worker: ComputeConfig
 ) -> None:
     truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
@@ -84,13 +84,13 @@ def test_it_is_one_more_system_for_whole_and_cropped_queries(
     found = evaluate(with_regions.url, truth, one_worker)
     per_region = [score for score in found.scores if score.method == "rmac_regions-whitening-4"]
     assert {(score.label, score.dimension) for score in per_region} == {("rmac + whitening per region", 4)}
-    # The crop is the picture half08, which is asked for: its regions are the same.
+    # The crop equals the picture half08, so their regions are equal.
     assert {score.mode: score.values["mAP"] for score in per_region}["cropped"] == 100.0
     assert {score.mode for score in per_region} == {"cropped", "whole"}
     assert found.conditions["selections fitted on"] == str(photos)
 
 
-def test_what_needs_one_vector_an_image_is_refused_or_left_aside(with_regions: Run, oxford: str) -> None:
+def test_commands_that_need_one_vector_per_image_refuse_or_skip_regions(with_regions: Run, oxford: str) -> None:
     assert {found.recipe for found in fit(with_regions.url, ReductionConfig(features=(8,), baselines=False))} == {
         "rmac"
     }

@@ -50,7 +50,7 @@ def test_images_and_run_may_be_in_a_bucket(bucket: str, photos: Path, finished: 
     recipes = "--recipes single early osrmac osrmac_local"
     options = f"--backbone resnet18 --weights random:0 {recipes} --image-sizes 96 64 48 --workers 1"
     fit = "--features 32 --retained-variance 0.8"
-    command = f"run {bucket}/photos --run {bucket}/run {options} {fit}".split()
+    command = f"run {bucket}/photos {bucket}/run {options} {fit}".split()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     done = subprocess.run(
         [sys.executable, "-m", "osrmac", *command], capture_output=True, text=True, check=False, env=environment

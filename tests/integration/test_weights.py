@@ -1,4 +1,4 @@
-"""Runs with weights from a checkpoint: what is said of it, what is recorded, and which runs go on with it."""
+"""Runs with weights from a checkpoint: the remarks on it, the record, and which runs accept it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from osrmac.errors import StorageError
 from osrmac.storage.run import Run
 
 
-def test_a_run_goes_on_with_the_same_weights_in_another_wrapping(
+def test_a_run_is_continued_with_the_same_weights_in_another_checkpoint(
     run: Run, photos: Path, small: DescriptorConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     state = load_weights("resnet18", "random:0").state
@@ -24,7 +24,7 @@ def test_a_run_goes_on_with_the_same_weights_in_another_wrapping(
 
     remark = "ignored 1 tensor of the checkpoint: state_dict.module.pool.*"
     assert (done.new, done.described) == (0, 26)
-    assert capfd.readouterr().err == f"osrmac: {remark}\n"
+    assert capfd.readouterr().err == f"{remark}\n"
     assert run.record()["weights"] == f"{tmp_path / 'tuned.pth'}; {remark}"
 
 

@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def scored(run: Run, **options: float) -> list[Score]:
-    evaluation = EvaluationConfig("tiny", **options)  # type: ignore[arg-type]
+    evaluation = EvaluationConfig(benchmark="tiny", **options)  # type: ignore[arg-type]
     return list(scores(run, BENCHMARK, run.queries("tiny"), dict(zip(IDS, IDS, strict=True)), [SINGLE], evaluation))
 
 
@@ -104,7 +104,7 @@ def test_augmentation_does_not_depend_on_how_many_images_are_compared_at_once(
 def test_a_query_that_has_no_vector_is_refused(run: Run) -> None:
     broken = Benchmark("tiny", {"whole": (Query("first", "broken.jpg", frozenset({"1.jpg"})),)}, ("mAP",), None, by_id)
     with pytest.raises(BenchmarkError, match=r"'broken\.jpg' could not be described"):
-        list(scores(run, broken, run.queries("tiny"), {"broken.jpg": "broken.jpg"}, [SINGLE], EvaluationConfig("tiny")))
+        list(scores(run, broken, run.queries("tiny"), {"broken.jpg": "broken.jpg"}, [SINGLE], EvaluationConfig()))
 
 
 def test_tied_images_are_ranked_by_id() -> None:

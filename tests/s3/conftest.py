@@ -97,7 +97,7 @@ class Command:
 
     def start(self) -> subprocess.Popen[str]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        command = ["-m", "osrmac", "extract", self.images, "--run", self.run.url, *OPTIONS.split(), *self.options]
+        command = ["-m", "osrmac", "extract", self.images, self.run.url, *OPTIONS.split(), *self.options]
         return subprocess.Popen(
             [sys.executable, *command],
             stdout=subprocess.PIPE,

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# Starts OpenStack Swift with its S3 API on 127.0.0.1, one replica, in a temporary folder, until it is interrupted:
+# Runs OpenStack Swift with its S3 API on 127.0.0.1, with one replica in a temporary directory, until interrupted:
 #
-#   tests/s3/swift.sh > swift.env &            # prints when it is up: endpoint and keys as `export` lines
-#   source swift.env && make s3                # the suite then uses it in place of moto
+#   tests/s3/swift.sh > swift.env &            # once it is up, prints endpoint and keys as `export` lines
+#   source swift.env && make s3                # the suite uses it instead of moto
 #   kill %1
 #
-# What differs from S3 in Swift 2.30.1 (Debian 12): it refuses conditional writes (501 NotImplemented), so a lock is
-# looked for before and after it is written; and it deletes many objects at once only with a Content-MD5, which botocore
-# no longer sends, so objects are deleted one by one.
+# Swift 2.30.1 (Debian 12) differs from S3 in two ways. It refuses conditional writes (501 NotImplemented), so osrmac
+# checks for a lock before and after it writes one. It deletes several objects at once only with a Content-MD5, which
+# botocore no longer sends, so objects are deleted one by one.
 #
-# It installs nothing. On Debian: apt-get install swift-proxy swift-account swift-container swift-object memcached
+# The script installs nothing. On Debian: apt-get install swift-proxy swift-account swift-container swift-object memcached
 set -euo pipefail
 
 needed=(swift-ring-builder swift-proxy-server swift-account-server swift-container-server swift-object-server
     swift-object-updater memcached)
 for program in "${needed[@]}"; do
     command -v "$program" > /dev/null || {
-        echo "there is no $program: apt-get install swift-proxy swift-account swift-container swift-object memcached" >&2
+        echo "$program is not installed: apt-get install swift-proxy swift-account swift-container swift-object memcached" >&2
         exit 1
     }
 done
 
-base=${SWIFT_PORT:-6900} # and the five after it
+base=${SWIFT_PORT:-6900} # the proxy; the other servers use the next four ports
 folder=$(mktemp -d)
 user=$(id -un)
 children=()
@@ -34,13 +34,13 @@ stop() {
 trap stop EXIT
 trap exit INT TERM
 mkdir "$folder/disk"
-# Objects carry their metadata in extended attributes.
+# Swift stores the metadata of objects in extended attributes.
 python3 -c "import os, sys; os.setxattr(sys.argv[1], 'user.swift', b'-')" "$folder/disk" || {
-    echo "the file system of $folder has no extended attributes: name another folder in TMPDIR" >&2
+    echo "the file system of $folder has no extended attributes: set TMPDIR to a directory on another one" >&2
     exit 1
 }
 
-server() { # kind, port, further sections
+server() { # kind, port, additional configuration sections
     cat > "$folder/$1.conf" << CONF
 [DEFAULT]
 bind_ip = 127.0.0.1
