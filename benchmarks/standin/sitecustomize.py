@@ -28,7 +28,7 @@ def vector(content: bytes, length: int) -> Any:
 
 def _stand_in(module: Any) -> type:
     class StandIn(module.Describer):  # type: ignore[misc]
-        def __init__(self, backbone: Any, config: Any, device: str = "cpu", *, compiled: bool = False) -> None:
+        def __init__(self, backbone: Any, config: Any, device: str = "cpu", **_options: Any) -> None:
             super().__init__(backbone, config, "cpu")
 
         def __call__(self, encoded: Any, boxes: Any = None) -> Any:

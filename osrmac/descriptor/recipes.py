@@ -132,8 +132,7 @@ _RESERVED = {"id", "uri", "status", "error_stage", "error", "width", "height"}
 def register_recipe(name: str, recipe: Recipe) -> None:
     """Make a descriptor of your own available under a name, as those of `RECIPES` are.
 
-    Registration is local to the process. Ray's workers are other processes, in which the module that registers the
-    recipe must be imported, too, unless they pass the recipes themselves to `Describer`. The fingerprint of a run
+    Registration is local to the process; an extraction sends the recipes to its workers. The fingerprint of a run
     contains the name of a recipe, not its code: after changing the code, use another name.
 
     Args:

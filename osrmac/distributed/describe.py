@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import pyarrow.compute as pc
 import ray
@@ -16,11 +15,12 @@ from ray.data import ActorPoolStrategy
 
 from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor.models.weights import Weights
+from osrmac.descriptor.recipes import RECIPES
 from osrmac.distributed.cluster import connect
 from osrmac.distributed.progress import show_progress
 from osrmac.distributed.tasks import root_cause
-from osrmac.distributed.work_tracker import start_work_tracker
-from osrmac.distributed.worker import STAGES, DescribeWorker
+from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
+from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool, size_worker_pool
 from osrmac.errors import FailureRateError
 from osrmac.storage import manifest
@@ -90,31 +90,25 @@ def describe(
     connect(compute)
     pool = size_worker_pool(compute)
     tracker = start_work_tracker()
-    arguments = (planned, folder, identity, ray.put(dict(weights.state)), pool, compute, failures, tracker)
-    batches = _describe_batches(plans, pool, arguments, log_ray=compute.log_ray)
+    state = ray.put(dict(weights.state))
+    recipes = {name: RECIPES[name] for name in identity.descriptor.recipes}
+    job = DescribeJob(planned, folder, identity, state, recipes, pool, compute, failures)
+    batches = _describe_batches(plans, job, tracker)
     images = sum(plan.rows for plan in plans)
     with show_progress(tracker, images), _ray_data_logging(compute.log_ray), root_cause():
         return _follow(batches, failures.max_failure_rate, images)
 
 
-def _describe_batches(
-    plans: Sequence[ShardPlan], pool: WorkerPool, arguments: tuple[Any, ...], *, log_ray: bool
-) -> ray.data.Dataset:
-    """Return a lazy dataset with one row of counts for each batch of shards.
-
-    Args:
-        plans: Shards to describe.
-        pool: The workers.
-        arguments: Arguments of `DescribeWorker`.
-        log_ray: Whether Ray Data logs its progress.
-    """
+def _describe_batches(plans: Sequence[ShardPlan], job: DescribeJob, tracker: WorkTrackerHandle) -> ray.data.Dataset:
+    """Return a lazy dataset with one row of counts for each batch of shards: see `DescribeWorker`."""
+    pool = job.pool
     shards_per_batch = _shards_per_batch(plans, pool)
     batches = -(-len(plans) // shards_per_batch)
     dataset = ray.data.from_items([asdict(plan) for plan in plans], override_num_blocks=batches)
-    _configure(dataset.context, log_ray=log_ray)
+    _configure(dataset.context, log_ray=job.compute.log_ray)
     return dataset.map_batches(
         DescribeWorker,
-        fn_constructor_args=arguments,
+        fn_constructor_args=(job, tracker),
         compute=ActorPoolStrategy(
             min_size=min(pool.min_workers, batches),
             max_size=min(pool.max_workers, batches),

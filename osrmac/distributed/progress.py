@@ -23,7 +23,7 @@ _LOG_SECONDS = 30.0
 
 @contextmanager
 def show_progress(tracker: WorkTrackerHandle, images: int) -> Iterator[None]:
-    """Show the counts of the tracker, out of a number of images, while the block runs, unless quiet."""
+    """Show the counts of the tracker, out of a number of images, while the block runs; nothing with `--quiet`."""
     if is_quiet():
         yield
         return

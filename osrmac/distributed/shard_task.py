@@ -42,14 +42,7 @@ class ShardTask:
     def load(
         cls, plan: ShardPlan, planned: Location, folder: Location, attempt: int, deaths: Mapping[str, int]
     ) -> ShardTask:
-        """Compare the planned rows of a shard with the committed ones.
-
-        Args:
-            plan: The planned shard.
-            planned: Folder of the manifest.
-            folder: Folder of the committed shards.
-            attempt: Number of the attempt, from 1.
-            deaths: See `ShardTask`.
+        """Compare the rows of a shard in the manifest `planned` with those committed in `folder`.
 
         Raises:
             StorageError: The manifest or the committed shard cannot be read.
@@ -64,22 +57,10 @@ class ShardTask:
         return cls(plan, due, kept, attempt, deaths)
 
     @property
-    def ids(self) -> list[str]:
-        """Ids of the due images."""
-        ids: list[str] = self.due["id"].to_pylist()
-        return ids
-
-    @property
-    def uris(self) -> list[str]:
-        """URIs of the due images."""
-        uris: list[str] = self.due["uri"].to_pylist()
-        return uris
-
-    @property
-    def boxes(self) -> list[Box | None]:
-        """For each due image the part to describe, or None for the entire image."""
-        boxes: list[Box | None] = self.due["box"].to_pylist() if "box" in self.due.column_names else []
-        return boxes or [None] * self.due.num_rows
+    def images(self) -> list[tuple[str, str, Box | None]]:
+        """Id, URI and box of each due image; the box is None for the entire image."""
+        boxes = self.due["box"].to_pylist() if "box" in self.due.column_names else [None] * self.due.num_rows
+        return list(zip(self.due["id"].to_pylist(), self.due["uri"].to_pylist(), boxes, strict=True))
 
     def rows(self, results: Iterable[Description | Failure], columns: pa.Schema) -> pa.Table:
         """Return all rows of the shard: those kept, and one for each due image.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import faulthandler
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -16,6 +17,7 @@ from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.optimize import malloc
+from osrmac.descriptor.recipes import Recipe
 from osrmac.distributed.metrics import WorkerMetrics
 from osrmac.distributed.shard_task import ShardTask
 from osrmac.distributed.work_tracker import WorkTrackerHandle
@@ -28,7 +30,7 @@ from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
 
-__all__ = ["STAGES", "DescribeWorker"]
+__all__ = ["STAGES", "DescribeJob", "DescribeWorker"]
 
 STAGES = ("start", "idle", "fetch", "decode", "network", "commit", "other")
 """What the time of a worker is spent on. Fetching and decoding run ahead, and beside a GPU committing runs behind: of
@@ -40,6 +42,37 @@ _MAX_DEATHS = 2
 _REPORT_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class DescribeJob:
+    """What the workers of one extraction have in common.
+
+    Attributes:
+        planned: Folder of the manifest.
+        folder: Folder that the shards are written to.
+        identity: What the descriptors are.
+        state: Reference to the state dict of the backbone in the object store.
+        recipes: Definitions of the recipes, so that those that only the driver has registered work, too.
+        pool: Device, threads and resources of each worker.
+        compute: Concurrent reads, and whether the network is compiled.
+        failures: Retries and timeouts.
+    """
+
+    planned: Location
+    folder: Location
+    identity: Identity
+    state: Any
+    recipes: Mapping[str, Recipe]
+    pool: WorkerPool
+    compute: ComputeConfig
+    failures: FailureConfig
+
+    def load_describer(self) -> Describer:
+        """Build the backbone from the object store."""
+        config = self.identity.descriptor
+        backbone = backbones.build(config.backbone, config.layers, ray.get(self.state))
+        return Describer(backbone, config, self.pool.device, compiled=self.compute.compile, recipes=self.recipes)
+
+
 class DescribeWorker:
     """Callable class for Ray Data that turns planned shards into committed ones.
 
@@ -48,39 +81,20 @@ class DescribeWorker:
     so that the tracker knows which of them was to blame.
 
     Args:
-        planned: Folder of the manifest.
-        folder: Folder that the shards are written to.
-        identity: What the descriptors are.
-        state: Reference to the state dict of the backbone in the object store.
-        pool: Device, threads and resources of this worker.
-        compute: Concurrent reads, and whether the network is compiled.
-        failures: Retries and timeouts.
+        job: What to describe, and how.
         tracker: Actor that survives this worker.
     """
 
-    def __init__(
-        self,
-        planned: Location,
-        folder: Location,
-        identity: Identity,
-        state: Any,
-        pool: WorkerPool,
-        compute: ComputeConfig,
-        failures: FailureConfig,
-        tracker: WorkTrackerHandle,
-    ) -> None:
+    def __init__(self, job: DescribeJob, tracker: WorkTrackerHandle) -> None:
         started = time.perf_counter()
         malloc.retain()
-        torch.set_num_threads(pool.threads)
-        config = identity.descriptor
-        backbone = backbones.build(config.backbone, config.layers, ray.get(state))
-        self._describer = Describer(backbone, config, pool.device, compiled=compute.compile)
-        self._fetch = Fetcher(compute.concurrent_reads, failures.attempts, failures.fetch_timeout)
-        self._image_timeout = failures.image_timeout
-        self._planned, self._folder = planned, folder
-        self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
+        torch.set_num_threads(job.pool.threads)
+        self._job = job
         self._tracker = tracker
-        self._commits_behind = 1 if pool.gpus else 0
+        self._describer = job.load_describer()
+        self._fetch = Fetcher(job.compute.concurrent_reads, job.failures.attempts, job.failures.fetch_timeout)
+        identity = job.identity
+        self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._images = 0
         self._batches = 0
         self._metrics = WorkerMetrics()
@@ -120,24 +134,23 @@ class DescribeWorker:
             lambda finished: self._commit(*finished),
             zip(tasks, results, strict=True),
             threads=1,
-            most=self._commits_behind,
+            most=1 if self._job.pool.gpus else 0,
         )
         counts = list(self._stopwatch.waiting("commit", commits))
         return sum(described for described, _ in counts), sum(failed for _, failed in counts)
 
     def _start(self, plan: ShardPlan) -> ShardTask:
         attempt, deaths = ray.get(self._tracker.start.remote(plan.shard))
-        return ShardTask.load(plan, self._planned, self._folder, attempt, deaths)
+        return ShardTask.load(plan, self._job.planned, self._job.folder, attempt, deaths)
 
     def _describe_ahead(self, tasks: Sequence[ShardTask]) -> Iterator[Description | Failure]:
         """Describe the images of several shards, while the next images are fetched and decoded."""
-        uris = (uri for task in tasks for uri in task.uris)
-        boxes = (box for task in tasks for box in task.boxes)
-        return self._describer.stream(self._contents(uris), boxes)
+        images = [image for task in tasks for image in task.images]
+        return self._describer.stream(self._contents(uri for _, uri, _ in images), (box for _, _, box in images))
 
     def _describe_one_by_one(self, task: ShardTask) -> Iterator[Description | Failure]:
         """Describe the images of a shard one at a time; skip those that have killed too many workers."""
-        for image, uri, box in zip(task.ids, task.uris, task.boxes, strict=True):
+        for image, uri, box in task.images:
             if task.deaths.get(image, 0) >= _MAX_DEATHS:
                 yield Failure("describe", f"{DEADLY} {_MAX_DEATHS + 1} times, or was stuck")
                 continue
@@ -160,7 +173,7 @@ class DescribeWorker:
 
     def _next(self, results: Iterator[Description | Failure]) -> Description | Failure:
         """Take one result; exit the process, with a traceback, if it takes longer than the image timeout."""
-        faulthandler.dump_traceback_later(self._image_timeout, exit=True)
+        faulthandler.dump_traceback_later(self._job.failures.image_timeout, exit=True)
         result = next(results)
         faulthandler.cancel_dump_traceback_later()
         self._images += 1
@@ -172,7 +185,7 @@ class DescribeWorker:
         """Write one shard; return how many of its images were described and how many failed."""
         if task.kept is None or results:
             rows = task.rows(results, self._schema)
-            shards.write(self._folder, rows, task.plan.shard, task.plan.generation)
+            shards.write(self._job.folder, rows, task.plan.shard, task.plan.generation)
         described, failed = _count(results)
         self._metrics.count_images(schema.OK, described)
         self._metrics.count_images(schema.FAILED, failed)

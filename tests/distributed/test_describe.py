@@ -1,11 +1,16 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ray.data import DataContext
 
-from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.descriptor.describer import Describer, Description
+from osrmac.descriptor.recipes import RECIPES, Recipe
 from osrmac.distributed import describe
+from osrmac.distributed.worker import DescribeJob
 from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.errors import StorageError
 from osrmac.runs.identity import identify
@@ -35,11 +40,13 @@ def test_a_batch_has_enough_images_to_prefetch_and_leaves_eight_batches_per_work
     assert describe._shards_per_batch(plans, pool) == shards_per_batch
 
 
-def test_ray_data_is_configured_for_this_dataset_only() -> None:
+def test_ray_data_is_configured_for_this_dataset_only(small: DescriptorConfig) -> None:
     host = DataContext.get_current()
     before = host.copy()
     plans = [ShardPlan("part", 0, f"shard{number}", 1, 0) for number in range(3)]
-    context = describe._describe_batches(plans, ON_CPU, (), log_ray=False).context
+    folder = Location.of("folder")
+    job = DescribeJob(folder, folder, identify(small)[0], None, {}, ON_CPU, ComputeConfig(), FailureConfig())
+    context = describe._describe_batches(plans, job, None).context
     assert context.raise_original_map_exception
     assert not context.enable_progress_bars
     assert not context.print_on_execution_start
@@ -65,3 +72,17 @@ def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program
     assert type(caught.value) is StorageError
     assert "\n" not in str(caught.value)
     assert logging.getLogger("ray.data").level == level
+
+
+def test_a_recipe_that_only_the_driver_has_registered_is_described(
+    photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "spoc", Recipe(lambda features: features.middle[0].mean(dim=(-2, -1))))
+    planned, folder = Location.of(tmp_path / "manifest"), Location.of(tmp_path / "descriptors")
+    manifest.update(planned, listing(Location.of(photos / "odd")), lambda images: images)
+    identity, weights = identify(replace(small, recipes=("spoc",)))
+    assert describe.describe(planned, folder, identity, weights, one_worker).rows == 10
+    vectors = shards.read_vectors(shards.paths(folder), "spoc")
+    (expected,) = Describer.load(identity.descriptor)([(photos / "odd" / "01.png").read_bytes()])
+    assert isinstance(expected, Description)
+    np.testing.assert_allclose(vectors.values[0], expected.vectors["spoc"], atol=1e-5)

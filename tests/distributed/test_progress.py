@@ -46,6 +46,15 @@ def test_a_terminal_has_a_bar(
     assert "2 failed" in shown
 
 
+def test_with_quiet_nothing_is_shown(
+    tracker: WorkTrackerHandle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "is_quiet", lambda: True)
+    with show_progress(tracker, 10):
+        pass
+    assert capsys.readouterr().err == ""
+
+
 def test_the_display_ends_when_the_block_raises(tracker: WorkTrackerHandle) -> None:
     with pytest.raises(KeyboardInterrupt), show_progress(tracker, 10):
         raise KeyboardInterrupt

@@ -45,7 +45,7 @@ def commit(plan: ShardPlan, planned: Location, folder: Location, results: list[D
 def test_without_a_committed_shard_every_image_is_due(plan: ShardPlan, planned: Location, folder: Location) -> None:
     task = ShardTask.load(plan, planned, folder, 1, {})
     assert task.kept is None
-    assert (task.ids, task.uris, task.boxes) == (["a", "b", "c"], ["a.png", "b.png", "c.png"], [None] * 3)
+    assert task.images == [("a", "a.png", None), ("b", "b.png", None), ("c", "c.png", None)]
 
 
 def test_rows_hold_descriptors_or_the_reason_of_the_failure(
@@ -75,7 +75,7 @@ def test_only_replanned_images_are_due_and_the_other_rows_are_kept(
     manifest.replan(planned, ["b"])
     (again,) = manifest.shard_plans(planned)
     task = ShardTask.load(again, planned, folder, 1, {})
-    assert task.ids == ["b"]
+    assert task.images == [("b", "b.png", None)]
     commit(again, planned, folder, [description(2.0)])
     committed = shards.read(folder / again.shard)
     assert committed["id"].to_pylist() == ["a", "b", "c"]

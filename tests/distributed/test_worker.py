@@ -11,9 +11,10 @@ import pytest
 import ray
 
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.descriptor.recipes import RECIPES
 from osrmac.distributed.shard_task import ShardTask
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
-from osrmac.distributed.worker import STAGES, DescribeWorker
+from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.errors import StorageError
 from osrmac.runs.failures import DEADLY
@@ -61,9 +62,13 @@ def make_worker(
 ) -> MakeWorker:
     identity, weights = identify(small)
     state = ray.put(dict(weights.state))
-    return lambda pool: DescribeWorker(
-        planned, descriptors, identity, state, pool, ComputeConfig(), FailureConfig(), tracker
-    )
+    recipes = {name: RECIPES[name] for name in small.recipes}
+
+    def make(pool: WorkerPool) -> DescribeWorker:
+        job = DescribeJob(planned, descriptors, identity, state, recipes, pool, ComputeConfig(), FailureConfig())
+        return DescribeWorker(job, tracker)
+
+    return make
 
 
 def describe(worker: DescribeWorker, plans: list[ShardPlan]) -> dict[str, Any]:
