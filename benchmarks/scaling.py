@@ -15,8 +15,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
 from ray.cluster_utils import Cluster
+
+from osrmac.pages.charts import Line, LineChart, svg
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = "--backbone resnet18 --weights random:0 --image-sizes 64 --recipes single --device cpu --shard-rows 5"
@@ -56,14 +57,14 @@ def throughput(log: Path) -> float:
 
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    axes = figure.subplots()
     nodes = [each["nodes"] for each in found]
-    axes.plot(nodes, [found[0]["images/s"] * n / nodes[0] for n in nodes], "--", color="grey", label="in proportion")
-    axes.plot(nodes, [each["images/s"] for each in found], "o-", label="measured")
-    axes.set(xlabel="nodes", ylabel="images a second", xticks=nodes, ylim=(0, None))
-    axes.legend()
-    figure.savefig(path)
+    measured = [(each["nodes"], each["images/s"]) for each in found]
+    proportional = [(number, found[0]["images/s"] * number / nodes[0]) for number in nodes]
+    lines = [Line("measured", measured), Line("in proportion", proportional, dashed=True)]
+    highest = max(rate for _, rate in measured + proportional)
+    title, description = "Throughput of simulated nodes", f"{measured[-1][1]:g} images/s on {nodes[-1]} nodes."
+    chart = LineChart(title, "nodes", "images/s", lines, description, ticks=nodes, y_range=(0, highest))
+    path.write_text(svg([chart]), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A small collection with ground truth: views of a few scenes, made from photographs that pip installs."""
+"""A small collection with ground truth: simulated views of scenes, cut from photographs that pip packages bundle."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from osrmac.errors import ConfigError
 from osrmac.storage.location import Location
 
-__all__ = ["LONGEST_SIDES", "SCENES", "VIEWS", "Collection", "Disc", "Scene", "View", "make_collection", "render"]
+__all__ = ["LONGEST_SIDES", "SCENES", "VIEWS", "Collection", "Ellipse", "Scene", "View", "make_collection", "render"]
 
 VIEWS = 6
-"""Pictures of each scene."""
+"""Number of views of each scene."""
 
 LONGEST_SIDES = (500, 640)
-"""The longest side of a picture lies between these, in pixels."""
+"""Smallest and largest longest side of a view, in pixels."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One thing to recognise: a part of a photograph that no other scene shares."""
+    """An object to recognise: a part of a photograph that overlaps no other scene.
+
+    Attributes:
+        name: Name of the scene, and its group in the ground truth.
+        photograph: Path of the photograph, from the package that installs it.
+        box: Left, top, right and bottom edge in pixels of the photograph.
+    """
 
     name: str
     photograph: str
-    """Path that begins with the package it is installed with."""
-
     box: tuple[int, int, int, int]
-    """Left, top, right, bottom, in pixels of the photograph."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+        """Width and height of the scene in pixels."""
         left, top, right, bottom = self.box
         return right - left, bottom - top
 
 
-# Parts of one photograph are the hardest to tell apart, so several photographs give two scenes.
+# Several photographs give two scenes, as parts of the same photograph are the hardest to distinguish.
 SCENES = (
     Scene("pagoda", "sklearn/datasets/images/china.jpg", (40, 10, 380, 427)),
     Scene("lakeside", "sklearn/datasets/images/china.jpg", (390, 110, 640, 427)),
@@ -66,21 +69,22 @@ SCENES = (
 
 
 @dataclass(frozen=True)
-class Disc:
-    """Something of one colour that is in the way."""
+class Ellipse:
+    """An ellipse of one colour that occludes a part of a view.
+
+    Attributes:
+        centre: Horizontal and vertical position of its centre, as fractions of the view's width and height.
+        radii: Horizontal and vertical radius, as the same fractions.
+        colour: Red, green and blue, 0..255.
+    """
 
     centre: tuple[float, ...]
-    """Across and down, in 0..1 of the picture."""
-
     radii: tuple[float, ...]
-    """Likewise."""
-
     colour: tuple[int, ...]
-    """Red, green and blue, 0 to 255."""
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Disc:
-        """Draw one at random."""
+    def random(cls, rng: np.random.Generator) -> Ellipse:
+        """Return a random ellipse."""
         return cls(
             centre=tuple(rng.uniform(0, 1, 2).tolist()),
             radii=tuple(rng.uniform(0.1, 0.3, 2).tolist()),
@@ -90,78 +94,75 @@ class Disc:
 
 @dataclass(frozen=True)
 class View:
-    """How a picture shows its scene: where the camera stands, the light, and what is lost on the way."""
+    """Camera, light and losses of a simulated photograph of a scene.
+
+    Attributes:
+        zoom: Size of the visible quadrilateral, as a fraction of the largest one inside the scene.
+        position: Position of the quadrilateral: 0 at the left or top of the scene, 1 at the right or bottom.
+        angle: Rotation in radians.
+        stretch: Aspect ratio of the view, relative to that of the scene.
+        perspective: Displacement (x, y) of each corner in half sides, clockwise from the top left, (4, 2).
+        longest_side: Longest side of the view in pixels.
+        exposure: Factors of red, green and blue.
+        gamma: Exponent of the brightness.
+        contrast: Factor of the contrast.
+        saturation: Factor of the saturation.
+        occlusion: Ellipse in front of the scene, or None.
+        blur: Radius of the Gaussian blur in pixels.
+        quality: Quality of the JPEG file, 1..95.
+    """
 
     zoom: float
-    """Extent of what is seen, as a share of the largest that lies inside the scene."""
-
-    place: tuple[float, ...]
-    """Where it lies: 0 at the left and top of the scene, 1 at the right and bottom."""
-
+    position: tuple[float, ...]
     angle: float
-    """Rotation in radians."""
-
     stretch: float
-    """Aspect ratio of the picture, relative to that of the scene."""
-
-    lean: tuple[tuple[float, ...], ...]
-    """Perspective: how far each corner is out of place, in half sides, clockwise from the top left."""
-
-    longest: int
-    """Longest side of the picture, in pixels."""
-
+    perspective: tuple[tuple[float, ...], ...]
+    longest_side: int
     exposure: tuple[float, ...]
-    """Factors of red, green and blue: 1 changes nothing."""
-
     gamma: float
     contrast: float
     saturation: float
-    """Likewise."""
-
-    disc: Disc | None
+    occlusion: Ellipse | None
     blur: float
-    """Radius in pixels."""
-
     quality: int
-    """Of the JPEG file, 1 to 95."""
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> View:
-        """Draw one at random."""
+    def random(cls, rng: np.random.Generator) -> View:
+        """Return a random view; the order of the draws determines the files of the demo."""
         return cls(
             zoom=rng.uniform(0.5, 1),
-            place=tuple(rng.uniform(0.15, 0.85, 2).tolist()),
+            position=tuple(rng.uniform(0.15, 0.85, 2).tolist()),
             angle=np.radians(rng.uniform(-30, 30)),
             stretch=np.exp(rng.uniform(-0.4, 0.4)),
-            lean=tuple(map(tuple, rng.uniform(-0.25, 0.25, (4, 2)).tolist())),
-            longest=int(rng.integers(*LONGEST_SIDES, endpoint=True)),
+            perspective=tuple(map(tuple, rng.uniform(-0.25, 0.25, (4, 2)).tolist())),
+            longest_side=int(rng.integers(*LONGEST_SIDES, endpoint=True)),
             exposure=tuple((rng.uniform(0.5, 1.2) * rng.uniform(0.85, 1.15, 3)).tolist()),
             gamma=np.exp(rng.uniform(-0.5, 0.5)),
             contrast=rng.uniform(0.6, 1.3),
             saturation=rng.uniform(0.5, 1.3),
-            disc=Disc.draw(rng) if rng.uniform() < 0.5 else None,
+            occlusion=Ellipse.random(rng) if rng.uniform() < 0.5 else None,
             blur=rng.uniform(0, 3),
             quality=int(rng.integers(20, 90)),
         )
 
     @classmethod
     def of(cls, scene: Scene, number: int) -> View:
-        """The view of a scene with this number: always the same one."""
-        return cls.draw(np.random.default_rng([number, *scene.name.encode()]))
+        """Return the view of a scene with this number, always the same."""
+        return cls.random(np.random.default_rng([number, *scene.name.encode()]))
 
     def size(self, scene: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the picture, from those of the scene, in pixels."""
+        """Return the width and height of the view in pixels, given those of the scene."""
         aspect = self._aspect(scene)
-        return round(self.longest * min(aspect, 1)), round(self.longest * min(1 / aspect, 1))
+        return round(self.longest_side * min(aspect, 1)), round(self.longest_side * min(1 / aspect, 1))
 
     def corners(self, scene: tuple[int, int]) -> NDArray[np.float64]:
-        """What is seen of a scene of this width and height: clockwise from the top left, all inside it, (4, 2)."""
+        """Return the visible quadrilateral of a scene of this size: corners clockwise from the top left, (4, 2)."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
-        corners = (square + self.lean) * (self._aspect(scene), 1) @ np.array([(cos, sin), (-sin, cos)])
+        corners = (square + self.perspective) * (self._aspect(scene), 1) @ np.array([(cos, sin), (-sin, cos)])
         corners -= corners.min(axis=0)
         corners *= self.zoom * (scene / corners.max(axis=0)).min()
-        return corners + self.place * (scene - corners.max(axis=0))
+        return corners + self.position * (scene - corners.max(axis=0))
 
     def _aspect(self, scene: tuple[int, int]) -> float:
         return self.stretch * scene[0] / scene[1]
@@ -169,19 +170,24 @@ class View:
 
 @dataclass(frozen=True)
 class Collection:
-    """Where a collection lies."""
+    """Files of the collection.
+
+    Attributes:
+        images: Folder of the images; an id is a path relative to it.
+        ground_truth: CSV file with the columns id and group.
+    """
 
     images: Path
-    """Folder of the pictures; an id is a path relative to it."""
-
     ground_truth: Path
-    """CSV of id,group."""
 
 
 def make_collection(folder: Path) -> Collection:
-    """Write `images/<scene>/<number>.jpg` and `groups.csv`, each whole or not at all.
+    """Write `images/<scene>/<number>.jpg` and `groups.csv`, each atomically.
 
-    The same versions of numpy and Pillow make the same bytes; files that have them are left alone.
+    The same versions of NumPy and Pillow make the same bytes. Files with the right content are not written again.
+
+    Args:
+        folder: Folder of the collection, created if it is missing.
 
     Raises:
         ConfigError: The photographs are not installed.
@@ -203,16 +209,16 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def render(scene: Scene, view: View) -> bytes:
-    """A view of a scene, as a JPEG file.
+    """Return a view of a scene as the content of a JPEG file.
 
     Raises:
         ConfigError: The photograph is not installed.
     """
-    # Cropped first, so that interpolation cannot reach into the scene beside it.
-    image = _take(_photograph(scene.photograph).crop(scene.box), view)
-    if view.disc:
-        _cover(image, view.disc)
-    image = _light(image, view).filter(ImageFilter.GaussianBlur(view.blur))
+    # Cropped first, so that interpolation does not reach into an adjacent scene.
+    image = _warp(_photograph(scene.photograph).crop(scene.box), view)
+    if view.occlusion:
+        _draw_ellipse(image, view.occlusion)
+    image = _adjust_light(image, view).filter(ImageFilter.GaussianBlur(view.blur))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=view.quality)
     return file.getvalue()
@@ -220,26 +226,26 @@ def render(scene: Scene, view: View) -> bytes:
 
 @lru_cache(maxsize=1)
 def _photograph(path: str) -> Image.Image:
-    package, _, inside = path.partition("/")
-    spec = find_spec(package)  # finds the folder without importing the package
+    package, _, file = path.partition("/")
+    spec = find_spec(package)  # locates the folder without importing the package
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError("the demo needs scikit-image: pip install 'osrmac[demo]'")
     try:
-        return Image.open(Path(spec.submodule_search_locations[0], inside)).convert("RGB")
+        return Image.open(Path(spec.submodule_search_locations[0], file)).convert("RGB")
     except FileNotFoundError as error:
         raise ConfigError(f"the demo needs {path}, which is not installed: pip install 'osrmac[demo]'") from error
 
 
-def _take(scene: Image.Image, view: View) -> Image.Image:
+def _warp(scene: Image.Image, view: View) -> Image.Image:
     size = view.size(scene.size)
     coefficients = _perspective(size, view.corners(scene.size))
     return scene.transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
 
 
 def _perspective(size: tuple[int, int], corners: NDArray[np.float64]) -> list[float]:
-    """Pillow's eight coefficients (a to h) that take a picture of this size to these corners of the scene.
+    """Return Pillow's eight coefficients a..h of the projective map from an image of this size to these corners.
 
-    (x, y) goes to ((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1)).
+    The map takes (x, y) to ((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1)).
     """
     width, height = size
     rows, values = [], []
@@ -250,12 +256,12 @@ def _perspective(size: tuple[int, int], corners: NDArray[np.float64]) -> list[fl
     return coefficients
 
 
-def _cover(image: Image.Image, disc: Disc) -> None:
-    corners = (np.array(disc.centre) + np.outer([-1, 1], disc.radii)) * image.size
-    ImageDraw.Draw(image).ellipse(corners.ravel().tolist(), fill=disc.colour)
+def _draw_ellipse(image: Image.Image, ellipse: Ellipse) -> None:
+    corners = (np.array(ellipse.centre) + np.outer([-1, 1], ellipse.radii)) * image.size
+    ImageDraw.Draw(image).ellipse(corners.ravel().tolist(), fill=ellipse.colour)
 
 
-def _light(image: Image.Image, view: View) -> Image.Image:
+def _adjust_light(image: Image.Image, view: View) -> Image.Image:
     levels = np.linspace(0, 1, 256) ** view.gamma
     curves = np.outer(view.exposure, 255 * levels).clip(0, 255).round().astype(int)
     image = image.point(curves.ravel().tolist())

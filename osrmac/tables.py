@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Cell", "Column", "Table", "numeric"]
+__all__ = ["Cell", "Column", "Table", "numeric", "text"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,17 @@ class Column:
     align: Literal["left", "right"] = "left"
 
 
-def numeric(*names: str) -> tuple[Column, ...]:
-    """Return right-aligned columns, for numbers.
+def text(*names: str) -> tuple[Column, ...]:
+    """Return left-aligned columns, for words.
 
-    >>> numeric("dims")
-    (Column(name='dims', align='right'),)
+    >>> text("id") + numeric("dims")
+    (Column(name='id', align='left'), Column(name='dims', align='right'))
     """
+    return tuple(Column(name, "left") for name in names)
+
+
+def numeric(*names: str) -> tuple[Column, ...]:
+    """Return right-aligned columns, for numbers."""
     return tuple(Column(name, "right") for name in names)
 
 
@@ -54,20 +59,15 @@ class Table:
 
     Attributes:
         title: Heading of the table.
-        columns: Columns from left to right; a name alone stands for a left-aligned column.
+        columns: Columns from left to right.
         rows: Cells of each row; a text alone stands for a plain cell.
         notes: Remarks below the table, such as the conditions of a measurement.
     """
 
     title: str
-    columns: Sequence[str | Column]
+    columns: Sequence[Column]
     rows: Sequence[Sequence[str | Cell]]
     notes: Sequence[str] = ()
-
-    @property
-    def header(self) -> list[Column]:
-        """All columns as `Column`s."""
-        return [Column(column) if isinstance(column, str) else column for column in self.columns]
 
     @property
     def cells(self) -> list[list[Cell]]:
@@ -78,7 +78,7 @@ class Table:
         r"""Return the table as Markdown, under a heading of the third level.
 
         >>> rows = [("a|b", Cell("512", best=True))]
-        >>> print(Table("Sizes", ("name", *numeric("dims")), rows, ["two", "notes"]).markdown())
+        >>> print(Table("Sizes", text("name") + numeric("dims"), rows, ["two", "notes"]).markdown())
         ### Sizes
         <BLANKLINE>
         | name | dims |
@@ -89,8 +89,8 @@ class Table:
         <BLANKLINE>
         """
         lines = [
-            _markdown_row(column.name for column in self.header),
-            _markdown_row("---" if column.align == "left" else "---:" for column in self.header),
+            _markdown_row(column.name for column in self.columns),
+            _markdown_row("---" if column.align == "left" else "---:" for column in self.columns),
             *(_markdown_row(_markdown_cell(cell) for cell in row) for row in self.cells),
         ]
         notes = ["", "; ".join(self.notes)] if self.notes else []
@@ -98,8 +98,8 @@ class Table:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    text = cell.text.replace("|", r"\|").replace("\n", " ")
-    return f"**{text}**" if cell.best and text else text
+    escaped = cell.text.replace("|", r"\|").replace("\n", " ")
+    return f"**{escaped}**" if cell.best and escaped else escaped
 
 
 def _markdown_row(texts: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The demo collection: distinct scenes, honest and reproducible views, files that stay as they are."""
+"""The demo collection: distinct scenes, reproducible views, and files that are written only once."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def contents(collection: Collection) -> dict[str, bytes]:
     }
 
 
-def seen(scene: Scene, number: int) -> NDArray[np.bool_]:
-    """The pixels of a scene that a view shows."""
+def visible(scene: Scene, number: int) -> NDArray[np.bool_]:
+    """Return the pixels of a scene that a view shows, as a mask."""
     mask = Image.new("1", scene.size)
     corners = View.of(scene, number).corners(scene.size)
     ImageDraw.Draw(mask).polygon([(x, y) for x, y in corners.tolist()], fill=1)
@@ -55,12 +55,12 @@ def test_scenes_of_one_photograph_do_not_overlap() -> None:
             assert overlap_left >= overlap_right or overlap_top >= overlap_bottom, f"{one.name}, {other.name}"
 
 
-def test_the_other_eye_of_the_stereo_pair_is_no_scene() -> None:
+def test_only_one_image_of_the_stereo_pair_is_used() -> None:
     assert not any("motorcycle_right" in scene.photograph for scene in SCENES)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_scene_lies_inside_its_photograph(scene: Scene) -> None:
+def test_a_scene_is_inside_its_photograph(scene: Scene) -> None:
     photograph = demo._photograph(scene.photograph)
     left, top, right, bottom = scene.box
     assert 0 <= left < right <= photograph.width
@@ -68,24 +68,24 @@ def test_a_scene_lies_inside_its_photograph(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("scene", "number"), VIEWS_OF_SCENES, ids=lambda value: getattr(value, "name", value))
-def test_a_view_shows_nothing_but_its_scene(scene: Scene, number: int) -> None:
+def test_a_view_shows_only_its_scene(scene: Scene, number: int) -> None:
     view = View.of(scene, number)
     corners = view.corners(scene.size)
     assert (corners > -1e-9).all()
     assert (corners < np.array(scene.size) + 1e-9).all()
-    assert np.asarray(demo._take(Image.new("L", scene.size, 255), view)).min() == 255
-    if view.disc:
-        assert np.pi * np.prod(view.disc.radii) < 0.3
+    assert np.asarray(demo._warp(Image.new("L", scene.size, 255), view)).min() == 255
+    if view.occlusion:
+        assert np.pi * np.prod(view.occlusion.radii) < 0.3
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_any_two_views_of_a_scene_share_a_part_of_it(scene: Scene) -> None:
-    masks = [seen(scene, number) for number in range(1, VIEWS + 1)]
+def test_any_two_views_of_a_scene_overlap(scene: Scene) -> None:
+    masks = [visible(scene, number) for number in range(1, VIEWS + 1)]
     for one, other in combinations(masks, 2):
         assert (one & other).sum() >= 0.1 * min(one.sum(), other.sum())
 
 
-def test_a_straight_view_is_the_scene_itself() -> None:
+def test_the_corners_of_the_image_itself_give_the_identity() -> None:
     scene = SCENES[0]
     image = demo._photograph(scene.photograph).crop(scene.box)
     width, height = image.size
@@ -94,7 +94,7 @@ def test_a_straight_view_is_the_scene_itself() -> None:
     np.testing.assert_allclose(coefficients, [1, 0, 0, 0, 1, 0, 0, 0], atol=1e-9)
 
 
-def test_the_corners_of_a_picture_go_to_the_corners_of_the_view() -> None:
+def test_the_corners_of_an_image_are_mapped_to_the_corners_of_the_view() -> None:
     corners = np.array([(10.0, 20.0), (200.0, 5.0), (180.0, 150.0), (30.0, 120.0)])
     a, b, c, d, e, f, g, h = demo._perspective((400, 300), corners)
     for (x, y), corner in zip([(0, 0), (400, 0), (400, 300), (0, 300)], corners, strict=True):
@@ -102,7 +102,7 @@ def test_the_corners_of_a_picture_go_to_the_corners_of_the_view() -> None:
         np.testing.assert_allclose([(a * x + b * y + c) / scale, (d * x + e * y + f) / scale], corner)
 
 
-def test_ground_truth_names_exactly_the_files(collection: Collection) -> None:
+def test_the_ground_truth_lists_every_file_once(collection: Collection) -> None:
     with collection.ground_truth.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["id", "group"]
@@ -113,7 +113,7 @@ def test_ground_truth_names_exactly_the_files(collection: Collection) -> None:
     assert all(row["id"].startswith(f"{row['group']}/") for row in rows)
 
 
-def test_every_view_is_a_whole_picture_of_the_promised_size(collection: Collection) -> None:
+def test_every_view_is_a_valid_image_of_the_documented_size(collection: Collection) -> None:
     for file in collection.images.rglob("*.jpg"):
         with Image.open(file) as image:
             image.load()
@@ -129,7 +129,7 @@ def test_no_view_is_blank(collection: Collection) -> None:
             assert np.asarray(image.convert("L")).std() > 5, file
 
 
-def test_views_differ_in_what_they_show(collection: Collection) -> None:
+def test_the_views_of_a_scene_differ(collection: Collection) -> None:
     files = contents(collection)
     assert len(set(files.values())) == len(files) == len(VIEWS_OF_SCENES)
     for scene in SCENES:
@@ -138,13 +138,13 @@ def test_views_differ_in_what_they_show(collection: Collection) -> None:
             assert np.abs(one - other).max() > 0.05 * max(scene.size)
 
 
-def test_another_folder_gets_the_same_bytes(collection: Collection, tmp_path: Path) -> None:
+def test_the_collection_is_reproducible(collection: Collection, tmp_path: Path) -> None:
     again = make_collection(tmp_path)
     assert contents(again) == contents(collection)
     assert again.ground_truth.read_bytes() == collection.ground_truth.read_bytes()
 
 
-def test_only_what_is_missing_or_damaged_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_missing_and_damaged_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SCENES", SCENES[:2])
     collection = make_collection(tmp_path)
     files = sorted(file for file in tmp_path.rglob("*") if file.is_file())
@@ -162,7 +162,9 @@ def test_only_what_is_missing_or_damaged_is_written(tmp_path: Path, monkeypatch:
     assert all(file.stat().st_mtime_ns == before[file][1] for file in files[2:])
 
 
-def test_without_scikit_image_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     demo._photograph.cache_clear()
     monkeypatch.setattr(demo, "find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:
@@ -171,13 +173,13 @@ def test_without_scikit_image_one_line_says_what_to_do(monkeypatch: pytest.Monke
     assert not list(tmp_path.iterdir())
 
 
-def test_a_photograph_that_the_package_lacks_is_named() -> None:
+def test_a_missing_photograph_is_reported() -> None:
     scene = Scene("nowhere", "skimage/data/nowhere.png", (0, 0, 100, 100))
     with pytest.raises(ConfigError, match=r"the demo needs skimage/data/nowhere\.png"):
         render(scene, View.of(scene, 1))
 
 
-def test_importing_the_demo_is_light() -> None:
+def test_importing_the_module_does_not_import_its_optional_packages() -> None:
     code = (
         "import sys, osrmac.demo_collection; print(*sorted({'torch', 'ray', 'skimage', 'sklearn'} & set(sys.modules)))"
     )

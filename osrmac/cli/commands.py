@@ -145,7 +145,7 @@ def search(
 
     result = search(run, queries, comparison)
     if html is not None:
-        from osrmac.pages.sheets import search_sheet
+        from osrmac.pages.contact_sheet import search_sheet
 
         _write_sheet(html, search_sheet(run, result))
     json_lines = (
@@ -176,7 +176,7 @@ def duplicates(
 
     result = duplicates(run, comparison)
     if html is not None:
-        from osrmac.pages.sheets import duplicates_sheet
+        from osrmac.pages.contact_sheet import duplicates_sheet
 
         _write_sheet(html, duplicates_sheet(run, result))
     images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
@@ -245,7 +245,9 @@ def sweep(
     from osrmac.commands.sweep import sweep
 
     result = sweep(run, evaluation, reduction, compute)
-    summary = f"{len(result.points)} scores in {run}/evaluation/{result.benchmark}-sweep.json"
+    summary = (
+        f"{len(result.points)} scores in {run}/evaluation/{result.benchmark}-sweep.json, drawn in the .svg beside it"
+    )
     write(output, [asdict(result)], summary=[summary])
 
 

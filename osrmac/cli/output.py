@@ -62,9 +62,9 @@ def render(table: Table) -> rich.table.Table:
         caption=Text("\n".join(map(printable, table.notes))) if table.notes else None,
         title_justify="left",
         caption_justify="left",
-        show_header=any(column.name for column in table.header),
+        show_header=any(column.name for column in table.columns),
     )
-    for column in table.header:
+    for column in table.columns:
         rendered.add_column(_text(column.name), justify=column.align, overflow="fold")
     for row in table.cells:
         rendered.add_row(*(Text(printable(cell.text), style="bold" if cell.best else "") for cell in row))

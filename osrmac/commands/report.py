@@ -1,30 +1,30 @@
-"""The report of a run: one page that says what the run holds and how good it is."""
+"""Write the report of a run: one HTML page that shows what the run holds and how good it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from osrmac.pages.components import Part, Tile, page
-from osrmac.pages.contact_sheet import Picture
-from osrmac.pages.sections.collection import Failed, collection, in_bytes
-from osrmac.pages.sections.curves import drawn, precision_recall, sweeps
-from osrmac.pages.sections.features import features
-from osrmac.pages.sections.queries import Answered, Extremes, queries
-from osrmac.pages.sections.scores import best_of, scores, value_of
-from osrmac.pages.sections.times import duration, rate, times
-from osrmac.pages.thumbnails import thumbnails
+from osrmac.evaluation.results import Evaluation
+from osrmac.pages.components import report_page
+from osrmac.pages.highlights import best_and_worst, best_score, methods_to_draw
+from osrmac.pages.sections.collection import collection_section
+from osrmac.pages.sections.features import features_section
+from osrmac.pages.sections.precision_recall import precision_recall_section
+from osrmac.pages.sections.queries import QueryExtremes, queries_section
+from osrmac.pages.sections.scores import scores_section
+from osrmac.pages.sections.sweeps import sweeps_section
+from osrmac.pages.sections.times import times_section
+from osrmac.pages.thumbnails import Thumbnail, thumbnails_by_id
+from osrmac.pages.tiles import summary_tiles
 from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
-from osrmac.runs.image_stats import Sizes, planned_bytes, sizes
+from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.query_results import StoredQueryResults
 from osrmac.runs.reductions import load_reductions
-from osrmac.runs.shard_reader import find_rows
-from osrmac.storage import shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
-from osrmac.types import Box, QueryResult
 
 __all__ = ["report"]
 
@@ -32,21 +32,19 @@ _SIDE = 240
 """Longest side of a thumbnail in pixels."""
 
 _QUERIES = 5
-"""Best and worst queries shown, each with ten images: divided among the benchmarks, so that the page stays small."""
+"""Number of best and of worst queries, divided among the evaluations so that the page stays small."""
 
 _KINDS = 8
-"""Kinds of failures of which examples are shown."""
-
-_Scores = Mapping[str, Mapping[str, Any]]
+"""Number of kinds of failures that are shown with thumbnails."""
 
 
 def report(run: str) -> str:
-    """Write RUN/report.html anew, from what is there; what is not there is left out of it.
+    """Write the report of a run, `RUN/report.html`, replacing an earlier one; sections without content are left out.
 
     Memory and the size of the page do not grow with the collection.
 
     Args:
-        run: A run with a record.
+        run: Path or URL of a run.
 
     Returns:
         URL of the page.
@@ -55,141 +53,69 @@ def report(run: str) -> str:
         StorageError: No run.
     """
     place = Run(run)
-    record = place.record()
+    record, identity = place.record(), place.identity()
     described, failures = summary(place)
-    scored = {name: found.to_json() for name, found in load_evaluations(place).items() if found.scores}
-    measured, selections = sizes(place), load_reductions(place)
-    file_bytes = planned_bytes(place)
     failed = sum(kind.count for kind in failures)
-    chosen = [selection for selection in selections if isinstance(selection, Selection)]
-    identity = place.identity()
-    parts = [
-        _collection(place, measured, file_bytes, failures),
-        scores(list(scored.values())),
-        sweeps(load_sweeps(place)),
-        precision_recall(_curves(place, scored)),
-        queries(list(_extremes(place, scored))),
-        features(chosen, identity.parts, identity.values.get("taps", ())),
-        times(record["stages"]),
+    file_bytes = planned_bytes(place)
+    evaluations = {name: evaluation for name, evaluation in load_evaluations(place).items() if evaluation.scores}
+    selections = [reduction for reduction in load_reductions(place) if isinstance(reduction, Selection)]
+    extremes = list(_extremes(place, evaluations))
+    shown = thumbnails_by_id(place, [image for each in extremes for image in each.images], _SIDE)
+    sections = [
+        collection_section(sizes(place), file_bytes, failures, _damaged(place, failures)),
+        scores_section(evaluations.values()),
+        sweeps_section(load_sweeps(place)),
+        precision_recall_section(_curves(place, evaluations)),
+        queries_section(extremes, shown),
+        features_section(selections, identity.parts, identity.values.get("taps", ())),
+        times_section(record["stages"]),
     ]
-    tiles = [
-        Tile(f"{described + failed:,}", "images", "" if file_bytes is None else in_bytes(file_bytes)),
-        Tile(f"{failed:,}", "could not be described", alarm=failed > 0),
-        *_scored(scored),
-        *_sized(chosen),
-        *_speed(record["stages"]),
-    ]
-    name = "/".join(record["images"].rstrip("/").split("/")[-2:])
-    foot = _foot(place, record)
-    text = page(name, record["images"], tiles, [part for part in parts if part and part.blocks], foot)
-    place.report.write_bytes(text.encode())
+    extraction = record["stages"].get("extract", {})
+    tiles = summary_tiles(described, failed, file_bytes, evaluations, selections, extraction)
+    title = "/".join(record["images"].rstrip("/").split("/")[-2:])
+    footer = _provenance(place, record)
+    page = report_page(title, record["images"], tiles, [section for section in sections if section], footer)
+    place.report.write_bytes(page.encode())
     return place.report.url
 
 
-def _collection(run: Run, measured: Sizes, file_bytes: int | None, failures: Sequence[Failures]) -> Part:
-    found = find_rows((image for kind in failures[:_KINDS] for image in kind.first), shards.paths(run.descriptors))
-    # What has ended the process that described it must not end this one.
-    safe = [image for kind in failures[:_KINDS] if not kind.reason.startswith(DEADLY) for image in kind.first]
-    shown = dict(zip(safe, thumbnails(run, [(found[i]["uri"], None) for i in safe], _SIDE, damaged=True), strict=True))
-    kinds = [
-        Failed(kind.count, kind.stage, kind.reason, [Picture(i, "", *shown.get(i, ("", ""))) for i in kind.first])
-        for kind in failures
-    ]
-    return collection(measured, file_bytes, kinds)
+def _damaged(run: Run, failures: Sequence[Failures]) -> dict[str, Thumbnail]:
+    """Return thumbnails of failed images by id, without those that have crashed the process that described them."""
+    images = [image for kind in failures[:_KINDS] if not kind.reason.startswith(DEADLY) for image in kind.first]
+    shown = thumbnails_by_id(run, [(image, None) for image in images], _SIDE, damaged=True)
+    return {image: thumbnail for (image, _), thumbnail in shown.items()}
 
 
-def _curves(run: Run, scored: _Scores) -> dict[tuple[str, str], dict[str, list[float]]]:
-    found = {}
-    for name, evaluation in scored.items():
-        answers = StoredQueryResults(run, name)
-        if not answers.available:
-            continue
-        labels = {score["system"]: score["label"] for score in evaluation["scores"]}
-        methods = {method: _told_apart(method, labels) for method in drawn(evaluation)}
-        for mode in dict.fromkeys(score["mode"] for score in evaluation["scores"]):
-            found[name, mode] = answers.precision(methods, mode)
-    return found
+def _curves(run: Run, evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Return the mean precision of the methods to draw, by evaluation and query mode, then by label."""
+    curves: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for name, evaluation in evaluations.items():
+        results = StoredQueryResults(run, name)
+        if results.available:
+            methods = methods_to_draw(evaluation)
+            curves |= {(name, mode): results.precision(methods, mode) for mode in evaluation.modes}
+    return curves
 
 
-def _told_apart(method: str, labels: Mapping[str, str]) -> str:
-    """What a system is called; its name where several have the same label."""
-    label = labels[method]
-    return label if list(labels.values()).count(label) == 1 else method
+def _extremes(run: Run, evaluations: Mapping[str, Evaluation]) -> Iterator[QueryExtremes]:
+    stored = {name: StoredQueryResults(run, name) for name in list(evaluations)[:_QUERIES]}
+    shown = {name: results for name, results in stored.items() if results.available}
+    for name, results in shown.items():
+        measure, best = evaluations[name].measure, best_score(evaluations[name])
+        ranked = [result for result in results.ranked(best.method, best.mode, measure) if result.image is not None]
+        title = f"{name}, {best.label}, queries: {best.mode}"
+        yield QueryExtremes(title, measure, *best_and_worst(ranked, max(1, _QUERIES // len(shown))))
 
 
-def _extremes(run: Run, scored: _Scores) -> Iterator[Extremes]:
-    with_answers = {name: StoredQueryResults(run, name) for name in list(scored)[:_QUERIES]}
-    told = {name: answers for name, answers in with_answers.items() if answers.available}
-    number = max(1, _QUERIES // max(1, len(told)))
-    for name, answers in told.items():
-        evaluation = scored[name]
-        measure, best = evaluation["measures"][0], best_of(evaluation)
-        ranked = [
-            answer for answer in answers.ranked(best["system"], best["mode"], measure) if answer.image is not None
-        ]
-        if not ranked:
-            continue
-        high = ranked[: min(number, (len(ranked) + 1) // 2)]
-        low = ranked[len(high) :][-number:][::-1]
-        shown = list(_answered(run, [*high, *low], measure))
-        title = f"{name}, {best['label']}, queries: {best['mode']}"
-        yield Extremes(title, measure, shown[: len(high)], shown[len(high) :])
-
-
-def _answered(run: Run, answers: Sequence[QueryResult], measure: str) -> Iterator[Answered]:
-    asked: list[tuple[str, Box | None]] = [(answer.image or "", answer.box) for answer in answers]
-    found: list[tuple[str, Box | None]] = [(each.id, None) for answer in answers for each in answer.matches]
-    shown = _shown(run, asked + found)
-    for answer in answers:
-        image = answer.image or ""
-        pictures = [Picture(image, "query", *shown(image, answer.box), mark="query")]
-        pictures += [
-            Picture(each.id, str(each.rank), *shown(each.id), mark=each.verdict or "") for each in answer.matches
-        ]
-        yield Answered(answer.query, answer.values[measure], answer.positives, pictures)
-
-
-def _shown(run: Run, wanted: Iterable[tuple[str, Box | None]]) -> Callable[..., tuple[str, str]]:
-    """Gives the thumbnail of, and the link to, one of these images and boxes; nothing where the run lacks it."""
-    distinct = list(dict.fromkeys(wanted))
-    known = find_rows((image for image, _ in distinct), shards.paths(run.descriptors))
-    there = [(image, box) for image, box in distinct if image in known]
-    made = thumbnails(run, [(known[image]["uri"], box) for image, box in there], _SIDE)
-    found = dict(zip(there, made, strict=True))
-    return lambda image, box=None: found.get((image, box), ("", ""))
-
-
-def _scored(scored: _Scores) -> Iterator[Tile]:
-    for name, evaluation in list(scored.items())[:2]:
-        best = best_of(evaluation)
-        measure = evaluation["measures"][0]
-        yield Tile(f"{value_of(best, evaluation):.2f}", f"{measure}, {name}", f"{best['label']}, {best['mode']}")
-
-
-def _sized(chosen: Sequence[Selection]) -> Iterator[Tile]:
-    kept = [selection for selection in chosen if selection.method == "pfa"]
-    if kept:
-        longest = max(kept, key=lambda selection: selection.dimension)
-        yield Tile(f"{longest.dimension:,}", "numbers an image", f"PFA has kept, of {longest.features_in:,}")
-
-
-def _speed(stages: Mapping[str, Mapping[str, Any]]) -> Iterator[Tile]:
-    stage = stages.get("extract", {})
-    if said := rate(stage) if stage else "":
-        number, plan = said.split(" ", 1)
-        yield Tile(number, plan, f"{stage['images']:,} images in {duration(stage['seconds'])}")
-
-
-def _foot(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
+def _provenance(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
+    versions = {"osrmac": record["osrmac"], **record["versions"]}
     return {
         "images": record["images"],
         "run": to_unicode(run.url),
         "backbone": record["descriptor"]["backbone"],
         "weights": record["weights"],
-        "scales": ", ".join(map(str, record["descriptor"]["scales"])),
+        "image sizes": ", ".join(map(str, record["descriptor"]["scales"])),
         "recipes": ", ".join(f"{name} {length:,}" for name, length in record["dimensions"].items()),
         "fingerprint": record["fingerprint"],
-        "versions": ", ".join(
-            f"{name} {it}" for name, it in {"osrmac": record["osrmac"], **record["versions"]}.items()
-        ),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }

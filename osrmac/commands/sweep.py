@@ -1,4 +1,4 @@
-"""The score against the number of features kept, for PFA, its controls and PCA-whitening."""
+"""Score a descriptor against the number of features kept, for PFA, its controls and PCA-whitening."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from osrmac.commands.evaluate import coverage, prepare
 from osrmac.config import ComputeConfig, EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation.results import Score
-from osrmac.evaluation.sweep import Point, Sweep, figure, require_matplotlib
+from osrmac.evaluation.sweep import WHOLE_DESCRIPTOR, Point, Sweep
+from osrmac.pages.charts import svg
+from osrmac.pages.sections.sweeps import sweep_charts
 from osrmac.reduction.base import Reduction
 from osrmac.reduction.fitting import Origin, fit_reduction
 from osrmac.reduction.moments import Moments
@@ -21,8 +23,6 @@ from osrmac.storage.run import Run
 
 __all__ = ["sweep"]
 
-_WHOLE = "whole descriptor"
-
 
 def sweep(
     run: str,
@@ -30,29 +30,36 @@ def sweep(
     options: SweepConfig = SweepConfig(),
     compute: ComputeConfig = ComputeConfig(),
 ) -> Sweep:
-    """Score every method at every size, fitted on all of the run's descriptors; data and figure go into the run.
+    """Score every method at every size, and write the scores and their chart into the run.
+
+    The files are `evaluation/BENCHMARK-sweep.json` and `evaluation/BENCHMARK-sweep.svg`.
+
+    Args:
+        run: Run with descriptors; the reductions are fitted on all of them.
+        evaluation: Benchmark, ground truth, query modes and distance.
+        options: Recipe, sizes, and number of random choices.
+        compute: Resources for describing cropped queries.
 
     Raises:
-        OsrmacError: No run, a benchmark that does not fit it, or sizes that do not.
+        OsrmacError: No run, a benchmark that does not fit the collection, or no size below that of the descriptor.
     """
-    require_matplotlib()
     place = Run(run)
-    benchmark, crops, ids = prepare(place, evaluation, compute)
     identity = place.identity()
     recipe = settled_recipe(identity, options.recipe)
     if recipe in identity.regional:
-        raise ConfigError(f"{recipe} has a vector for each region, and a sweep shortens whole descriptors")
-    descriptors = shards.read_vectors(shards.paths(place.descriptors), recipe).values
-    moments = Moments.of(descriptors)
-    origin = Origin(recipe, identity.dimensions[recipe], moments.count, place.record()["images"], identity.fingerprint)
-    sizes = [size for size in options.sizes if size < origin.features_in]
+        raise ConfigError(f"{recipe} has a vector for each region, and a sweep reduces one vector per image")
+    length = identity.dimensions[recipe]
+    sizes = [size for size in options.sizes if size < length]
     if not sizes:
-        raise ConfigError(f"--sizes {' '.join(map(str, options.sizes))}: {recipe} has {origin.features_in} features")
+        raise ConfigError(f"--sizes {' '.join(map(str, options.sizes))}: {recipe} has only {length} features")
+    benchmark, crops, ids = prepare(place, evaluation, compute)
+    moments = Moments.of(shards.read_vectors(shards.paths(place.descriptors), recipe).values)
+    origin = Origin(recipe, length, moments.count, place.record()["images"], identity.fingerprint)
+    methods = {method.name: method for method in _methods(origin, moments, sizes, options.seeds)}
     measure = benchmark.measures[0]
-    tried = {method.name: method for method in _systems(origin, moments, sizes, options.seeds)}
     points = [
-        _point(tried[score.method].reduction, score, measure)
-        for score in scores(place, benchmark, crops, ids, tried.values(), evaluation)
+        _point(methods[score.method].reduction, score, measure)
+        for score in scores(place, benchmark, crops, ids, methods.values(), evaluation)
     ]
     conditions = {
         "coverage": coverage(benchmark, ids),
@@ -61,27 +68,33 @@ def sweep(
         "fitted on": origin.fitted_on,
     }
     result = Sweep(benchmark.name, measure, recipe, conditions, tuple(points))
-    place.evaluation(f"{benchmark.name}-sweep", ".json").write_json(asdict(result))
-    place.evaluation(f"{benchmark.name}-sweep", ".png").write_bytes(figure(result))
+    _write(place, result)
     return result
 
 
-def _systems(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[Method]:
-    """The whole descriptor, and every method at every size at which it can be fitted."""
+def _methods(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[Method]:
+    """Yield the whole descriptor, then every reduction at every size at which it can be fitted."""
     yield Method(origin.recipe, origin.recipe, (origin.recipe,))
     config = ReductionConfig()
     for size in sizes:
         for method in ("pfa", "variance", "whitening"):
             if method != "whitening" or size <= moments.rank:
-                yield _system(fit_reduction(method, size, moments, config, origin))
+                yield _method(fit_reduction(method, size, moments, config, origin))
         for seed in range(seeds):
-            yield _system(fit_reduction("random", size, moments, replace(config, seed=seed), origin))
+            yield _method(fit_reduction("random", size, moments, replace(config, seed=seed), origin))
 
 
-def _system(by: Reduction) -> Method:
-    return Method(f"{by.name}-{by.seed}", by.name, (by.recipe,), by)
+def _method(reduction: Reduction) -> Method:
+    return Method(f"{reduction.name}-{reduction.seed}", reduction.name, (reduction.recipe,), reduction)
 
 
-def _point(by: Reduction | None, score: Score, measure: str) -> Point:
-    method, seed = (by.method, by.seed) if by is not None else (_WHOLE, 0)
+def _point(reduction: Reduction | None, score: Score, measure: str) -> Point:
+    method, seed = (WHOLE_DESCRIPTOR, 0) if reduction is None else (reduction.method, reduction.seed)
     return Point(method, score.dimension or 0, seed, score.mode, score.values[measure])
+
+
+def _write(run: Run, sweep: Sweep) -> None:
+    name = f"{sweep.benchmark}-sweep"
+    run.evaluation(name, ".json").write_json(asdict(sweep))
+    notes = "; ".join(f"{condition}: {value}" for condition, value in sweep.conditions.items())
+    run.evaluation(name, ".svg").write_bytes(svg(sweep_charts(sweep), notes).encode())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from osrmac.evaluation.results import Evaluation
-from osrmac.tables import Table, numeric
+from osrmac.tables import Table, numeric, text
 
 __all__ = [
     "PAPER",
@@ -73,16 +73,6 @@ class PaperRow:
     measured: dict[str, float]
     paper: float | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the row under its stored names."""
-        return {
-            "label": self.label,
-            "system": self.method,
-            "dimension": self.dimension,
-            "measured": self.measured,
-            "paper": self.paper,
-        }
-
 
 @dataclass(frozen=True)
 class PaperTable:
@@ -101,13 +91,10 @@ class PaperTable:
     rows: tuple[PaperRow, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the table under its stored names."""
-        return {
-            "benchmark": self.benchmark,
-            "measure": self.measure,
-            "conditions": self.conditions,
-            "rows": [row.to_json() for row in self.rows],
-        }
+        """Return the table under its stored names, among which a method is called `system`."""
+        stored = asdict(self)
+        rows = [{"system" if name == "method" else name: row[name] for name in row} for row in stored["rows"]]
+        return stored | {"rows": rows}
 
     def table(self) -> Table:
         """Return the table to show: a column for each query mode, then the paper's."""
@@ -121,7 +108,7 @@ class PaperTable:
             ]
             for row in self.rows
         ]
-        columns = ("method", *numeric("dims", *(f"{self.measure} {mode}" for mode in modes), PAPER_COLUMN))
+        columns = text("method") + numeric("dims", *(f"{self.measure} {mode}" for mode in modes), PAPER_COLUMN)
         return Table(self.benchmark, columns, rows, [f"{name}: {value}" for name, value in self.conditions.items()])
 
 

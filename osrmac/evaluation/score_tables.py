@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from osrmac.evaluation.paper_tables import PAPER, PAPER_COLUMN, paper_labels, paper_note
 from osrmac.evaluation.results import Evaluation
-from osrmac.tables import Cell, Table, numeric
+from osrmac.tables import Cell, Table, numeric, text
 
 __all__ = ["scores_tables"]
 
@@ -46,7 +46,7 @@ def _table(evaluation: Evaluation, measure: str) -> Table:
         rows.append(row)
     title = evaluation.benchmark if len(evaluation.measures) == 1 else f"{evaluation.benchmark}, {measure}"
     columns = ["dims", *(f"{measure} {mode}" for mode in evaluation.modes), *([PAPER_COLUMN] if reported else [])]
-    return Table(title, ("descriptor", *numeric(*columns)), rows)
+    return Table(title, text("descriptor") + numeric(*columns), rows)
 
 
 def _conditions(evaluation: Evaluation) -> list[str]:

@@ -1,25 +1,36 @@
-"""Where the parts of a chart stand, for a template to draw them."""
+"""Charts as data, with the coordinates that a template draws them at, and as SVG files."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
-__all__ = ["Bars", "Chart", "Line", "nice_ticks"]
+from osrmac.pages.rendering import render
+from osrmac.tables import Table, numeric, text
+
+__all__ = ["Bar", "Histogram", "Line", "LineChart", "nice_ticks", "svg"]
 
 WIDTH, HEIGHT = 460, 290
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 44
-"""Of a drawing, in its own units: close to pixels on a phone, somewhat more on a desktop."""
+"""Size and margins of a chart in units of the drawing: about a pixel on a phone, somewhat more on a desktop."""
 
-_BARS_HEIGHT = 200
+_HISTOGRAM_HEIGHT = 200
 
 _TICKS = 5
 
+_PADDING = 12
+"""Space at either side of a chart in a file of its own."""
+
+_CHARACTER_WIDTH = 5.6
+"""Mean width of a character of the notes in such a file."""
+
 
 def nice_ticks(low: float, high: float) -> list[float]:
-    """About five round numbers that enclose a range.
+    """Return about five round numbers that enclose a range.
 
     >>> nice_ticks(23.8, 78.1)
     [20, 40, 60, 80]
@@ -36,10 +47,10 @@ class Line:
     """A line of a chart.
 
     Attributes:
-        name: What it stands for.
-        points: x and y, by x.
-        spreads: How far y varies at each point, either way; none: not at all.
-        dashed: Whether it is a reference, and has no points of its own.
+        name: Name of the line in the legend.
+        points: Points (x, y), by increasing x.
+        spreads: Half height of the band around each point, such as a standard deviation; empty for no band.
+        dashed: Whether the line is a reference, drawn dashed and without markers.
     """
 
     name: str
@@ -47,20 +58,28 @@ class Line:
     spreads: Sequence[float] = ()
     dashed: bool = False
 
+    @property
+    def band(self) -> list[tuple[float, float]]:
+        """Corners of the band, from left to right along its top and back along its bottom."""
+        if not self.spreads:
+            return []
+        edges = list(zip(self.points, self.spreads, strict=True))
+        return [(x, y + spread) for (x, y), spread in edges] + [(x, y - spread) for (x, y), spread in edges[::-1]]
+
 
 @dataclass(frozen=True)
-class Chart:
-    """Lines over one axis, with the same numbers as a table.
+class LineChart:
+    """Lines over a common axis, with the same numbers as a table.
 
     Attributes:
-        title: What is shown.
-        x: What the axis counts.
-        y: Likewise.
-        lines: At least one, with at least one point.
-        description: What a person who does not see it should know.
-        logarithmic: Whether x grows by factors.
-        ticks: Values of x that are named; none: round ones.
-        y_range: Lowest and highest y; none: what the points need.
+        title: Title of the chart, unique on its page.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        lines: At least one line, with at least one point.
+        description: What the chart shows, for readers who do not see it.
+        logarithmic: Whether the horizontal axis has a logarithmic scale.
+        ticks: Values of x to label; empty for round numbers.
+        y_range: Lowest and highest y; None for the range of the points.
         digits: Decimals of y in the table.
     """
 
@@ -74,121 +93,125 @@ class Chart:
     y_range: tuple[float, float] | None = None
     digits: int = 1
 
-    kind = "chart"
-
     @property
     def x_ticks(self) -> Sequence[float]:
-        """Values of x that are named."""
-        xs = [x for x, _ in self._points]
-        return self.ticks or [tick for tick in nice_ticks(min(xs), max(xs)) if min(xs) <= tick <= max(xs)]
+        """Values of x to label."""
+        low, high = self._x_range
+        return self.ticks or [tick for tick in nice_ticks(low, high) if low <= tick <= high]
 
     @property
-    def named_ticks(self) -> list[tuple[float, str]]:
-        """Where on the drawing, and what is written there; names that would touch the next one are left out."""
-        named: list[tuple[float, str]] = []
+    def x_labels(self) -> list[tuple[float, str]]:
+        """Position and text of the labels of x, without those that would overlap the next one."""
+        labels: list[tuple[float, str]] = []
         for tick in reversed(self.x_ticks):
-            text = f"{tick:g}" if tick < 1e6 else f"{tick:.3g}"
-            if not named or named[-1][0] - self.left(tick) >= 4 * (len(text) + len(named[-1][1])) + 5:
-                named.append((self.left(tick), text))
-        return named[::-1]
+            label = f"{tick:g}" if tick < 1e6 else f"{tick:.3g}"
+            if not labels or labels[-1][0] - self.left(tick) >= 4 * (len(label) + len(labels[-1][1])) + 5:
+                labels.append((self.left(tick), label))
+        return labels[::-1]
 
     @property
     def y_ticks(self) -> list[float]:
-        """Values of y that are named; the first and last bound the drawing."""
-        if self.y_range is not None:
-            return nice_ticks(*self.y_range)
-        ys = [y for _, y in self._points]
-        edges = [y + sign * spread for line in self.lines for (_, y), spread in _spread(line) for sign in (-1, 1)]
-        return nice_ticks(min(ys + edges), max(ys + edges))
+        """Values of y to label; the first and last are the limits of the axis."""
+        ys = [y for line in self.lines for _, y in [*line.points, *line.band]]
+        return nice_ticks(*(self.y_range or (min(ys), max(ys))))
 
     def left(self, x: float) -> float:
-        """Distance from the left of the drawing."""
-        xs = [x for x, _ in self._points]
-        low, high, at = (self._scaled(value) for value in (min(xs), max(xs), x))
-        return round(LEFT + (at - low) / (high - low or 1) * (WIDTH - LEFT - RIGHT), 1)
+        """Return the distance of a value of x from the left edge of the drawing."""
+        low, high, value = (math.log2(x) if self.logarithmic else x for x in (*self._x_range, x))
+        return round(LEFT + (value - low) / (high - low or 1) * (WIDTH - LEFT - RIGHT), 1)
 
     def top(self, y: float) -> float:
-        """Distance from the top of the drawing."""
-        ticks = self.y_ticks
-        return round(HEIGHT - BOTTOM - (y - ticks[0]) / (ticks[-1] - ticks[0]) * (HEIGHT - TOP - BOTTOM), 1)
+        """Return the distance of a value of y from the top edge of the drawing."""
+        low, *_, high = self.y_ticks
+        return round(HEIGHT - BOTTOM - (y - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
 
-    def path(self, line: Line) -> str:
-        """The line, for a polyline."""
-        return " ".join(f"{self.left(x)},{self.top(y)}" for x, y in line.points)
-
-    def band(self, line: Line) -> str:
-        """What lies within the spread of the line, for a polygon; empty if there is none."""
-        upper = [f"{self.left(x)},{self.top(y + spread)}" for (x, y), spread in _spread(line)]
-        lower = [f"{self.left(x)},{self.top(y - spread)}" for (x, y), spread in _spread(line)]
-        return " ".join(upper + lower[::-1])
+    def path(self, points: Sequence[tuple[float, float]]) -> str:
+        """Return points as the `points` of an SVG polyline or polygon."""
+        return " ".join(f"{self.left(x)},{self.top(y)}" for x, y in points)
 
     @property
-    def header(self) -> list[str]:
-        """Of the table of the same numbers."""
-        return [self.x, *(line.name for line in self.lines)]
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """The same numbers as text, a row for each x at which a line has a point."""
+    def table(self) -> Table:
+        """The numbers of the chart: a row for each x at which any line has a point."""
         values = [dict(line.points) for line in self.lines]
-        at = sorted({x for x, _ in chain.from_iterable(line.points for line in self.lines)})
-        return [[f"{x:g}", *(f"{of[x]:.{self.digits}f}" if x in of else "" for of in values)] for x in at]
+        xs = sorted({x for points in values for x in points})
+        rows = [[f"{x:g}", *(f"{ys[x]:.{self.digits}f}" if x in ys else "" for ys in values)] for x in xs]
+        return Table(self.title, text(self.x) + numeric(*(line.name for line in self.lines)), rows)
 
     @property
-    def _points(self) -> list[tuple[float, float]]:
-        return list(chain.from_iterable(line.points for line in self.lines))
-
-    def _scaled(self, x: float) -> float:
-        return math.log2(x) if self.logarithmic else x
+    def _x_range(self) -> tuple[float, float]:
+        xs = [x for x, _ in chain.from_iterable(line.points for line in self.lines)]
+        return min(xs), max(xs)
 
 
-def _spread(line: Line) -> list[tuple[tuple[float, float], float]]:
-    return list(zip(line.points, line.spreads, strict=True)) if line.spreads else []
+class Bar(NamedTuple):
+    """A drawn bar: its rectangle in units of the drawing, its label and the number of images."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    label: str
+    images: int
 
 
 @dataclass(frozen=True)
-class Bars:
-    """How many there are of each of some neighbouring kinds.
+class Histogram:
+    """Numbers of images in adjacent bins.
 
     Attributes:
-        title: What is counted.
-        x: What tells the kinds apart.
-        values: Name and number of each kind.
-        description: What a person who does not see it should know.
+        title: Title of the chart, unique on its page.
+        x: Label of the horizontal axis.
+        bins: Label and count of each bin.
+        description: What the chart shows, for readers who do not see it.
     """
 
     title: str
     x: str
-    values: Sequence[tuple[str, int]]
+    bins: Sequence[tuple[str, int]]
     description: str
 
-    kind = "bars"
-
     @property
-    def drawn(self) -> list[tuple[float, float, float, float, str, int]]:
-        """Left, top, width and height of each bar, its name and number."""
-        most = max(number for _, number in self.values) or 1
-        room = (WIDTH - 2 * RIGHT) / len(self.values)
-        floor = _BARS_HEIGHT - BOTTOM
-        high = floor - TOP - 16
+    def bars(self) -> list[Bar]:
+        """The bars to draw."""
+        highest = max(count for _, count in self.bins) or 1
+        pitch = (WIDTH - 2 * RIGHT) / len(self.bins)
+        floor = _HISTOGRAM_HEIGHT - BOTTOM
+        full = floor - TOP - 16
         return [
-            (
-                round(RIGHT + room * place + room * 0.08, 1),
-                round(floor - high * number / most, 1),
-                round(min(room * 0.84, 80), 1),
-                round(high * number / most, 1),
-                name,
-                number,
+            Bar(
+                left=round(RIGHT + pitch * number + pitch * 0.08, 1),
+                top=round(floor - full * count / highest, 1),
+                width=round(min(pitch * 0.84, 80), 1),
+                height=round(full * count / highest, 1),
+                label=label,
+                images=count,
             )
-            for place, (name, number) in enumerate(self.values)
+            for number, (label, count) in enumerate(self.bins)
         ]
 
     @property
-    def header(self) -> list[str]:
-        """Of the table of the same numbers."""
-        return [self.x, "images"]
+    def table(self) -> Table:
+        """The counts as a table."""
+        return Table(
+            self.title, text(self.x) + numeric("images"), [[label, f"{count:,}"] for label, count in self.bins]
+        )
 
-    @property
-    def rows(self) -> list[list[str]]:
-        """The same numbers as text."""
-        return [[name, f"{number:,}"] for name, number in self.values]
+
+def svg(charts: Sequence[LineChart], notes: str = "") -> str:
+    """Return charts side by side as a complete SVG file, light or dark as the reader's system is.
+
+    Args:
+        charts: At least one chart.
+        notes: Text below the charts, such as the conditions of a measurement.
+    """
+    panel_width = WIDTH + 2 * _PADDING
+    width = panel_width * len(charts)
+    return render(
+        "figure.svg",
+        charts=charts,
+        width=width,
+        panel_width=panel_width,
+        padding=_PADDING,
+        legend_rows=max(len(chart.lines) for chart in charts),
+        notes=textwrap.wrap(notes, int((width - 4 * _PADDING) / _CHARACTER_WIDTH)),
+    )

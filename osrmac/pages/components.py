@@ -1,106 +1,106 @@
-"""A page of sections, each of them a sequence of blocks."""
+"""The components of a page: sections of blocks, such as tables, charts and galleries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from osrmac.pages.charts import Bars, Chart
-from osrmac.pages.contact_sheet import Picture
+from osrmac.pages.charts import Histogram, LineChart
 from osrmac.pages.rendering import render
+from osrmac.pages.thumbnails import NO_THUMBNAIL, Thumbnail
+from osrmac.tables import Table
 
-__all__ = ["Beside", "Block", "Cell", "Facts", "Part", "Strips", "Table", "Tile", "page"]
+__all__ = [
+    "Block",
+    "DefinitionList",
+    "Galleries",
+    "Gallery",
+    "Grid",
+    "Mark",
+    "Picture",
+    "Section",
+    "Tile",
+    "contact_sheet_page",
+    "report_page",
+]
+
+Mark = Literal["", "query", "relevant", "wrong", "junk"]
+"""Role of a picture: the query, a match as the ground truth judges it, or neither."""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell of a table.
+class Picture:
+    """A captioned thumbnail.
 
     Attributes:
-        text: What it says.
-        share: Length of a bar beside the text, 0..1; None for no bar.
-        best: Whether it is the best of its column.
-        under: What is said below the text, in the first column.
+        name: Name of the image.
+        note: Rest of the caption.
+        thumbnail: Thumbnail of the image; a placeholder is shown if it is empty.
+        mark: Role of the picture, shown by its frame.
     """
 
-    text: str
-    share: float | None = None
-    best: bool = False
-    under: str = ""
+    name: str
+    note: str
+    thumbnail: Thumbnail = NO_THUMBNAIL
+    mark: Mark = ""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table; the first column names its rows.
+class Gallery:
+    """Pictures under a title.
 
     Attributes:
-        title: What is in it.
-        columns: Their names.
-        rows: Texts or cells.
-        note: What else there is to say, below it.
-        texts: Which columns hold text beside the first, and stand to the left.
+        title: Title of the gallery.
+        pictures: Pictures in the order in which they are shown.
+        note: Remark beside the title.
     """
 
     title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str | Cell]]
+    pictures: Sequence[Picture]
     note: str = ""
-    texts: Sequence[str] = ()
-
-    kind = "table"
-
-    @property
-    def cells(self) -> list[list[Cell]]:
-        """The rows as cells."""
-        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the page says in few words, by what it says it of."""
+class Galleries:
+    """Galleries of small pictures in a card.
+
+    Attributes:
+        title: Title of the card.
+        galleries: Galleries from top to bottom.
+        note: Introduction to the galleries.
+    """
+
+    title: str
+    galleries: Sequence[Gallery]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DefinitionList:
+    """Terms and their values."""
 
     values: Mapping[str, str]
 
-    kind = "facts"
+
+@dataclass(frozen=True)
+class Grid:
+    """Blocks side by side, as far as the width of the screen permits."""
+
+    blocks: Sequence[LineChart | Histogram | DefinitionList | Table]
+
+
+Block = Table | DefinitionList | Grid | Galleries
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Blocks beside each other, where there is room for that."""
-
-    blocks: Sequence[Chart | Bars | Facts | Table]
-
-    kind = "beside"
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Rows of pictures.
+class Section:
+    """A section of a report.
 
     Attributes:
-        title: Of all of them.
-        strips: For each what it is called, what else is said of it, and its pictures.
-        note: What there is to say of all of them.
-    """
-
-    title: str
-    strips: Sequence[tuple[str, str, Sequence[Picture]]]
-    note: str = ""
-
-    kind = "strips"
-
-
-Block = Table | Facts | Beside | Strips
-
-
-@dataclass(frozen=True)
-class Part:
-    """A section of the page.
-
-    Attributes:
-        title: Unique on the page.
-        blocks: At least one.
-        note: What there is to say before them.
+        title: Title of the section, unique on the page.
+        blocks: At least one block.
+        note: Introduction to the section.
     """
 
     title: str
@@ -110,13 +110,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Tile:
-    """A number that stands out.
+    """A number that stands out at the top of a report.
 
     Attributes:
         value: The number.
-        label: What it counts.
-        note: What else there is to say of it.
-        alarm: Whether it asks for attention.
+        label: What the number counts or measures.
+        note: Remark below the label.
+        alarm: Whether the number needs attention.
     """
 
     value: str
@@ -125,14 +125,27 @@ class Tile:
     alarm: bool = False
 
 
-def page(title: str, lead: str, tiles: Sequence[Tile], parts: Sequence[Part], foot: Mapping[str, str]) -> str:
-    """The page: light or dark as the reader's system is, without a script, and complete in itself.
+def report_page(
+    title: str, subtitle: str, tiles: Sequence[Tile], sections: Sequence[Section], footer: Mapping[str, str]
+) -> str:
+    """Return a report as a self-contained HTML page, light or dark as the reader's system is, without scripts.
 
     Args:
-        title: Of the page.
-        lead: What it is about, in a line.
-        tiles: The numbers to see first.
-        parts: Its sections.
-        foot: What it was made from.
+        title: Title of the page.
+        subtitle: Line below the title.
+        tiles: Numbers to see first.
+        sections: Sections, which a navigation bar links to.
+        footer: Provenance of the report, by term.
     """
-    return render("report.html", title=title, lead=lead, tiles=tiles, parts=parts, foot=foot)
+    return render("report.html", title=title, subtitle=subtitle, tiles=tiles, sections=sections, footer=footer)
+
+
+def contact_sheet_page(title: str, facts: Mapping[str, str], galleries: Sequence[Gallery]) -> str:
+    """Return galleries as a self-contained HTML page, light or dark as the reader's system is, without scripts.
+
+    Args:
+        title: Title of the page.
+        facts: Facts below the title, by term.
+        galleries: Galleries from top to bottom.
+    """
+    return render("contact_sheet.html", title=title, facts=facts, galleries=galleries)

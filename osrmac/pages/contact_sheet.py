@@ -1,56 +1,67 @@
-"""A contact sheet: one HTML file that holds everything it shows."""
+"""Contact sheets of search results and of near-duplicates: one HTML file each, with a thumbnail of each image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
 
-from osrmac.pages.rendering import render
+from osrmac.pages.components import Gallery, Picture, contact_sheet_page
+from osrmac.pages.thumbnails import Thumbnail, thumbnails
+from osrmac.runs.near_duplicates import Duplicates
+from osrmac.runs.query_results import SearchResult
+from osrmac.storage.run import Run
+from osrmac.types import QueryResult
 
-__all__ = ["Mark", "Picture", "Section", "sheet"]
+__all__ = ["duplicates_sheet", "search_sheet"]
 
-Mark = Literal["", "query", "relevant", "wrong", "junk"]
+_SIDE = 360
+"""Longest side of a thumbnail in pixels: twice the size at which it is shown, for high-density screens."""
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture on the sheet.
-
-    Attributes:
-        name: What it is called.
-        note: What else is said of it.
-        source: A data URI; empty if it cannot be shown.
-        link: Where a browser finds it whole, or empty.
-        mark: Its frame: that of what was asked with, or of whether it should have been found; empty for none.
-    """
-
-    name: str
-    note: str
-    source: str = ""
-    link: str = ""
-    mark: Mark = ""
+_MAX_GROUPS = 200
+"""Largest number of groups on a sheet that a browser still displays comfortably."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """Pictures that belong together.
+def search_sheet(run: str, result: SearchResult) -> str:
+    """Return the contact sheet of a search: a gallery for each query, the query image first."""
+    place = Run(run)
+    images = [
+        image
+        for query in result.queries
+        for image in [(query.uri or "", query.box), *((match.uri or "", None) for match in query.matches)]
+    ]
+    shown = thumbnails(place, images, _SIDE)
+    galleries = [Gallery(query.query, list(_pictures(query, shown))) for query in result.queries]
+    facts = {"collection": place.record()["images"], "method": result.method, "distance": result.distance}
+    return contact_sheet_page("Search", facts, galleries)
 
-    Attributes:
-        title: Of the section.
-        pictures: In the order in which they are shown.
-    """
 
-    title: str
-    pictures: Sequence[Picture]
+def _pictures(result: QueryResult, shown: Iterator[Thumbnail]) -> Iterator[Picture]:
+    box = "" if result.box is None else f", box {' '.join(f'{edge:g}' for edge in result.box)}"
+    yield Picture(result.query, f"query{box}", next(shown), "query")
+    for match in result.matches:
+        yield Picture(match.id, f"{match.rank} · {match.distance:.3f}", next(shown))
 
 
-def sheet(title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> str:
-    """The page, light or dark as the reader's system is, and as readable on a phone.
-
-    Args:
-        title: Of the page.
-        facts: What the page should say of itself.
-        sections: What is shown.
-    """
-    return render("sheet.html", title=title, facts=facts, sections=sections)
+def duplicates_sheet(run: str, duplicates: Duplicates) -> str:
+    """Return the contact sheet of near-duplicates: a gallery for each group."""
+    place = Run(run)
+    groups = duplicates.groups[:_MAX_GROUPS]
+    shown = thumbnails(place, [(image.uri, None) for group in groups for image in group], _SIDE)
+    galleries = [
+        Gallery(
+            f"Group {number}, {len(group)} images",
+            [
+                Picture(image.id, f"{image.width} x {image.height} · {image.distance:.3f}", next(shown))
+                for image in group
+            ],
+        )
+        for number, group in enumerate(groups, 1)
+    ]
+    number = len(duplicates.groups)
+    facts = {
+        "collection": place.record()["images"],
+        "groups": str(number) if number <= _MAX_GROUPS else f"{number}, the first {_MAX_GROUPS} of them shown",
+        "images in groups": str(sum(map(len, duplicates.groups))),
+        "method": duplicates.method,
+        "threshold": f"{duplicates.threshold:.4g} ({duplicates.distance}, {duplicates.reason})",
+    }
+    return contact_sheet_page("Near-duplicates", facts, galleries)

@@ -1,4 +1,4 @@
-"""The templates, in which everything put in is text unless they say otherwise."""
+"""Render the templates of this package; values are escaped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["kind"] = lambda value: type(value).__name__
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template makes of values."""
-    page: str = _TEMPLATES.get_template(template).render(**values)
-    return page
+    """Return the text of a template, given its variables.
+
+    Args:
+        template: File name of the template.
+        values: Variables of the template; in it, the filter `kind` gives the class name of a value.
+    """
+    text: str = _TEMPLATES.get_template(template).render(**values)
+    return text

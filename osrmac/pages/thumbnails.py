@@ -1,54 +1,83 @@
-"""Small pictures of images, for pages that hold all they show."""
+"""Thumbnails of images, embedded into pages as data URIs."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
 from osrmac.descriptor.images import DecodeError, decode
+from osrmac.runs.shard_reader import find_rows
+from osrmac.storage import shards
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.file_names import file_url
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box
 
-__all__ = ["thumbnails"]
+__all__ = ["NO_THUMBNAIL", "Thumbnail", "thumbnails", "thumbnails_by_id"]
+
+
+class Thumbnail(NamedTuple):
+    """A thumbnail of an image.
+
+    Attributes:
+        source: Data URI of the thumbnail; empty if the image cannot be shown.
+        link: URL of the image itself if it is on this machine; else empty.
+    """
+
+    source: str
+    link: str
+
+
+NO_THUMBNAIL = Thumbnail("", "")
 
 
 def thumbnails(
-    run: Run, pictures: Sequence[tuple[str, Box | None]], side: int, *, damaged: bool = False
-) -> Iterator[tuple[str, str]]:
-    """Thumbnails as data URIs, empty for what cannot be shown, and links to the pictures that lie on this machine.
+    run: Run, images: Sequence[tuple[str, Box | None]], side: int, *, damaged: bool = False
+) -> Iterator[Thumbnail]:
+    """Yield a thumbnail of each image; one that cannot be read has an empty thumbnail.
 
     Args:
-        run: That the images were described for.
-        pictures: URI of each, and the part of it to frame.
-        side: Longest side of a thumbnail, in pixels.
-        damaged: Whether to show what can be seen of damaged files.
+        run: Run with the decoding options of the images.
+        images: URI of each image, and a box to frame in red, or None.
+        side: Longest side of a thumbnail in pixels.
+        damaged: Whether to show as much of a damaged file as can be decoded.
     """
     config = run.identity().descriptor
-    contents = Fetcher()(uri for uri, _ in pictures)
-    for (uri, box), content in zip(pictures, contents, strict=True):
+    contents = Fetcher()(uri for uri, _ in images)
+    for (uri, box), content in zip(images, contents, strict=True):
+        if isinstance(content, Exception):
+            yield NO_THUMBNAIL
+            continue
         location = Location.of(uri)
         link = file_url(location.path) if location.is_local else ""
-        if isinstance(content, Exception):
-            yield "", ""
-            continue
         try:
             image, _ = decode(
                 content,
                 max_pixels=config.max_pixels,
                 exif_orientation=config.exif_orientation,
-                min_longest_side=side if box is None else None,
+                min_longest_side=side if box is None else None,  # a box is in pixels of the full image
                 allow_truncated=damaged,
             )
         except DecodeError:
-            yield "", link
+            yield Thumbnail("", link)
         else:
-            yield _data_uri(image, box, side), link
+            yield Thumbnail(_data_uri(image, box, side), link)
+
+
+def thumbnails_by_id(
+    run: Run, images: Iterable[tuple[str, Box | None]], side: int, *, damaged: bool = False
+) -> dict[tuple[str, Box | None], Thumbnail]:
+    """Return thumbnails of images that a run has rows of, by id and box; for the arguments see `thumbnails`."""
+    distinct = list(dict.fromkeys(images))
+    known = find_rows((image_id for image_id, _ in distinct), shards.paths(run.descriptors))
+    present = [(image_id, box) for image_id, box in distinct if image_id in known]
+    uris = [(known[image_id]["uri"], box) for image_id, box in present]
+    return dict(zip(present, thumbnails(run, uris, side, damaged=damaged), strict=True))
 
 
 def _data_uri(image: Image.Image, box: Box | None, side: int) -> str:

@@ -1,4 +1,4 @@
-"""The pages of the demo in a real browser, and the pictures of them that the documentation shows."""
+"""The pages of the demo in a real browser, and the screenshots of them in the documentation."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 DAMAGED = {"cut off.jpg": 4000, "empty.jpg": 0}
-"""Files that the collection gets beside the demo's own, and how much of a picture is in them, in bytes."""
+"""Number of bytes of an image that each damaged file holds."""
 
 
 class Screen(NamedTuple):
-    """A device on which the pages are looked at."""
+    """A screen to view pages on, in pixels."""
 
     name: str
     width: int
@@ -42,7 +42,7 @@ SCREENS = [
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo's run, in the current folder, so that no page names another. It may lie in $OSRMAC_DEMO already."""
+    """The demo's run in the current folder, so that pages show no other path; $OSRMAC_DEMO may hold one already."""
     folder = Path(os.environ.get("OSRMAC_DEMO") or tmp_path_factory.mktemp("demo"))
     with chdir(folder):
         if not Path("osrmac-demo", "run.json").exists():
@@ -53,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run with files that cannot be described and odd names."""
+    """A small run with damaged files and odd file names."""
     folder = tmp_path_factory.mktemp("damaged")
     photos = folder / "photos"
     photos.mkdir()
@@ -72,7 +72,7 @@ def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pages(run: Path, damaged: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The report, a search's sheet and a duplicates' sheet."""
+    """The file of each page: two reports and two contact sheets."""
     folder = tmp_path_factory.mktemp("pages")
     queries = ["pagoda/1.jpg", "coffee-cup/2.jpg", "cat/3.jpg"]
     main(["search", str(run), "--format", "json", "--html", str(folder / "search.html"), *queries])
@@ -87,7 +87,7 @@ def pages(run: Path, damaged: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def visit(browser: Browser, request: pytest.FixtureRequest) -> Callable[[Path, Screen], Page]:
-    """Opens a page on a screen; it must log nothing and ask for nothing."""
+    """Return a function that opens a page on a screen, and checks that it logs and requests nothing."""
 
     def opened(file: Path, screen: Screen) -> Page:
         context = browser.new_context(
@@ -96,25 +96,25 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Callable[[Path, S
         )
         request.addfinalizer(context.close)
         page = context.new_page()
-        wrong: list[str] = []
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda asked: wrong.append(asked.url) if not _own(asked.url) else None)
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: problems.append(request.url) if not _is_local(request.url) else None)
         page.goto(file.as_uri())
         page.wait_for_load_state("networkidle")
-        assert wrong == []
+        assert problems == []
         return page
 
     return opened
 
 
-def _own(url: str) -> bool:
+def _is_local(url: str) -> bool:
     return url.startswith(("data:", "file:"))
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: f"{screen.name}-{screen.scheme}")
 @pytest.mark.parametrize("name", ["report", "failures", "search", "duplicates"])
-def test_a_page_fits_its_screen_and_asks_for_nothing(
+def test_a_page_fits_its_screen_and_follows_the_colour_scheme(
     name: str, screen: Screen, pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
 ) -> None:
     page = visit(pages[name], screen)
@@ -142,23 +142,23 @@ def test_the_keyboard_reaches_every_link(
     reached = set()
     for _ in range(stops):
         page.keyboard.press("Tab")
-        seen = page.evaluate(
-            """() => { const on = document.activeElement, style = getComputedStyle(on);
-            return [on.tagName, [...document.querySelectorAll('a')].indexOf(on), style.outlineStyle]; }"""
+        tag, link, outline = page.evaluate(
+            """() => { const focused = document.activeElement, links = [...document.querySelectorAll('a')];
+            return [focused.tagName, links.indexOf(focused), getComputedStyle(focused).outlineStyle]; }"""
         )
-        assert seen[2] != "none", f"{seen[0]} does not show that it has the focus"
-        reached.add(seen[1])
+        assert outline != "none", f"{tag} does not show that it has the focus"
+        reached.add(link)
     assert reached >= set(range(links))
 
 
-def test_a_section_is_reached_by_its_link_and_the_numbers_open(
+def test_the_navigation_and_the_numbers_of_charts_work_by_keyboard(
     pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
 ) -> None:
     page = visit(pages["report"], SCREENS[2])
     page.get_by_role("navigation").get_by_role("link", name="Best and worst queries").press("Enter")
     heading = page.get_by_role("heading", name="Best and worst queries")
-    top = heading.evaluate("each => each.getBoundingClientRect().top")
-    bar = page.get_by_role("navigation").evaluate("each => each.getBoundingClientRect().bottom")
+    top = heading.evaluate("element => element.getBoundingClientRect().top")
+    bar = page.get_by_role("navigation").evaluate("element => element.getBoundingClientRect().bottom")
     assert bar <= top < 200
     numbers = page.locator("details").first
     numbers.locator("summary").press("Enter")
@@ -166,7 +166,9 @@ def test_a_section_is_reached_by_its_link_and_the_numbers_open(
     assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[2].width
 
 
-def test_a_screen_reader_is_told_what_is_seen(pages: dict[str, Path], visit: Callable[[Path, Screen], Page]) -> None:
+def test_charts_tables_and_verdicts_are_accessible_to_a_screen_reader(
+    pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
+) -> None:
     page = visit(pages["report"], SCREENS[0])
     assert page.get_by_role("img", name="groups, queries: all. At a recall of 0.5").count() == 1
     assert page.get_by_role("region", name="groups").first.is_visible()
@@ -175,10 +177,12 @@ def test_a_screen_reader_is_told_what_is_seen(pages: dict[str, Path], visit: Cal
     assert "wrong" in tree
 
 
-def test_the_pictures_of_the_documentation(pages: dict[str, Path], visit: Callable[[Path, Screen], Page]) -> None:
+def test_the_screenshots_of_the_documentation_are_small(
+    pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
+) -> None:
     for name, height, place in (("search", 740, "h1"), ("report", 1240, "h2:text('Precision and recall')")):
         page = visit(pages[name], Screen("desktop", 1280, height, "light"))
-        page.locator(place).evaluate("each => each.tagName == 'H1' || each.scrollIntoView()")
+        page.locator(place).evaluate("element => element.tagName == 'H1' || element.scrollIntoView()")
         file = SCREENSHOTS / f"{name}.png"
         page.screenshot(path=file)
         with Image.open(file) as image:

@@ -6,7 +6,7 @@ import pytest
 from osrmac.cli.arguments import Output
 from osrmac.cli.output import profile_tables, show, table, write
 from osrmac.commands.extract import Profile
-from osrmac.tables import Cell, Table, numeric
+from osrmac.tables import Cell, Table, numeric, text
 
 ODD = "[red]x[/red] \x1b[31m\nline\u202e \u05d0<script>"
 
@@ -47,7 +47,7 @@ def test_a_long_text_is_not_wrapped_in_a_pipe(capsys: pytest.CaptureFixture[str]
 
 def test_numbers_are_right_aligned_and_floats_have_four_decimals() -> None:
     built = table("t", ("name", "dims", "distance"), [("a", 512, 0.5), ("b", 64, 12.25)])
-    assert [column.align for column in built.header] == ["left", "right", "right"]
+    assert [column.align for column in built.columns] == ["left", "right", "right"]
     assert [[cell.text for cell in row] for row in built.cells] == [["a", "512", "0.5000"], ["b", "64", "12.2500"]]
 
 
@@ -65,7 +65,7 @@ def test_a_profile_has_the_stages_that_took_time_and_their_shares(capsys: pytest
 
 def test_the_best_cells_are_shown_like_the_others_without_their_details(capsys: pytest.CaptureFixture[str]) -> None:
     rows: list[tuple[str | Cell, ...]] = [("a", Cell("1.50", best=True, detail="for pages")), ("b", "12.25")]
-    show(Table("t", ("id", *numeric("score")), rows, ("first", "second note")))
+    show(Table("t", text("id") + numeric("score"), rows, ("first", "second note")))
     shown = capsys.readouterr().out
     assert "│  1.50 │" in shown
     assert shown.splitlines()[-1].strip() == "second note"

@@ -5,15 +5,16 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
 
 from benchmarks.standin.sitecustomize import vector
+from osrmac.pages.charts import Line, LineChart, svg
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
 
@@ -87,15 +88,12 @@ def kill_node_of(process: psutil.Process) -> None:
 
 
 def keep(nodes: Nodes) -> None:
-    """Leave the trace as data and figure."""
+    """Write the trace as data and as a chart."""
     TRACES.mkdir(parents=True, exist_ok=True)
     with (TRACES / "nodes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("seconds", "workers"), *((round(at, 1), count) for at, count in nodes.trace)])
-    mpl.use("agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 2.5), layout="constrained")
-    axes = figure.subplots()
-    axes.step(*zip(*nodes.trace, strict=True), where="post")
-    axes.set(xlabel="seconds", ylabel="worker nodes", yticks=range(WORKERS + 1))
-    figure.savefig(TRACES / "nodes.svg")
+    steps = [point for (_, before), (at, count) in pairwise(nodes.trace) for point in ((at, before), (at, count))]
+    lines = [Line("worker nodes", [*nodes.trace[:1], *steps])]
+    description = f"From none to {nodes.most} and back."
+    chart = LineChart("Worker nodes", "seconds", "worker nodes", lines, description, y_range=(0, WORKERS))
+    (TRACES / "nodes.svg").write_text(svg([chart]), encoding="utf-8")

@@ -1,9 +1,8 @@
-"""The report of a run, as much as the run holds of it."""
+"""The report of a run, with a section for everything that the run holds."""
 
 import base64
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from osrmac.errors import StorageError
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import shards
 from osrmac.storage.run import Run
-from tests.pages.soundness import Sound, sound
+from tests.pages.html import ParsedPage, parse
 
 SELECTION = ReductionConfig(features=(32,), retained_variance=0.8)
 
@@ -31,17 +30,17 @@ def pairs(tmp_path: Path) -> str:
     return str(tmp_path / "pairs.csv")
 
 
-def read(run: Run) -> Sound:
-    return sound(run.report.read_bytes().decode())
+def read(run: Run) -> ParsedPage:
+    return parse(run.report.read_bytes().decode())
 
 
-def titles(page: Sound) -> list[str]:
-    start = page.texts.index("Report")
-    navigation = page.texts[start:]
-    return [text for text in navigation if text in _SECTIONS][: len(set(navigation) & _SECTIONS)]
+def titles(page: ParsedPage) -> list[str]:
+    """Return the titles of the sections in the navigation bar."""
+    links = page.texts[page.texts.index("Report") :]
+    return [text for text in links if text in SECTIONS][: len(set(links) & SECTIONS)]
 
 
-_SECTIONS = {
+SECTIONS = {
     "Collection",
     "Scores",
     "Number of features",
@@ -52,20 +51,20 @@ _SECTIONS = {
 }
 
 
-def test_a_run_that_is_only_described_has_a_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_scores_has_a_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     main(["report", run.url])
     assert json.loads(capsys.readouterr().out) == {"report": f"{run.url}/report.html"}
     page = read(run)
     assert titles(page) == ["Collection", "Times"]
     assert {"29", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
-    # Of the three, only the picture that is cut off can be seen in part.
-    assert [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"] == ["cut.png"]
+    # Of the three failed images, only the truncated one can be decoded in part.
+    assert page.values("img", "alt") == ["cut.png"]
     before = run.report.read_bytes()
     report(run.url)
     assert run.report.read_bytes() == before
 
 
-def test_everything_that_a_run_holds_is_shown(with_crops: Run, pairs: str, oxford: str) -> None:
+def test_everything_that_a_run_holds_has_a_section(with_crops: Run, pairs: str, oxford: str) -> None:
     fit(with_crops.url, SELECTION)
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     evaluate(with_crops.url, truth)
@@ -73,21 +72,20 @@ def test_everything_that_a_run_holds_is_shown(with_crops: Run, pairs: str, oxfor
     sweep(with_crops.url, truth, SweepConfig(sizes=(8, 32), seeds=2))
     report(with_crops.url)
     page = read(with_crops)
-    assert set(titles(page)) == _SECTIONS
+    assert set(titles(page)) == SECTIONS
     assert any("Best: groups" in text for text in page.texts)
     assert any("Best: oxford5k" in text for text in page.texts)
-    assert "AP 100.00 · 1 image to find" in page.texts
-    classes = [of_tag.get("class") for tag, of_tag in page.tags if tag == "li"]
-    assert {"query", "relevant", "wrong", "alarm"} <= set(classes)
-    assert "72.27" in page.texts  # the paper's
-    assert "in common with other seeds" in page.texts
+    assert "AP 100.00 · 1 relevant image" in page.texts
+    assert {"query", "relevant", "wrong", "alarm"} <= set(page.values("li", "class"))
+    assert "72.27" in page.texts  # the paper's score
+    assert "overlap between seeds" in page.texts
     found = with_crops.selection("osrmac-pfa-32").read_json()
     assert found is not None
     assert 0 < found["stability"] <= 1
     assert sum(found["variances"]) == pytest.approx(1)
 
 
-def test_an_answer_says_what_was_found_and_what_the_ground_truth_makes_of_it(with_crops: Run, oxford: str) -> None:
+def test_stored_query_results_have_the_matches_and_their_verdicts(with_crops: Run, oxford: str) -> None:
     (Path(oxford) / "tower_1_junk.txt").write_text("".join(f"{number:02d}\n" for number in range(20)))
     evaluate(with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, subset=True))
     rows = shards.read(with_crops.evaluation("oxford5k", "-queries.parquet")).to_pylist()
@@ -103,10 +101,10 @@ def test_an_answer_says_what_was_found_and_what_the_ground_truth_makes_of_it(wit
     assert junk
     assert not junk & set(cropped["first"])
     assert cropped["ranks"] == [cropped["first"].index("half08.png")]
-    assert "even/08.png" not in verdicts  # it is what was finished_with_crops with, and junk
+    assert "even/08.png" not in verdicts  # the query image, which is junk
 
 
-def test_older_runs_lack_what_is_left_out(run: Run, pairs: str) -> None:
+def test_a_run_of_an_earlier_version_has_a_report_without_what_it_does_not_store(run: Run, pairs: str) -> None:
     fit(run.url, SELECTION)
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     older = run.evaluation("groups", "-queries.parquet")
@@ -120,7 +118,7 @@ def test_older_runs_lack_what_is_left_out(run: Run, pairs: str) -> None:
     assert titles(read(run)) == ["Collection", "Scores", "Selected features", "Times"]
 
 
-def test_rankings_of_others_are_scored_and_drawn_but_not_shown(run: Run, oxford: str, tmp_path: Path) -> None:
+def test_foreign_rankings_have_scores_and_curves_but_no_queries(run: Run, oxford: str, tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "tower_1.txt").write_text("08\nother\nhalf08\n")
@@ -129,7 +127,7 @@ def test_rankings_of_others_are_scored_and_drawn_but_not_shown(run: Run, oxford:
     assert titles(read(run)) == ["Collection", "Scores", "Precision and recall", "Times"]
 
 
-def test_what_has_ended_a_process_is_not_decoded_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_crashed_a_process_is_not_decoded_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     shard = next(path for path in shards.paths(run.descriptors) if "cut.png" in shards.read(path)["id"].to_pylist())
     rows = shards.read(shard)
     reason = [f"{DEADLY} 3 times" if name == "cut.png" else None for name in rows["id"].to_pylist()]
@@ -138,10 +136,10 @@ def test_what_has_ended_a_process_is_not_decoded_again(run: Run, monkeypatch: py
     report(run.url)
     page = read(run)
     assert any(DEADLY in text for text in page.texts)
-    assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert not page.values("img", "alt")
 
 
-def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str, tmp_path: Path) -> None:
+def test_a_deleted_image_has_a_placeholder(run: Run, photos: Path, pairs: str, tmp_path: Path) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     removed = photos / "copy1.png"
     removed.rename(tmp_path / "aside.png")
@@ -152,14 +150,14 @@ def test_images_that_are_gone_are_named(run: Run, photos: Path, pairs: str, tmp_
     assert any("cannot be shown" in text for text in read(run).texts)
 
 
-def test_a_run_that_was_killed_at_its_start_has_a_report(run: Run, tmp_path: Path) -> None:
+def test_a_run_without_descriptors_has_a_report(run: Run, tmp_path: Path) -> None:
     begun = Run(str(tmp_path / "begun"))
     (begun.location / "run.json").write_json(run.record() | {"counts": {}, "stages": {}})
     report(begun.url)
     assert titles(read(begun)) == []
 
 
-def test_answers_of_images_that_the_run_has_lost_are_named(run: Run, pairs: str) -> None:
+def test_a_match_without_descriptor_has_a_placeholder(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     for shard in shards.paths(run.descriptors)[:20]:
         Path(shard).unlink()
@@ -167,35 +165,26 @@ def test_answers_of_images_that_the_run_has_lost_are_named(run: Run, pairs: str)
     assert any("cannot be shown" in text for text in read(run).texts)
 
 
-def test_there_must_be_a_run(tmp_path: Path) -> None:
+def test_a_missing_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no run at"):
         report(str(tmp_path))
 
 
-def test_thumbnails_are_few_however_many_benchmarks(run: Run, pairs: str) -> None:
+def test_the_number_of_thumbnails_does_not_grow_with_the_benchmarks(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     scores = run.evaluation("groups", ".json").read_json()
     assert scores is not None
     for number in range(9):
         run.evaluation(f"groups-{number}", ".json").write_json(scores)
-        answers = shards.read(run.evaluation("groups", "-queries.parquet"))
-        shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), answers)
+        results = shards.read(run.evaluation("groups", "-queries.parquet"))
+        shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), results)
     report(run.url)
-    assert len([tag for tag, _ in read(run).tags if tag == "img"]) <= 150
-
-
-def test_the_seed_matters_to_a_selection_and_is_said(run: Run) -> None:
-    (found,) = (each for each in fit(run.url, replace(SELECTION, seed=3, baselines=False)))
-    values = run.selection(found.name).read_json()
-    assert values is not None
-    assert values["seed"] == 3
-    assert 0 < values["stability"] <= 1
+    assert len(read(run).values("img", "alt")) <= 150
 
 
 def test_a_thumbnail_is_small(run: Run, pairs: str) -> None:
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     report(run.url)
-    sources = [of_tag["src"] or "" for tag, of_tag in read(run).tags if tag == "img"]
-    for source in sources:
-        with Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))) as image:
+    for source in read(run).values("img", "src"):
+        with Image.open(io.BytesIO(base64.b64decode((source or "").split(",")[1]))) as image:
             assert max(image.size) <= 240

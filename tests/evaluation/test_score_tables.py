@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.evaluation.score_tables import scores_tables
-from osrmac.tables import Cell, Column
+from osrmac.tables import Cell
 
 
 def score(method: str, mode: str, **values: float) -> Score:
@@ -33,8 +33,8 @@ def texts(rows: list[list[Cell]]) -> list[list[str]]:
 def test_there_is_a_row_for_each_method_and_a_column_for_each_query_mode() -> None:
     (table,) = scores_tables(ONE)
     assert table.title == "roxford5k"
-    assert [column.name for column in table.header] == ["descriptor", "dims", "mAP easy", "mAP hard"]
-    assert table.header[0] == Column("descriptor", "left")
+    assert [column.name for column in table.columns] == ["descriptor", "dims", "mAP easy", "mAP hard"]
+    assert [column.align for column in table.columns] == ["left", "right", "right", "right"]
     assert texts(table.cells) == [
         ["osrmac in words", "1,024", "62.50", "25.00"],
         ["pfa in words", "1,024", "50.00", ""],
@@ -68,10 +68,10 @@ def test_the_papers_scores_and_labels_stand_beside_where_it_has_the_benchmark() 
         for method in ("osrmac-pfa-4", "osrmac-random-4", "msrmac-weights")
     )
     (table,) = scores_tables(Evaluation("oxford5k", ("mAP",), "all", {}, scores))
-    assert table.header[-1].name == "paper (ResNet50)"
+    assert table.columns[-1].name == "paper (ResNet50)"
     assert [row[-1].text for row in table.cells] == ["72.27", "", "68.90"]
     assert [row[0].detail for row in table.cells] == ["M-R l_j & l_j-1 + FS", "", "MS-RMAC"]
     assert "other networks" in table.notes[-1]
     (table,) = scores_tables(Evaluation("groups", ("mAP",), "all", {}, scores))
-    assert table.header[-1].name == "mAP whole"
+    assert table.columns[-1].name == "mAP whole"
     assert not any("other networks" in note for note in table.notes)

@@ -13,7 +13,7 @@ from osrmac.commands.search import search
 from osrmac.config import DuplicatesConfig, SearchConfig
 from osrmac.storage import shards
 from osrmac.storage.run import Run
-from tests.pages.soundness import Parsed
+from tests.pages.html import parse
 
 WHOLE = ("--benchmark", "oxford5k", "--queries", "whole", "--subset", "--ground-truth")
 
@@ -53,7 +53,7 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
     sheet = tmp_path / "sheet.html"
     main(["search", run.url, "even/08.png", "--box", "0", "0", "70", "120", "--html", str(sheet)])
     assert capsys.readouterr().err == f"contact sheet in {sheet}\n"
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert "query, 0 0 70 120" in page.texts
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert len(sources) == 11
@@ -64,7 +64,7 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
         main(["search", run.url, "even/08.png", "--html", str(sheet)])
     finally:
         (tmp_path / "aside.png").rename(removed)
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert "".join(page.texts).count("cannot be shown") == 2
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
 
@@ -81,16 +81,16 @@ def test_duplicates(
         (number, image.id) for number, group in enumerate(found.groups, 1) for image in group
     ]
     assert shown.err.endswith("10 images in 5 groups, compared by single: l1 up to 0, as given\n")
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 5
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 10
     assert "copy3.png" in page.texts
 
-    monkeypatch.setattr("osrmac.pages.sheets._GROUPS", 2)
+    monkeypatch.setattr("osrmac.pages.contact_sheet._MAX_GROUPS", 2)
     text = text_of(capsys, *command, "--html", str(sheet))
     assert "111 x 120" in text
     assert "10 images in 5 groups" in text
-    page = Parsed(sheet.read_text())
+    page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 2
 
 

@@ -20,7 +20,7 @@ from osrmac.commands.search import search
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
 from osrmac.storage import shards
 from osrmac.storage.run import Run
-from tests.pages.soundness import Parsed, sound
+from tests.pages.html import parse
 
 UNICODE = [
     "plain.png",
@@ -85,7 +85,7 @@ def test_names_are_the_same_in_parquet_json_and_html(
     lines = [json.loads(line) for line in capsys.readouterr().out.split("\n") if line]
     assert {line["id"] for line in lines} == set(known)
 
-    page = Parsed((tmp_path / "sheet.html").read_bytes().decode())
+    page = parse((tmp_path / "sheet.html").read_bytes().decode())
     assert set(known) <= set(page.texts)
     pictures = [given["src"] or "" for tag, given in page.tags if tag == "img"]
     assert len(pictures) == len(NAMES) + 1
@@ -103,7 +103,7 @@ def test_names_are_text_in_the_report(odd: tuple[Path, Run], tmp_path: Path) -> 
         csv.writer(file).writerows([("id", "group"), *((name, place % 2) for place, name in enumerate(known))])
     evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv")))
     report(run.url)
-    page = sound(run.report.read_bytes().decode())
+    page = parse(run.report.read_bytes().decode())
     assert set(known) <= set(page.texts)
     shown = [of_tag["alt"] for tag, of_tag in page.tags if tag == "img"]
     assert set(shown) == set(known)

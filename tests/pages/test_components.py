@@ -1,74 +1,91 @@
-"""The report from plain data: every kind of block, ordinary and odd."""
+"""Pages made of every kind of component, with ordinary and odd texts."""
 
-import re
+from osrmac.pages.charts import Histogram, Line, LineChart
+from osrmac.pages.components import (
+    Block,
+    DefinitionList,
+    Galleries,
+    Gallery,
+    Grid,
+    Mark,
+    Picture,
+    Section,
+    Tile,
+    contact_sheet_page,
+    report_page,
+)
+from osrmac.pages.thumbnails import Thumbnail
+from osrmac.tables import Cell, Table, numeric, text
+from tests.pages.html import ODD, parse
 
-import pytest
-
-from osrmac.pages.charts import Bars, Chart, Line
-from osrmac.pages.components import Beside, Block, Cell, Facts, Part, Strips, Table, Tile, page
-from osrmac.pages.contact_sheet import Picture
-from tests.pages.soundness import ODD, sound
+MARKS: tuple[Mark, ...] = ("query", "relevant", "wrong", "junk")
+SHOWN = Thumbnail("data:x", "file:///x")
 
 
-def made(text: str) -> str:
-    """A page with every kind of block, which says this wherever a text is said."""
-    lines = [Line(text, [(1, 2), (2, 3)], [0.1, 0.2]), Line(text, [(1, 1), (2, 1)], dashed=True)]
-    pictures = [Picture(text, text, "data:x", "file:///x", mark) for mark in ("query", "relevant", "wrong", "junk")]
-    blocks: list[Block] = [
-        Facts({text: text}),
-        Table(text, [text, text], [[Cell(text, under=text), Cell(text, 0.5, best=True)]], text, texts=[text]),
-        Beside([Chart(text, text, text, lines, text), Bars(text, text, [(text, 3)], text), Facts({text: text})]),
-        Strips(text, [(text, text, [*pictures, Picture(text, text)])], text),
+def report(word: str) -> str:
+    """Return a report with every kind of block, with this text wherever there is text."""
+    lines = [Line(word, [(1, 2), (2, 3)], [0.1, 0.2]), Line(word, [(1, 1), (2, 1)], dashed=True)]
+    pictures = [Picture(word, word, SHOWN, mark) for mark in MARKS]
+    row = [Cell(word, detail=word), Cell(word, share=0.5, best=True)]
+    charts: list[LineChart | Histogram] = [
+        LineChart(word, word, word, lines, word),
+        Histogram(word, word, [(word, 3)], word),
     ]
-    return page(text, text, [Tile(text, text, text, alarm=True)], [Part(text, blocks, text)], {text: text})
+    blocks: list[Block] = [
+        DefinitionList({word: word}),
+        Table(word, text(word, word), [row], [word]),
+        Grid([*charts, DefinitionList({word: word}), Table(word, text(word, word), [row])]),
+        Galleries(word, [Gallery(word, [*pictures, Picture(word, word)], word)], word),
+    ]
+    return report_page(word, word, [Tile(word, word, word, alarm=True)], [Section(word, blocks, word)], {word: word})
 
 
-def test_odd_names_are_text_and_nothing_else() -> None:
-    plain, odd = sound(made("x")), sound(made(ODD))
+def test_odd_names_in_a_report_are_only_text() -> None:
+    plain, odd = parse(report("x")), parse(report(ODD))
     assert [tag for tag, _ in odd.tags] == [tag for tag, _ in plain.tags]
-    assert [text if text != ODD else "x" for text in odd.texts].count("x") == plain.texts.count("x")
-    assert {of_tag["alt"] for tag, of_tag in odd.tags if tag == "img"} == {ODD}
+    assert odd.texts.count(ODD) == plain.texts.count("x")
+    assert set(odd.values("img", "alt")) == {ODD}
 
 
-def test_verdicts_are_seen_without_colour_and_heard() -> None:
-    read = sound(made("x"))
-    classes = [of_tag.get("class") for tag, of_tag in read.tags if tag == "li" and of_tag.get("class")]
-    assert classes == ["alarm", "query", "relevant", "wrong", "junk"]
-    for said in ("✓", "relevant", "✗", "wrong", "○", "not counted", " (best)"):
-        assert said in read.texts
+def test_verdicts_do_not_depend_on_colour_and_are_read_aloud() -> None:
+    page = parse(report("x"))
+    assert [value for value in page.values("li", "class") if value] == ["alarm", *MARKS]
+    for sign in ("✓", "relevant", "✗", "wrong", "○", "not counted", " (best)"):
+        assert sign in page.texts
 
 
-def test_a_chart_gives_its_numbers_and_what_they_say() -> None:
+def test_a_chart_has_a_description_and_its_numbers() -> None:
     lines = [Line("a", [(32, 40), (64, 61.25)]), Line("b", [(64, 50)])]
-    read = sound(page("t", "", [], [Part("p", [Beside([Chart("Score", "features", "mAP", lines, "a is best.")])])], {}))
-    assert "Score. a is best." in [of_tag.get("aria-label") for _, of_tag in read.tags]
-    texts = [text for text in read.texts if text.strip()]
+    chart = LineChart("Score", "features", "mAP", lines, "a is best.")
+    page = parse(report_page("t", "", [], [Section("p", [Grid([chart])])], {}))
+    assert "Score. a is best." in page.values("svg", "aria-label")
+    texts = [text for text in page.texts if text.strip()]
     start = texts.index("features", texts.index("The numbers"))
     assert texts[start : start + 8] == ["features", "a", "b", "32", "40.0", "64", "61.2", "50.0"]
     assert "b, features 64: 50.0" in texts
 
 
-@pytest.mark.parametrize("logarithmic", [False, True])
-def test_every_point_lies_inside_the_drawing_in_its_order(logarithmic: bool) -> None:
-    points = [(float(x), y) for x, y in ((1, 0.3), (32, -900), (100, 1e4), (3072, 0))]
-    chart = Chart("t", "x", "y", [Line("a", points, [1, 2, 3, 4])], "", logarithmic=logarithmic)
-    for drawn in (chart.path(chart.lines[0]), chart.band(chart.lines[0])):
-        placed = [tuple(map(float, place.split(","))) for place in drawn.split()]
-        assert all(54 <= left <= 446 and 12 <= top <= 246 for left, top in placed)
-    lefts = [chart.left(x) for x, _ in points]
-    assert lefts == sorted(lefts)
-    assert (lefts[0], lefts[-1]) == (54, 446)
-    assert chart.top(1e4) < chart.top(3e3) < chart.top(0) < chart.top(-900)
+def test_numbers_are_aligned_to_the_right_and_words_to_the_left() -> None:
+    table = Table("t", text("name") + numeric("dims"), [("a", "1")])
+    page = parse(report_page("t", "", [], [Section("p", [table])], {}))
+    assert page.values("td", "class") == ["right"]
+    assert page.values("th", "class") == ["left", "right", "left"]
 
 
-def test_names_on_the_axis_do_not_touch() -> None:
-    sizes = [32, 64, 128, 256, 384, 512, 768, 1000, 1024]
-    points = [(float(size), 1.0) for size in sizes]
-    chart = Chart("t", "x", "y", [Line("a", points)], "", logarithmic=True, ticks=sizes)
-    assert [name for _, name in chart.named_ticks] == ["32", "64", "128", "256", "384", "512", "1024"]
+def test_odd_names_in_a_contact_sheet_are_only_text() -> None:
+    plain, odd = (
+        parse(contact_sheet_page(word, {word: word}, [Gallery(word, [Picture(word, word, SHOWN)])]))
+        for word in ("x", ODD)
+    )
+    assert [tag for tag, _ in odd.tags] == [tag for tag, _ in plain.tags]
+    assert odd.texts.count(ODD) == plain.texts.count("x") == 7
+    assert odd.values("img", "alt") == [ODD]
 
 
-def test_one_point_can_be_drawn() -> None:
-    chart = Chart("t", "x", "y", [Line("a", [(4, 4)])], "", logarithmic=True)
-    assert re.fullmatch(r"[\d.]+,[\d.]+", chart.path(chart.lines[0]))
-    sound(page("t", "", [], [Part("p", [Beside([chart, Bars("b", "x", [("0", 0)], "")])])], {}))
+def test_a_picture_without_thumbnail_has_a_placeholder() -> None:
+    pictures = [Picture("a", "query", SHOWN, "query"), Picture("b", "1"), Picture("c", "2", Thumbnail("data:c", ""))]
+    page = parse(contact_sheet_page("Search", {"distance": "l1"}, [Gallery("a", pictures)]))
+    assert page.values("img", "src") == ["data:x", "data:c"]
+    assert page.values("a", "href") == ["file:///x"]
+    assert page.values("li", "class") == ["query", None, None]
+    assert "".join(page.texts).count("cannot be shown") == 1

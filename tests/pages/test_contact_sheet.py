@@ -1,23 +1,49 @@
-"""The page as a parser of HTML reads it."""
+"""Contact sheets of a run's search results and near-duplicates."""
 
-from osrmac.pages.contact_sheet import Picture, Section, sheet
-from tests.pages.soundness import ODD, Parsed
+from pathlib import Path
+
+import pytest
+
+from osrmac.pages.contact_sheet import duplicates_sheet, search_sheet
+from osrmac.runs.near_duplicates import Duplicates, Twin
+from osrmac.runs.query_results import SearchResult
+from osrmac.storage.run import Run
+from osrmac.types import Match, QueryResult
+from tests.pages.html import parse
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 
-def test_odd_names_are_text_and_nothing_else() -> None:
-    plain = Parsed(sheet("x", {"x": "x"}, [Section("x", [Picture("x", "x", "data:x", "file:///x")])]))
-    odd = Parsed(sheet(ODD, {ODD: ODD}, [Section(ODD, [Picture(ODD, ODD, "data:x", "file:///x")])]))
-    assert [tag for tag, _ in odd.tags] == [tag for tag, _ in plain.tags]
-    assert odd.texts.count(ODD) == plain.texts.count("x") == 7
-    (image,) = (given for tag, given in odd.tags if tag == "img")
-    assert image == {"src": "data:x", "alt": ODD}
+def test_a_search_shows_each_query_before_its_matches(finished: Run, photos: Path) -> None:
+    uris = [str(photos / "even" / "00.png"), str(photos / "copy0.png")]
+    matches = (Match("copy0.png", 1, 0.25, uris[1]), Match("lost.png", 2, 1.5, str(photos / "lost.png")))
+    queries = (
+        QueryResult("even/00.png", matches, uri=uris[0], box=(0.0, 0.0, 70.0, 120.0)),
+        QueryResult("copy0.png", (), uri=uris[1]),
+    )
+    page = parse(search_sheet(finished.url, SearchResult("single", "l1", queries)))
+    assert [text for text in page.texts if text in {"even/00.png", "copy0.png", "lost.png"}] == [
+        *("even/00.png", "even/00.png", "copy0.png", "lost.png"),
+        *("copy0.png", "copy0.png"),
+    ]
+    assert {"query, box 0 0 70 120", "1 · 0.250", "2 · 1.500", "single", "l1"} <= set(page.texts)
+    assert [value for value in page.values("li", "class") if value] == ["query", "query"]
+    framed, match, query = page.values("img", "src")
+    assert framed != match == query  # the files are equal, but the box is drawn into the first
+    assert "".join(page.texts).count("cannot be shown") == 1
 
 
-def test_a_page_needs_nothing_from_elsewhere() -> None:
-    pictures = [Picture("a", "query", "data:a", "file:///a", "query"), Picture("b", "1"), Picture("c", "2", "data:c")]
-    page = Parsed(sheet("Search", {"distance": "l1"}, [Section("a", pictures)]))
-    sources = [value for _, given in page.tags for key, value in given.items() if key in {"src", "href"}]
-    assert sources == ["data:,", "file:///a", "data:a", "data:c"]
-    assert not {"script", "iframe"} & {tag for tag, _ in page.tags}
-    assert [given.get("class") for tag, given in page.tags if tag == "li"] == ["query", None, None]
-    assert "cannot be shown" in "".join(page.texts)
+def test_near_duplicates_are_shown_by_group(finished: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pair(number: int) -> tuple[Twin, ...]:
+        names = f"copy{number}.png", f"{'odd' if number % 2 else 'even'}/{number:02d}.png"
+        return tuple(Twin(name, str(photos / name), 90, 120, 0.125) for name in names)
+
+    duplicates = Duplicates("single", "l1", 0.5, "as given", (pair(0), pair(1)))
+    page = parse(duplicates_sheet(finished.url, duplicates))
+    assert {"Group 1, 2 images", "Group 2, 2 images", "90 x 120 · 0.125", "0.5 (l1, as given)"} <= set(page.texts)
+    assert len(page.values("img", "src")) == 4
+
+    monkeypatch.setattr("osrmac.pages.contact_sheet._MAX_GROUPS", 1)
+    page = parse(duplicates_sheet(finished.url, duplicates))
+    assert len(page.values("section", "class")) == 1
+    assert {"2, the first 1 of them shown", "4"} <= set(page.texts)

@@ -1,4 +1,4 @@
-"""What Principal Feature Analysis has kept."""
+"""The section of the features that Principal Feature Analysis has selected."""
 
 from __future__ import annotations
 
@@ -6,89 +6,96 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from osrmac.pages.charts import Chart, Line, nice_ticks
-from osrmac.pages.components import Beside, Block, Cell, Part, Table
+from osrmac.pages.charts import Line, LineChart, nice_ticks
+from osrmac.pages.components import Block, Grid, Section
 from osrmac.reduction.base import Selection
+from osrmac.reduction.fitting import STABILITY_SEEDS
 from osrmac.reduction.stability import overlap_by_chance
+from osrmac.tables import Cell, Table, numeric, text
 
-__all__ = ["features"]
+__all__ = ["features_section"]
 
 _POINTS = 64
+"""Largest number of points of the curve of the variance."""
 
 
-def features(found: Sequence[Selection], parts: Mapping[str, Sequence[int]], layers: Sequence[str]) -> Part | None:
-    """The section of the selected features, or None if there are none.
+def features_section(
+    selections: Sequence[Selection], parts: Mapping[str, Sequence[int]], layers: Sequence[str]
+) -> Section | None:
+    """Return the section, or None if no selection was made by PFA.
 
     Args:
-        found: Selections of any method; those of PFA are shown.
-        parts: For each recipe the lengths of what each layer adds to its descriptor.
+        selections: Selections of any method; only those of PFA are shown.
+        parts: For each recipe, the number of features from each layer.
         layers: Names of the layers, in the same order.
     """
-    chosen = [selection for selection in found if selection.method == "pfa"]
+    chosen = [selection for selection in selections if selection.method == "pfa"]
     if not chosen:
         return None
     blocks: list[Block] = [_overview(chosen)]
-    curves = {each.recipe: each for each in chosen if each.variances}
-    split = [_layers(each, parts[each.recipe], layers) for each in chosen if len(parts.get(each.recipe, ())) > 1]
-    beside: list[Chart | Table] = [*(_variance(each) for each in curves.values()), *split]
-    if beside:
-        blocks.append(Beside(beside))
+    with_variances = {selection.recipe: selection for selection in chosen if selection.variances}
+    layered = [selection for selection in chosen if len(parts.get(selection.recipe, ())) > 1]
+    details: list[LineChart | Table] = [
+        *(_variance(selection) for selection in with_variances.values()),
+        *(_layers(selection, parts[selection.recipe], layers) for selection in layered),
+    ]
+    if details:
+        blocks.append(Grid(details))
     note = (
-        "Principal Feature Analysis keeps one feature of each group of features that load alike on the principal "
-        "axes of the descriptors."
+        "Principal Feature Analysis clusters the features by their loadings on the principal axes of the descriptors, "
+        "and keeps one feature of each cluster."
     )
-    return Part("Selected features", blocks, note)
+    return Section("Selected features", blocks, note)
 
 
-def _overview(chosen: Sequence[Selection]) -> Table:
-    columns = ("selection", "kept", "of", "axes", "variance on them", "in common with other seeds", "by chance")
+def _overview(selections: Sequence[Selection]) -> Table:
+    columns = text("selection") + numeric(
+        "kept", "of", "principal axes", "variance retained", "overlap between seeds", "overlap by chance"
+    )
     rows = [
         (
-            each.name,
-            f"{each.dimension:,}",
-            f"{each.features_in:,}",
-            str(each.components or ""),
-            "" if each.explained_variance is None else f"{100 * each.explained_variance:.2f}%",
-            "" if each.stability is None else Cell(f"{100 * each.stability:.0f}%", each.stability),
-            f"{100 * overlap_by_chance(each.dimension, each.features_in):.0f}%",
+            selection.name,
+            f"{selection.dimension:,}",
+            f"{selection.features_in:,}",
+            str(selection.components or ""),
+            "" if selection.explained_variance is None else f"{100 * selection.explained_variance:.2f}%",
+            "" if selection.stability is None else Cell(f"{100 * selection.stability:.0f}%", share=selection.stability),
+            f"{100 * overlap_by_chance(selection.dimension, selection.features_in):.0f}%",
         )
-        for each in chosen
+        for selection in selections
     ]
-    fitted = "; ".join(dict.fromkeys(f"{each.samples:,} descriptors of {each.fitted_on}" for each in chosen))
-    note = (
-        f"Fitted on {fitted}. In common: the features that two selections share among those that either has (Jaccard "
-        "index), mean over pairs of four seeds of the clustering; by chance: what two random choices of this size "
-        "share."
-    )
-    return Table("Selections", columns, rows, note)
+    fitted = dict.fromkeys(f"{selection.samples:,} descriptors of {selection.fitted_on}" for selection in selections)
+    notes = [
+        f"Fitted on {'; '.join(fitted)}.",
+        "Overlap between seeds: the features that two selections share, as a fraction of those in either (Jaccard "
+        f"index), averaged over the pairs of {STABILITY_SEEDS} seeds of the clustering. "
+        "Overlap by chance: the same for two random selections of this size.",
+    ]
+    return Table("Selections", columns, rows, [" ".join(notes)])
 
 
-def _variance(selection: Selection) -> Chart:
-    shares = selection.variances or ()
-    totals = [100 * total for total in accumulate(shares)]
+def _variance(selection: Selection) -> LineChart:
+    totals = [100 * total for total in accumulate(selection.variances or ())]
     shown = min(len(totals), max(2, 2 * (selection.components or len(totals))))
     axes = sorted({1 + round(place * (shown - 1) / (_POINTS - 1)) for place in range(_POINTS)})
     lines = [Line(selection.recipe, [(float(axis), totals[axis - 1]) for axis in axes])]
     ticks = [tick for tick in nice_ticks(1, shown) if 1 <= tick <= shown and tick == int(tick)]
-    half = bisect_left(totals, 50) + 1
-    said = f"{half} axes hold half of the variance."
+    description = f"{bisect_left(totals, 50) + 1} axes hold half of the variance."
     if selection.retained_variance and selection.components:
         kept = 100 * selection.retained_variance
-        lines.append(Line(f"{kept:g}%, on {selection.components}", [(1, kept), (shown, kept)], dashed=True))
-        said += f" {selection.components} hold {kept:g}%."
+        lines.append(Line(f"{kept:g}%, on {selection.components} axes", [(1, kept), (shown, kept)], dashed=True))
+        description += f" {selection.components} hold {kept:g}%."
     title = f"Variance of {selection.recipe}"
-    return Chart(title, "principal axes", "variance, %", lines, said, ticks=ticks, y_range=(0, 100))
+    return LineChart(title, "principal axes", "variance, %", lines, description, ticks=ticks, y_range=(0, 100))
 
 
 def _layers(selection: Selection, parts: Sequence[int], layers: Sequence[str]) -> Table:
     rows = []
-    start = 0
-    for name, length in zip(layers, parts, strict=False):
-        kept = sum(start <= index < start + length for index in selection.indices)
-        start += length
+    ends = list(accumulate(parts))
+    for name, length, end in zip(layers, parts, ends, strict=False):
+        kept = sum(end - length <= index < end for index in selection.indices)
         share = kept / selection.dimension
-        rows.append(
-            (name, f"{length:,}", f"{kept:,}", f"{100 * kept / length:.0f}%", Cell(f"{100 * share:.0f}%", share))
-        )
-    columns = ("layer", "features", "kept", "of the layer", "of what is kept")
-    return Table(f"Layers that {selection.name} comes from", columns, rows)
+        cells = (name, f"{length:,}", f"{kept:,}", f"{100 * kept / length:.0f}%")
+        rows.append((*cells, Cell(f"{100 * share:.0f}%", share=share)))
+    columns = text("layer") + numeric("features", "kept", "share of layer", "share of selection")
+    return Table(f"Layers of {selection.name}", columns, rows)

@@ -1,81 +1,87 @@
-"""How long each stage took, and on what."""
+"""The section of the time that each stage took, and of the machines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osrmac.pages.components import Block, Cell, Part, Table
+from osrmac.pages.components import Block, Section
+from osrmac.tables import Cell, Table, numeric, text
 
-__all__ = ["duration", "rate", "times"]
+__all__ = ["format_duration", "format_rate", "times_section"]
 
 
-def times(stages: Mapping[str, Mapping[str, Any]]) -> Part | None:
-    """The section of the times, or None if no stage is done.
+def times_section(stages: Mapping[str, Mapping[str, Any]]) -> Section | None:
+    """Return the section, or None if no stage has finished.
 
     Args:
-        stages: By name, as `run.json` has them.
+        stages: Record of each stage by name, as stored in `run.json`.
     """
     if not stages:
         return None
+    blocks: list[Block] = [_stages(stages)]
+    extraction = stages.get("extract", {})
+    if extraction.get("profile"):
+        blocks.append(_profile(**extraction["profile"]))
+    if extraction.get("nodes"):
+        blocks.append(_machines(extraction["nodes"]))
+    return Section("Times", blocks)
+
+
+def _stages(stages: Mapping[str, Mapping[str, Any]]) -> Table:
     longest = max(stage["seconds"] for stage in stages.values()) or 1
     rows = [
         (
             name,
-            Cell(duration(stage["seconds"]), stage["seconds"] / longest),
-            rate(stage),
+            Cell(format_duration(stage["seconds"]), share=stage["seconds"] / longest),
+            format_rate(stage),
             str(stage["finished"]).replace("T", " ").replace("+00:00", " UTC"),
         )
         for name, stage in stages.items()
     ]
-    note = "Each as it was last done; a stage that goes on where another process was stopped counts from there."
-    blocks: list[Block] = [Table("Stages", ("stage", "took", "throughput", "finished"), rows, note)]
-    extraction = stages.get("extract", {})
-    if extraction.get("profile"):
-        blocks.append(_spent(**extraction["profile"]))
-    if extraction.get("nodes"):
-        blocks.append(_machines(extraction["nodes"]))
-    return Part("Times", blocks)
+    note = "The last run of each stage; of a stage that was interrupted and resumed, the time since it was resumed."
+    return Table("Stages", text("stage") + numeric("time", "throughput", "finished"), rows, [note])
 
 
-def _spent(processes: int, describing: Mapping[str, float], command: Mapping[str, float]) -> Table:
-    """What the describing processes did; what the command did beside waiting for them is said below."""
+def _profile(processes: int, describing: Mapping[str, float], command: Mapping[str, float]) -> Table:
     total = sum(describing.values()) or 1
     rows = [
-        (stage, Cell(duration(seconds), seconds / total), f"{seconds / total:.1%}")
-        for stage, seconds in describing.items()
+        (activity, Cell(format_duration(seconds), share=seconds / total), f"{seconds / total:.1%}")
+        for activity, seconds in describing.items()
     ]
-    beside = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in command.items())
-    title = f"What the {processes} describing processes did, or waited for"
-    return Table(title, ("stage", "took", "share"), rows, f"The command: {beside}.")
+    note = ", ".join(f"{activity} {format_duration(seconds)}" for activity, seconds in command.items())
+    columns = text("activity") + numeric("time", "share")
+    return Table(f"Time of the {processes} workers of the extraction", columns, rows, [f"Main process: {note}."])
 
 
-def _machines(nodes: list[Mapping[str, Any]]) -> Table:
+def _machines(nodes: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
         (
-            duration(each["seconds"]),
-            f"{each['nodes']:g}",
-            f"{each['cpus']:g}",
-            f"{each['gpus']:g}",
-            ", ".join(each["accelerators"]),
+            format_duration(node["seconds"]),
+            f"{node['nodes']:g}",
+            f"{node['cpus']:g}",
+            f"{node['gpus']:g}",
+            ", ".join(node["accelerators"]),
         )
-        for each in nodes
+        for node in nodes
     ]
-    return Table("What the extraction ran on", ("after", "nodes", "CPUs", "GPUs", "accelerators"), rows)
+    return Table(
+        "Machines of the extraction", text("after") + numeric("nodes", "CPUs", "GPUs") + text("accelerators"), rows
+    )
 
 
-def rate(stage: Mapping[str, Any]) -> str:
-    """Images that a stage did in a second or, if that is less than one, in a minute; empty if it did not count them."""
+def format_rate(stage: Mapping[str, Any]) -> str:
+    """Return the throughput of a stage in images per second or, below 1, per minute; empty if it counted no images."""
     if not stage.get("images") or not stage["seconds"]:
         return ""
     images = stage["images"] / stage["seconds"]
     return f"{images:.1f} images/s" if images >= 1 else f"{60 * images:.1f} images/min"
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it.
+def format_duration(seconds: float) -> str:
+    """Return a duration in its two largest units.
 
-    >>> duration(4.25), duration(95), duration(3725)
+    >>> format_duration(4.25), format_duration(95), format_duration(3725)
     ('4.2 s', '1 min 35 s', '1 h 2 min')
     """
     if seconds < 60:

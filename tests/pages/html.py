@@ -1,4 +1,4 @@
-"""What holds for every page that is made here, as a parser of HTML reads it."""
+"""Parse a page, and check what holds for every page of osrmac."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 ODD = "<script>alert(1)</script> \"'& {{ 7 * 7 }}\n\u202egpj.\u05d0 .jpg"
-"""A name that is text and nothing else."""
+"""A file name full of characters with a meaning in HTML, in templates or for the direction of text."""
 
 VOID = {"meta", "link", "img", "br", "hr"}
 
 
-class Sound(HTMLParser):
-    """A page: its tags with their attributes, its headings and the text between, checked while it is read."""
+class ParsedPage(HTMLParser):
+    """A page as its tags with their attributes, and the texts between them; wrong nesting fails."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -21,7 +21,11 @@ class Sound(HTMLParser):
         self._open: list[str] = []
         self.feed(page)
         self.close()
-        assert not self._open, f"left open: {self._open}"
+        assert not self._open, f"not closed: {self._open}"
+
+    def values(self, tag: str, attribute: str) -> list[str | None]:
+        """Return an attribute of all tags of a name."""
+        return [attributes.get(attribute) for name, attributes in self.tags if name == tag]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_startendtag(tag, attrs)
@@ -29,22 +33,22 @@ class Sound(HTMLParser):
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), f"an attribute twice: {attrs}"
+        assert len({name for name, _ in attrs}) == len(attrs), f"a repeated attribute: {attrs}"
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, f"{tag} ends before what it holds"
+        assert self._open.pop() == tag, f"{tag} is closed before its content"
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
 
 
-def sound(page: str) -> Sound:
-    """The page read, if nothing in it is wrong: a script, something from elsewhere, an id twice, a heading skipped."""
-    read = Sound(page)
-    names = [tag for tag, _ in read.tags]
+def parse(page: str) -> ParsedPage:
+    """Parse a page, and check that it is valid, self-contained, free of scripts, and accessible."""
+    parsed = ParsedPage(page)
+    names = [tag for tag, _ in parsed.tags]
     assert not {"script", "iframe", "object", "embed", "form", "base"} & set(names)
-    given = [(tag, name, value or "") for tag, of_tag in read.tags for name, value in of_tag.items()]
+    given = [(tag, name, value or "") for tag, attributes in parsed.tags for name, value in attributes.items()]
     assert not [name for _, name, _ in given if name.startswith("on") or name == "srcset"]
     ids = [value for _, name, value in given if name == "id"]
     assert len(ids) == len(set(ids))
@@ -58,25 +62,10 @@ def sound(page: str) -> Sound:
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels)), levels
     assert levels.count(1) == names.count("main") == 1
-    assert all(of_tag.get("alt") for tag, of_tag in read.tags if tag == "img")
-    assert all(of_tag.get("aria-label") for _, of_tag in read.tags if of_tag.get("role") in {"img", "region"})
+    assert all(parsed.values("img", "alt"))
+    assert all(
+        attributes.get("aria-label") for _, attributes in parsed.tags if attributes.get("role") in {"img", "region"}
+    )
     assert "url(" not in page.replace("url(data:", "")
     assert "@import" not in page
-    return read
-
-
-class Parsed(HTMLParser):
-    """Tags with their attributes, and the texts between them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+    return parsed

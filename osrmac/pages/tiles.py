@@ -1,0 +1,64 @@
+"""The tiles at the top of a report: the numbers that summarise a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from osrmac.evaluation.results import Evaluation
+from osrmac.pages.components import Tile
+from osrmac.pages.highlights import best_score
+from osrmac.pages.sections.collection import format_bytes
+from osrmac.pages.sections.times import format_duration, format_rate
+from osrmac.reduction.base import Selection
+
+__all__ = ["summary_tiles"]
+
+_SCORES = 2
+"""Largest number of tiles with a score."""
+
+
+def summary_tiles(
+    described: int,
+    failed: int,
+    file_bytes: int | None,
+    evaluations: Mapping[str, Evaluation],
+    selections: Sequence[Selection],
+    extraction: Mapping[str, Any],
+) -> list[Tile]:
+    """Return the tiles of a run: images, failures, best scores, length of the descriptors, and throughput.
+
+    Args:
+        described: Number of described images.
+        failed: Number of failed images.
+        file_bytes: Size of all files, or None if it is not known.
+        evaluations: Evaluations with at least one score, by name.
+        selections: Selections of any method; the longest one of PFA is shown.
+        extraction: Record of the extraction as stored in `run.json`, or an empty mapping.
+    """
+    return [
+        Tile(f"{described + failed:,}", "images", "" if file_bytes is None else format_bytes(file_bytes)),
+        Tile(f"{failed:,}", "could not be described", alarm=failed > 0),
+        *_scores(evaluations),
+        *_length(selections),
+        *_throughput(extraction),
+    ]
+
+
+def _scores(evaluations: Mapping[str, Evaluation]) -> Iterator[Tile]:
+    for name, evaluation in list(evaluations.items())[:_SCORES]:
+        best, measure = best_score(evaluation), evaluation.measure
+        yield Tile(f"{best.values[measure]:.2f}", f"{measure}, {name}", f"{best.label}, {best.mode}")
+
+
+def _length(selections: Sequence[Selection]) -> Iterator[Tile]:
+    by_pfa = [selection for selection in selections if selection.method == "pfa"]
+    if by_pfa:
+        longest = max(by_pfa, key=lambda selection: selection.dimension)
+        yield Tile(f"{longest.dimension:,}", "numbers per image", f"selected by PFA from {longest.features_in:,}")
+
+
+def _throughput(extraction: Mapping[str, Any]) -> Iterator[Tile]:
+    if rate := format_rate(extraction):
+        number, unit = rate.split(" ", 1)
+        yield Tile(number, unit, f"{extraction['images']:,} images in {format_duration(extraction['seconds'])}")
