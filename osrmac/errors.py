@@ -45,11 +45,11 @@ class BenchmarkError(OsrmacError):
 
 
 def reason(error: BaseException) -> str:
-    """What another library's exception says, on one line: its type and the first line of its message."""
+    """Return an exception's type and the first line of its message."""
     line = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def printable(text: str) -> str:
-    """The same on one line, with nothing that a terminal would act on: such characters are spelled out."""
+    """Escape line breaks and control characters, so that a terminal shows the text on one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -1,4 +1,4 @@
-"""Results in the order of what they are made of, some of them made ahead of where they are needed."""
+"""Ordered parallel map with bounded read-ahead."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, most: int) -> Generator[R, None, None]:
-    """Results in the order of the items, of which up to `most` are worked on while the caller is busy with others.
+def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, depth: int) -> Generator[R, None, None]:
+    """Apply a function to items in a thread pool, and yield the results in the order of the items.
 
     Args:
-        function: Runs in threads of its own; what it raises is raised where its result would have been.
-        items: Read by the thread of the caller, at most `most` items further than the results taken.
-        threads: How many items are worked on at once.
-        most: With 0 the caller waits for each.
+        function: Runs in the threads of the pool. Its exceptions are raised in place of the result.
+        items: Consumed in the calling thread, at most `depth` items ahead of the yielded results.
+        threads: Number of threads.
+        depth: Number of items computed ahead of the caller; with 0, each result is computed when it is requested.
     """
     pool = ThreadPoolExecutor(threads)
-    waiting: deque[Future[R]] = deque()
+    pending: deque[Future[R]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(function, item))
+            if len(pending) > depth:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Where the time of a thread goes."""
+"""Stopwatch for the stages of a thread's work."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up the seconds of stages, of one thread. A stage within another counts for itself alone."""
+    """Accumulate the wall-clock seconds that one thread spends in each stage.
+
+    Stages may be nested: the time of an inner stage is not counted in the outer one. Not thread-safe.
+    """
 
     def __init__(self) -> None:
         self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._within = 0.0
+        self._nested = 0.0
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Count how long a block takes, without the stages in it."""
-        started = time.perf_counter()
-        outside, self._within = self._within, 0.0
+        """Return a context manager that measures a stage."""
+        start = time.perf_counter()
+        nested_before, self._nested = self._nested, 0.0
         try:
             yield
         finally:
-            spent = time.perf_counter() - started
-            self.add(stage, spent - self._within)
-            self._within = outside + spent
+            elapsed = time.perf_counter() - start
+            self.add(stage, elapsed - self._nested)
+            self._nested = nested_before + elapsed
 
-    def waiting(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """The same items, and how long each is waited for."""
+    def timed(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items, and count the time spent waiting for each of them."""
         iterator = iter(items)
         while True:
             with self(stage):
@@ -44,10 +47,10 @@ class Stopwatch:
             yield item
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count what was measured elsewhere."""
+        """Add seconds that were measured elsewhere."""
         self._seconds[stage] += seconds
 
     def take(self) -> dict[str, float]:
-        """The seconds of each stage since this was asked before."""
+        """Return the seconds of each stage, and reset them."""
         taken, self._seconds = dict(self._seconds), defaultdict(float)
         return taken

@@ -1,3 +1,5 @@
+"""Seconds by stage, measured with a fake clock."""
+
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -6,8 +8,8 @@ import pytest
 from osrmac.stopwatch import Stopwatch
 
 
-class Clock:
-    """Stands still until it is told how much time passes."""
+class FakeClock:
+    """Advances only when `advance` is called."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -15,54 +17,54 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def let_pass(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr("osrmac.stopwatch.time", SimpleNamespace(perf_counter=made))
-    return made
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    fake = FakeClock()
+    monkeypatch.setattr("osrmac.stopwatch.time", SimpleNamespace(perf_counter=fake))
+    return fake
 
 
-def test_a_stage_counts_without_the_stages_in_it(clock: Clock) -> None:
+def test_nested_stages_are_not_counted_in_the_outer_stage(clock: FakeClock) -> None:
     watch = Stopwatch()
     for _ in range(2):
         with watch("outer"):
-            clock.let_pass(1)
+            clock.advance(1)
             with watch("inner"):
-                clock.let_pass(2)
+                clock.advance(2)
                 with watch("innermost"):
-                    clock.let_pass(4)
-                clock.let_pass(8)
+                    clock.advance(4)
+                clock.advance(8)
             with watch("innermost"):
-                clock.let_pass(16)
+                clock.advance(16)
     assert watch.take() == {"outer": 2, "inner": 20, "innermost": 40}
 
 
-def test_waiting_counts_the_time_until_each_item_and_not_what_is_done_with_it(clock: Clock) -> None:
+def test_timed_counts_the_wait_for_items_but_not_their_use(clock: FakeClock) -> None:
     watch = Stopwatch()
 
     def items() -> Iterator[int]:
         for number in range(2):
-            clock.let_pass(1)
-            with watch("made"):
-                clock.let_pass(2)
+            clock.advance(1)
+            with watch("produce"):
+                clock.advance(2)
             yield number
-        clock.let_pass(4)
+        clock.advance(4)
 
-    for _ in watch.waiting("waited", items()):
-        clock.let_pass(100)
-    assert watch.take() == {"waited": 1 + 1 + 4, "made": 2 * 2}
+    for _ in watch.timed("wait", items()):
+        clock.advance(100)
+    assert watch.take() == {"wait": 1 + 1 + 4, "produce": 2 * 2}
 
 
-def test_a_stage_that_fails_counts_and_so_does_what_is_added(clock: Clock) -> None:
+def test_failed_stages_and_added_seconds_are_counted(clock: FakeClock) -> None:
     watch = Stopwatch()
 
     def fail() -> None:
         with watch("failed"):
-            clock.let_pass(1)
+            clock.advance(1)
             raise LookupError
 
     with pytest.raises(LookupError):

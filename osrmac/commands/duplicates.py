@@ -8,7 +8,7 @@ import numpy as np
 
 from osrmac.config import DuplicatesConfig
 from osrmac.progress import stage
-from osrmac.retrieval.near_duplicates import Groups
+from osrmac.retrieval.near_duplicates import ConnectedComponents
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
@@ -44,11 +44,11 @@ def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Dupl
             threshold, reason = collection.suggested_threshold()
     else:
         threshold, reason = options.threshold, "as given"
-    groups, nearest = Groups(starts[-1]), np.full(starts[-1], np.inf, np.float32)
+    groups, nearest = ConnectedComponents(starts[-1]), np.full(starts[-1], np.inf, np.float32)
     with stage("comparing"):
         for pairs, distances in collection.pairs(threshold):
-            groups.join(pairs)
+            groups.add(pairs)
             for side in pairs.T:
                 np.minimum.at(nearest, side, distances)
-    named = collection.describe_groups(groups.members(), nearest)
+    named = collection.describe_groups(groups.groups(), nearest)
     return Duplicates(method.name, options.distance, threshold, reason, tuple(named))

@@ -14,7 +14,7 @@ from osrmac.evaluation.benchmark import Benchmark
 from osrmac.progress import stage
 from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
-from osrmac.retrieval.weighted_distances import by_weights
+from osrmac.retrieval.weighted_distances import weighted_distances
 from osrmac.runs.recipes import training_run
 from osrmac.runs.reductions import write
 from osrmac.runs.scan import Scan
@@ -133,7 +133,7 @@ def _objective(
     distances = {}
     for mode, queries in benchmark.modes.items():
         (queried,) = query_vectors(queries, ids, images, cropped, crops)
-        distances[mode] = by_weights(queried, database.vectors[0], parts, evaluation.distance)
+        distances[mode] = weighted_distances(queried, database.vectors[0], parts, evaluation.distance)
 
     def in_mode(mode: str, weights: Weights) -> float:
         compared = [("", database.ids, distances[mode](weights))]

@@ -181,10 +181,10 @@ class Describer:
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
         device = self._compute_device
         inputs = prefetch(
-            lambda request: self._prepare(*request), requests, threads=device.decode_threads, most=device.chunk_size
+            lambda request: self._prepare(*request), requests, threads=device.decode_threads, depth=device.chunk_size
         )
         pending: deque[_PendingChunk] = deque()
-        for chunk in self.stopwatch.waiting("decode", chunked(inputs, device.chunk_size)):
+        for chunk in self.stopwatch.timed("decode", chunked(inputs, device.chunk_size)):
             with self.stopwatch("network"):
                 pending.append(self._submit(chunk))
             if len(pending) > device.pipeline_depth:

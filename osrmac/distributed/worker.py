@@ -134,9 +134,9 @@ class DescribeWorker:
             lambda finished: self._commit(*finished),
             zip(tasks, results, strict=True),
             threads=1,
-            most=1 if self._job.pool.gpus else 0,
+            depth=1 if self._job.pool.gpus else 0,
         )
-        counts = list(self._stopwatch.waiting("commit", commits))
+        counts = list(self._stopwatch.timed("commit", commits))
         return sum(described for described, _ in counts), sum(failed for _, failed in counts)
 
     def _start(self, plan: ShardPlan) -> ShardTask:
@@ -158,7 +158,7 @@ class DescribeWorker:
             yield from self._describer(list(self._contents([uri])), [box])
 
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
-        return self._stopwatch.waiting("fetch", self._metrics.count_bytes(self._fetch(uris)))
+        return self._stopwatch.timed("fetch", self._metrics.count_bytes(self._fetch(uris)))
 
     def _collect(self, task: ShardTask, results: Iterator[Description | Failure]) -> list[Description | Failure]:
         """Take the results of one shard from an iterator, and report progress about once a second."""

@@ -1,1 +1,1 @@
-"""Scores: metrics, rankings, and the protocols of the field. Numbers only."""
+"""Measures, rankings, and the protocols of published benchmarks, on plain values."""

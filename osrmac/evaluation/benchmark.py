@@ -1,4 +1,4 @@
-"""What the protocols have in common: queries, the images that should be found, and measures."""
+"""Queries with their ground truth, and how a benchmark scores them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from osrmac.errors import BenchmarkError
 from osrmac.evaluation import metrics
 from osrmac.types import Box
 
-__all__ = ["Benchmark", "Query", "by_id", "by_stem", "found_ranks"]
-
+__all__ = ["Benchmark", "Query", "by_id", "by_stem"]
 
 _MEASURES: Mapping[str, Callable[[Collection[int], int], float]] = {
     "mAP": lambda ranks, positives: 100 * metrics.average_precision(ranks, positives),
@@ -20,19 +19,19 @@ _MEASURES: Mapping[str, Callable[[Collection[int], int], float]] = {
     "mP@10": lambda ranks, _: 100 * metrics.precision_at(ranks, 10),
     "N-S": lambda ranks, _: metrics.n_s_score(ranks),
 }
-"""From the ranks of the positives that were retrieved, junk left out, and the number of all positives."""
+"""Functions of the ranks of the retrieved positives, junk removed, and the number of all positives."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A question put to the collection.
+    """A query with its ground truth.
 
     Attributes:
-        name: Unique within its mode.
-        image: The image asked with.
-        positives: The images that should come first.
-        junk: Images taken out of the ranking before it is scored.
-        box: Part of the image asked with, in pixels; None for all of it.
+        name: Name of the query, unique within its mode.
+        image: Name of the query image.
+        positives: Names of the relevant images.
+        junk: Names of the images to remove from the ranking before it is scored.
+        box: Part of the query image to describe; None for the whole image.
     """
 
     name: str
@@ -41,14 +40,23 @@ class Query:
     junk: frozenset[str] = frozenset()
     box: Box | None = None
 
+    def positive_ranks(self, ranks: Mapping[str, int]) -> list[int]:
+        """Return the 0-based ranks of the positives after junk is removed, ascending.
+
+        Args:
+            ranks: 0-based ranks by image name; images that were not retrieved are absent.
+        """
+        positives, junk = ([ranks[name] for name in names if name in ranks] for names in (self.positives, self.junk))
+        return metrics.without_junk(positives, junk)
+
 
 def by_stem(image_id: str) -> str:
-    """The name by which the published ground truths know an image: its file's stem."""
+    """Return the stem of the file name, by which the published ground truths name an image."""
     return PurePosixPath(image_id).stem
 
 
 def by_id(image_id: str) -> str:
-    """The id itself."""
+    """Return the id itself."""
     return image_id
 
 
@@ -57,12 +65,12 @@ class Benchmark:
     """A protocol with its ground truth.
 
     Attributes:
-        name: Of the benchmark.
-        modes: For each query mode its queries.
-        measures: The main one first: `mAP` (trapezoidal) and `mP@1`, `mP@5`, `mP@10` in percent, or `N-S`, 0 to 4.
-        size: Number of images of the whole collection, or None where any will do.
-        naming: Gives the name by which the ground truth knows an id.
-        outside: Query images that are no part of the collection; every query counts them as junk.
+        name: Name of the benchmark.
+        modes: Queries by query mode.
+        measures: Measures, the main one first: `mAP` (trapezoidal), `mP@1`, `mP@5`, `mP@10` (percent), `N-S` (0 to 4).
+        size: Number of images of the complete collection; None if it is the user's own.
+        naming: Function from the id of an image to its name in the ground truth.
+        outside: Names of query images that are not part of the collection; they are junk to every query.
     """
 
     name: str
@@ -74,15 +82,15 @@ class Benchmark:
 
     @property
     def images(self) -> frozenset[str]:
-        """The images without which a score is no score of this benchmark: queries and positives."""
+        """Names of all query images and positives, which a complete collection must contain."""
         queries = [query for mode in self.modes.values() for query in mode]
         return frozenset(query.image for query in queries).union(*(query.positives for query in queries))
 
     def in_modes(self, names: Iterable[str]) -> Benchmark:
-        """The same benchmark with only these query modes; all of them if none is named.
+        """Return the benchmark with only these query modes, or with all of them if none is given.
 
         Raises:
-            BenchmarkError: The protocol has no such mode.
+            BenchmarkError: The benchmark has no such mode.
         """
         names = tuple(names) or tuple(self.modes)
         for name in names:
@@ -91,62 +99,53 @@ class Benchmark:
         return replace(self, modes={name: self.modes[name] for name in names})
 
     def names_of(self, ids: Iterable[str]) -> list[str]:
-        """The ground truth's names of these ids, in the same order.
+        """Return the ground truth's names of images, in the order of their ids.
 
         Raises:
             BenchmarkError: Two ids have the same name.
         """
-        owner: dict[str, str] = {}
+        id_by_name: dict[str, str] = {}
         for image_id in ids:
             name = self.naming(image_id)
-            if name in owner:
+            if name in id_by_name:
                 raise BenchmarkError(
-                    f"{owner[name]!r} and {image_id!r} are both {name!r} to {self.name}: keep one of them"
+                    f"{id_by_name[name]!r} and {image_id!r} are both {name!r} to {self.name}: keep one of them"
                 )
-            owner[name] = image_id
-        return list(owner)
+            id_by_name[name] = image_id
+        return list(id_by_name)
 
     def on(self, available: Iterable[str], *, subset: bool) -> Benchmark:
-        """The benchmark on a collection of these names.
+        """Return the benchmark restricted to a collection.
 
         Args:
             available: Names of the described images.
-            subset: Leave out what is missing instead of refusing.
+            subset: Whether to drop missing positives, and the queries that cannot be scored, instead of raising.
 
         Raises:
-            BenchmarkError: Relevant images are missing, or no query is left.
+            BenchmarkError: Query images or positives are missing, or a mode has no query left.
         """
         present = frozenset(available)
         missing = sorted(self.images - present)
         if missing and not subset:
             raise BenchmarkError(
-                f"{len(missing)} of the {len(self.images)} images that {self.name} asks for are not described, "
-                f"first {missing[0]!r}: describe them, or score what is there with --subset"
+                f"{len(missing)} of the {len(self.images)} images that {self.name} needs are not described, "
+                f"first {missing[0]!r}: describe them, or score the others with --subset"
             )
-        modes = {mode: tuple(self._reduced(queries, present)) for mode, queries in self.modes.items()}
-        if not all(modes.values()):
-            raise BenchmarkError(f"none of the queries of {self.name} can be asked of this collection")
+        modes = {mode: tuple(self._restricted(queries, present)) for mode, queries in self.modes.items()}
+        for mode, queries in modes.items():
+            if not queries:
+                raise BenchmarkError(f"the collection has no {mode} query of {self.name} with a relevant image")
         return replace(self, modes=modes)
 
-    def _reduced(self, queries: Iterable[Query], present: frozenset[str]) -> Iterable[Query]:
+    def _restricted(self, queries: Iterable[Query], present: frozenset[str]) -> Iterable[Query]:
         for query in queries:
             positives = query.positives & present
-            enough = positives == query.positives if "N-S" in self.measures else positives
-            if query.image in present and enough:
+            # The N-S score counts up to four, which an incomplete group cannot reach.
+            scorable = positives == query.positives if "N-S" in self.measures else positives
+            if query.image in present and scorable:
                 yield replace(query, positives=positives)
 
     def score(self, query: Query, ranks: Mapping[str, int]) -> dict[str, float]:
-        """One query by every measure.
-
-        Args:
-            query: One of the benchmark's.
-            ranks: 0-based ranks by name; images that were not retrieved are left out.
-        """
-        found = found_ranks(query, ranks)
-        return {measure: _MEASURES[measure](found, len(query.positives)) for measure in self.measures}
-
-
-def found_ranks(query: Query, ranks: Mapping[str, int]) -> list[int]:
-    """Ranks that a query's positives have where its junk is taken out, ascending; for the arguments see `score`."""
-    junk = [ranks[name] for name in query.junk if name in ranks]
-    return metrics.without_junk((ranks[name] for name in query.positives if name in ranks), junk)
+        """Return the value of each measure for one query; see `Query.positive_ranks` for the ranks."""
+        positive_ranks = query.positive_ranks(ranks)
+        return {measure: _MEASURES[measure](positive_ranks, len(query.positives)) for measure in self.measures}

@@ -1,4 +1,4 @@
-"""The measures of the field, from the ranks at which relevant images appear."""
+"""Measures of retrieval, from the ranks of the relevant images."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,28 +10,25 @@ _GROUP = 4
 
 
 def without_junk(ranks: Iterable[int], junk: Iterable[int]) -> list[int]:
-    """Ranks that remain when junk images are taken out of the ranking.
+    """Return the ranks of relevant images after junk images are removed from the ranking, ascending.
 
     Args:
-        ranks: 0-based ranks of relevant images.
-        junk: 0-based ranks of images that count neither for nor against.
-
-    Returns:
-        The new ranks, ascending.
+        ranks: 0-based ranks of the relevant images.
+        junk: 0-based ranks of the images that count neither for nor against.
 
     >>> without_junk([0, 3, 5], junk=[1, 4])
     [0, 2, 3]
     """
     relevant = np.sort(np.fromiter(ranks, dtype=np.int64))
-    ignored = np.sort(np.fromiter(junk, dtype=np.int64))
-    return [int(rank) for rank in relevant - np.searchsorted(ignored, relevant)]
+    removed = np.sort(np.fromiter(junk, dtype=np.int64))
+    return [int(rank) for rank in relevant - np.searchsorted(removed, relevant)]
 
 
 def average_precision(ranks: Collection[int], positives: int) -> float:
-    """Area under the precision-recall curve by the trapezoidal rule, in 0..1.
+    """Return the area under the precision-recall curve by the trapezoidal rule, in 0..1.
 
-    As VGG's compute_ap and INRIA's holidays_map.py compute it: each relevant image adds the
-    mean of the precisions just before and at its rank.
+    Each relevant image adds the mean of the precisions just before and at its rank, as in VGG's compute_ap
+    (Philbin et al. 2007), INRIA's holidays_map.py (Jegou, Douze and Schmid 2008) and Radenovic et al. (2018).
 
     Args:
         ranks: 0-based ranks of the relevant images that were retrieved, distinct.
@@ -41,29 +38,30 @@ def average_precision(ranks: Collection[int], positives: int) -> float:
     0.7916666666666666
     """
     total = 0.0
-    for found, rank in enumerate(sorted(ranks)):
-        before = found / rank if rank else 1.0
-        at = (found + 1) / (rank + 1)
-        total += (before + at) / 2
+    for hits, rank in enumerate(sorted(ranks)):
+        precision_before = hits / rank if rank else 1.0
+        precision_at_rank = (hits + 1) / (rank + 1)
+        total += (precision_before + precision_at_rank) / 2
     return total / positives
 
 
 def precision_at(ranks: Collection[int], k: int) -> float:
-    """Share of relevant images among the first k, or as far as the last relevant one if that comes earlier, in 0..1.
+    """Return the precision of the first k results, in 0..1.
 
-    As the compute_map of Radenovic et al. (2018) computes it: who has fewer than k relevant images can still reach 1.
+    The list is cut at the last relevant image if that comes earlier, as in the compute_map of Radenovic et al.
+    (2018), so a query with fewer than k relevant images can reach 1.
 
     Args:
         ranks: 0-based ranks of the relevant images that were retrieved, distinct.
-        k: At least 1.
+        k: Length of the list, at least 1.
 
     >>> precision_at([0, 2], k=5)
     0.6666666666666666
     """
-    shown = min(max(ranks, default=0) + 1, k)
-    return sum(rank < shown for rank in ranks) / shown
+    length = min(max(ranks, default=0) + 1, k)
+    return sum(rank < length for rank in ranks) / length
 
 
 def n_s_score(ranks: Collection[int]) -> float:
-    """How many of the group of four are among the first four, 0 to 4 (Nister and Stewenius 2006)."""
+    """Return the number of images of a group of four among the first four, 0 to 4 (Nister and Stewenius 2006)."""
     return float(sum(rank < _GROUP for rank in ranks))

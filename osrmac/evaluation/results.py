@@ -1,4 +1,4 @@
-"""Scores with everything that an honest score must name."""
+"""Scores of an evaluation, with the conditions under which they hold."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Score:
     """Mean score of one method in one query mode.
 
     Attributes:
-        method: Name of the method, or of foreign rankings.
-        label: The method in words.
-        mode: The query mode.
-        dimension: Length of the descriptors, if known.
+        method: Name of the method, or of the folder of rankings.
+        label: Description of the method.
+        mode: Query mode.
+        dimension: Length of the descriptors; None for rankings.
         queries: Number of queries.
         values: Mean over the queries, by measure.
-        results: One for each query; empty where the score was read from a file.
+        results: Result of each query; empty if the score was read from a file.
     """
 
     method: str
@@ -36,7 +36,7 @@ class Score:
 
     @classmethod
     def of(cls, method: str, label: str, mode: str, dimension: int | None, results: Sequence[QueryResult]) -> Self:
-        """Average the results of at least one query."""
+        """Return the mean score over the results of at least one query."""
         values = {measure: fmean(result.values[measure] for result in results) for measure in results[0].values}
         return cls(method, label, mode, dimension, len(results), values, tuple(results))
 
@@ -48,9 +48,9 @@ class Evaluation:
     Attributes:
         benchmark: Name of the benchmark.
         measures: Measures of the benchmark, the main one first.
-        coverage: Which part of the benchmark's collection was ranked.
-        conditions: What else the scores depend on, in words.
-        scores: By method and mode.
+        coverage: Part of the benchmark's collection that was ranked, such as `1100 of 5062 images`.
+        conditions: Other conditions of the scores by name, such as the distance.
+        scores: Score of each method in each query mode.
     """
 
     benchmark: str
@@ -61,16 +61,16 @@ class Evaluation:
 
     @property
     def measure(self) -> str:
-        """The main measure."""
+        """Main measure."""
         return self.measures[0]
 
     @property
     def modes(self) -> list[str]:
-        """The query modes, in order."""
+        """Query modes, in the order of the scores."""
         return list(dict.fromkeys(score.mode for score in self.scores))
 
     def to_json(self) -> dict[str, Any]:
-        """The scores under their stored names, without the result of each query."""
+        """Return the evaluation under its stored names, without the results of single queries."""
         return {
             "benchmark": self.benchmark,
             "measures": list(self.measures),
@@ -91,15 +91,15 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The evaluation that `to_json` stored."""
-        known = {"benchmark", "measures", "coverage", "scores"}
+        """Return the evaluation that `to_json` stored."""
+        fields = {"benchmark", "measures", "coverage", "scores"}
         return cls(
             values["benchmark"],
             tuple(values["measures"]),
             values["coverage"],
-            {name: value for name, value in values.items() if name not in known},
+            {name: value for name, value in values.items() if name not in fields},
             tuple(
-                Score(each["system"], each["label"], each["mode"], each["dimension"], each["queries"], each["values"])
-                for each in values["scores"]
+                Score(row["system"], row["label"], row["mode"], row["dimension"], row["queries"], row["values"])
+                for row in values["scores"]
             ),
         )

@@ -1,4 +1,4 @@
-"""Plain data from a pickle, without running what it asks for."""
+"""Reader of pickles that hold plain data and numpy arrays, without executing anything that they name."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["unpickle"]
 
 
 def unpickle(content: bytes) -> Any:
-    """The dicts, lists, texts and numbers in a pickle; numpy's arrays become flat lists, its scalars numbers.
+    """Return the dicts, lists, strings and numbers of a pickle; numpy arrays become flat lists, scalars numbers.
 
-    A pickle may name any function and have it called. Here every name but numpy's few is refused, and even those
-    stand for the functions below: numpy's own trust the state that they are given.
+    A pickle can name any function and have it called. Every name is refused here, except the few that numpy uses
+    to restore arrays, which are replaced by the functions below, as numpy's own trust their arguments.
 
     Raises:
-        ValueError: The content is no pickle, or names anything else; the message is one line.
+        ValueError: The content is not a pickle, or needs another name; the message is one line.
     """
     try:
         return _Unpickler(io.BytesIO(content)).load()
@@ -31,7 +31,7 @@ def unpickle(content: bytes) -> Any:
 
 
 class _DType:
-    """For `numpy.dtype`: a type's code, to which the state adds the byte order."""
+    """Substitute for `numpy.dtype`: a type code, to which the state adds the byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
         self.code = code
@@ -41,7 +41,7 @@ class _DType:
 
 
 class _Array(list[Any]):
-    """For `numpy.ndarray`: empty until the state brings the values."""
+    """Substitute for `numpy.ndarray`: a list that is empty until the state brings the values."""
 
     def __init__(self, *_: object) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Array(list[Any]):
 
 def _values(data: bytes, dtype: _DType, *_: object) -> list[Any]:
     if not re.fullmatch(r"[<>|][iufU]\d+", dtype.code):
-        raise pickle.UnpicklingError(f"an array of {dtype.code!r} is no plain data")
+        raise pickle.UnpicklingError(f"arrays of {dtype.code!r} are not plain data")
     values: list[Any] = np.frombuffer(data, dtype.code).tolist()
     return values
 
@@ -66,13 +66,13 @@ def _bytes(text: str = "", _encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-_STAND_INS: dict[str, Callable[..., Any]] = {
+_SUBSTITUTES: dict[str, Callable[..., Any]] = {
     "numpy.dtype": _DType,
     "numpy.ndarray": _Array,
     "numpy._core.multiarray._reconstruct": _Array,
     "numpy._core.multiarray.scalar": _scalar,
     "numpy._core.numeric._frombuffer": _values,
-    # What protocols before 3 make of bytes.
+    # Bytes, in pickle protocols before 3.
     "_codecs.encode": _bytes,
     "__builtin__.bytes": _bytes,
 }
@@ -80,7 +80,8 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
+        # numpy before version 2 had numpy.core.
         full_name = f"{module}.{name}".replace("numpy.core.", "numpy._core.")
-        if full_name not in _STAND_INS:
-            raise pickle.UnpicklingError(f"it asks for {full_name!r}, which is no plain data")
-        return _STAND_INS[full_name]
+        if full_name not in _SUBSTITUTES:
+            raise pickle.UnpicklingError(f"it names {full_name!r}, which is not plain data")
+        return _SUBSTITUTES[full_name]

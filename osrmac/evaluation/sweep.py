@@ -1,4 +1,4 @@
-"""Scores against the number of features kept."""
+"""Scores of reductions as a function of their dimension."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Dimensionality reduction of descriptors, as scikit-learn estimators. Numbers only."""
+"""Dimensionality reduction of descriptors: scikit-learn estimators, and their stored results."""

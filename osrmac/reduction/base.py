@@ -1,133 +1,142 @@
-"""A fitted way to shorten or weigh a descriptor, and what it was fitted on."""
+"""Fitted reductions as stored in a run: what they do to a descriptor, and what they were fitted on."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LayerWeighting", "Projection", "Reduction", "Selection", "aggregate"]
+from osrmac.types import Matrix
+
+__all__ = ["LayerWeighting", "Projection", "Reduction", "Selection", "aggregate", "l2_normalize"]
+
+_Float = TypeVar("_Float", bound=np.floating)
 
 
-def aggregate(vectors: NDArray[np.float32], regions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """One vector an image: the L2-normalised sum of its regions (Tolias et al. 2016).
+def l2_normalize(vectors: NDArray[_Float]) -> NDArray[_Float]:
+    """Return the rows of a matrix divided by their L2 norm, (n, d); rows of zeros stay."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), vectors.dtype)
+
+
+def aggregate(vectors: Matrix, regions: NDArray[np.int64]) -> Matrix:
+    """Return the L2-normalised sum of the region vectors of each image, (n, d) (Tolias et al. 2016, section 3.2).
 
     Args:
-        vectors: Of all regions of n images, (sum of regions, d).
-        regions: How many each image has, at least one, (n,).
-
-    Returns:
-        (n, d).
+        vectors: Region vectors of n images, one image after the other, (sum of regions, d).
+        regions: Number of regions of each image, at least one, (n,).
     """
-    return _unit(np.add.reduceat(vectors, np.cumsum(regions) - regions))
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
+    return l2_normalize(np.add.reduceat(vectors, np.cumsum(regions) - regions))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reduction(ABC):
-    """Where a shorter descriptor comes from."""
+    """A fitted map from descriptors to shorter or weighted ones.
+
+    Attributes:
+        name: Unique name within the run.
+        method: `pfa`, `whitening`, `weights`, or one of the controls `random` and `variance`.
+        recipe: Recipe of the descriptors.
+        features_in: Length of a descriptor, or of one region's vector.
+        seed: Seed of the method.
+        samples: Number of descriptors it was fitted on.
+        fitted_on: Collection that they come from.
+        fingerprint: Fingerprint of the descriptors.
+    """
 
     name: str
     method: str
-    """`pfa`, `whitening`, `weights`, or one of the controls `random` and `variance`."""
-
     recipe: str
     features_in: int
-    """Length of the whole descriptor, or of one region's."""
-
     seed: int
     samples: int
-    """Number of descriptors it was fitted on."""
-
     fitted_on: str
-    """The collection they came from."""
-
     fingerprint: str
-    """Of the descriptors."""
 
     @property
     @abstractmethod
     def dimension(self) -> int:
-        """Length of the shortened descriptor."""
+        """Length of the reduced descriptor."""
 
     @abstractmethod
-    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Shorten descriptors, (n, features_in) -> (n, dimension)."""
+    def apply(self, vectors: Matrix) -> Matrix:
+        """Reduce descriptors, (n, features_in) -> (n, dimension)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection(Reduction):
-    """Some of the features, as they are."""
+    """A subset of the features, unchanged. Only PFA fills the fields after `indices`.
+
+    Attributes:
+        indices: Features kept, distinct and ascending.
+        retained_variance: Share of the variance that the first q principal axes must retain.
+        components: Number of principal axes, q.
+        explained_variance: Share of the variance that these axes retain.
+        absolute: Whether absolute loadings were clustered.
+        variances: Share of the variance on each of the `features_in` axes, decreasing.
+        stability: Mean Jaccard index of the selections of several seeds; see `osrmac.reduction.stability`.
+    """
 
     indices: tuple[int, ...]
-    """The features kept, distinct and sorted."""
-
     retained_variance: float | None = None
     components: int | None = None
-    """Number q of principal axes."""
-
     explained_variance: float | None = None
-    """Share of the variance on these axes."""
-
     absolute: bool | None = None
-
     variances: tuple[float, ...] | None = None
-    """Share of the variance on each of the axes, decreasing, of all `features_in`."""
-
     stability: float | None = None
-    """See `osrmac.reduction.stability.mean_overlap`: of the features kept with this seed and with some others."""
 
     @property
     def dimension(self) -> int:
         """Number of features kept."""
         return len(self.indices)
 
-    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The kept features, (..., features_in) -> (..., dimension)."""
+    def apply(self, vectors: Matrix) -> Matrix:
+        """Return the features kept, (..., features_in) -> (..., dimension)."""
         return np.ascontiguousarray(vectors[..., self.indices])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Projection(Reduction):
-    """Scaled principal axes; the result is L2-normalised."""
+    """A projection on scaled principal axes, followed by L2 normalisation.
+
+    Attributes:
+        axes: Scaled axes, (dimension, features_in).
+        offsets: Projection of the samples' mean, (dimension,).
+    """
 
     axes: NDArray[np.float64]
-    """(dimension, features_in)."""
-
     offsets: NDArray[np.float64]
-    """Where the mean of the samples lies on them, (dimension,)."""
 
     @property
     def dimension(self) -> int:
         """Number of axes."""
         return len(self.axes)
 
-    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Projections of unit L2 norm, (n, features_in) -> (n, dimension)."""
-        return _unit(vectors @ self.axes.T - self.offsets)
+    def apply(self, vectors: Matrix) -> Matrix:
+        """Return projections of unit L2 norm, (n, features_in) -> (n, dimension)."""
+        return l2_normalize(vectors @ self.axes.T - self.offsets).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWeighting(Reduction):
-    """What each tap adds, scaled by a weight of its own (Li et al. 2017); the length stays."""
+    """One weight for the part of each layer (Li et al. 2017); the length stays.
+
+    Attributes:
+        weights: Weight of each layer.
+        parts: Length of each layer's part of the descriptor.
+    """
 
     weights: tuple[float, ...]
-    """One a tap."""
-
     parts: tuple[int, ...]
-    """Lengths of what they scale."""
 
     @property
     def dimension(self) -> int:
-        """That of the whole descriptor."""
+        """Length of the descriptor."""
         return self.features_in
 
-    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scaled descriptors, (..., features_in) -> the same."""
+    def apply(self, vectors: Matrix) -> Matrix:
+        """Return weighted descriptors, (..., features_in) -> (..., features_in)."""
         return vectors * np.repeat(np.array(self.weights, np.float32), self.parts)

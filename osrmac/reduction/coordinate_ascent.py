@@ -1,4 +1,4 @@
-"""Coordinate ascent on a grid: the iterative search for one weight a layer (Li et al. 2017)."""
+"""Coordinate ascent on a grid, to fit one weight per layer (Li et al. 2017)."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,26 +8,23 @@ Weights = tuple[float, ...]
 
 
 def coordinate_ascent(score: Callable[[Weights], float], layers: int, grid: Sequence[float]) -> tuple[Weights, float]:
-    """Change one weight at a time to whatever scores best, until no single change scores better.
+    """Change one weight at a time while the score increases, and return the best weights and their score.
 
-    Every weight starts at one; a change is made only if it scores better, so that equal weights of equal
-    scores stay. All weights zero are never tried.
+    All weights start at one and change only for a strictly better score. The result is a local maximum: no change
+    of a single weight scores better. All weights zero are never tried.
 
     Args:
-        score: What is to be large.
+        score: Function to maximise.
         layers: Number of weights.
-        grid: Values that a weight may take.
-
-    Returns:
-        The weights and their score.
+        grid: Values to try for each weight.
     """
     best = (1.0,) * layers
-    value, improved = score(best), True
+    best_score, improved = score(best), True
     while improved:
         improved = False
         for layer in range(layers):
             for weight in grid:
-                tried = (*best[:layer], weight, *best[layer + 1 :])
-                if any(tried) and tried != best and (found := score(tried)) > value:
-                    best, value, improved = tried, found, True
-    return best, value
+                candidate = (*best[:layer], weight, *best[layer + 1 :])
+                if any(candidate) and candidate != best and (candidate_score := score(candidate)) > best_score:
+                    best, best_score, improved = candidate, candidate_score, True
+    return best, best_score

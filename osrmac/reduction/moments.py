@@ -1,4 +1,4 @@
-"""Count, mean and scatter of samples: all that a covariance needs, and mergeable."""
+"""Count, mean and scatter matrix of samples: all that a covariance needs, computed in one pass and mergeable."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ _BLOCK_ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """First and second moments of n samples of d features, float64.
+    """First and second moments of n samples of d features, in float64.
+
+    The sum of two moments holds for both sets of samples together (Chan, Golub and LeVeque 1983), so they can be
+    accumulated over any number of batches and workers in constant memory.
 
     Attributes:
         count: Number of samples, n.
-        mean: (d,).
-        scatter: Sum of outer products of the centred samples, (d, d).
+        mean: Mean of the samples, (d,).
+        scatter: Sum of the outer products of the centred samples, (d, d).
     """
 
     count: int
@@ -31,33 +34,36 @@ class Moments:
 
     @classmethod
     def empty(cls, features: int) -> Moments:
-        """The moments of no samples: neutral when added."""
+        """Return the moments of no samples."""
         return cls(0, np.zeros(features), np.zeros((features, features)))
 
     @classmethod
     def of(cls, samples: ArrayLike) -> Moments:
-        """Moments of samples, (n, d)."""
+        """Return the moments of samples, (n, d)."""
         return cls.of_parts([np.asarray(samples)])
 
     @classmethod
     def of_parts(cls, parts: Iterable[NDArray[np.floating]]) -> Moments:
-        """Moments of samples that come in parts, at least one, each (n_i, d): faster than adding up those of each."""
+        """Return the moments of samples in at least one batch, each (n_i, d).
+
+        Faster than the sum of the moments of each batch, as the scatter matrix is updated once per block of rows.
+        """
         parts = iter(parts)
         first = next(parts)
         total = cls.empty(first.shape[1])
         count, mean, scatter = total.count, total.mean, total.scatter
-        for rows in _gathered(chain([first], parts)):
-            centred, middle = _centred(rows)
-            count, before = count + len(rows), count
-            shift = middle - mean
+        for rows in _blocks(chain([first], parts)):
+            centred, block_mean = _centred(rows)
+            count, count_before = count + len(rows), count
+            shift = block_mean - mean
             mean = mean + shift * (len(rows) / count)
-            # What merging adds (see `__add__`) is one more row: so (d, d) numbers are touched once a block.
-            centred[-1] = shift * np.sqrt(before * len(rows) / count)
+            # The between-block term of `__add__`, as one more row of the same matrix product.
+            centred[-1] = shift * np.sqrt(count_before * len(rows) / count)
             scatter += centred.T @ centred
         return cls(count, mean, scatter)
 
     def __add__(self, other: Moments) -> Moments:
-        """Moments of both sets of samples together (Chan, Golub and LeVeque 1983)."""
+        """Return the moments of both sets of samples together."""
         if self.count == 0 or other.count == 0:
             return other if self.count == 0 else self
         count = self.count + other.count
@@ -79,9 +85,9 @@ class Moments:
 
     @cached_property
     def principal_axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Eigenvalues of the covariance, (d,), decreasing, and its eigenvectors as columns, (d, d).
+        """Eigenvalues of the covariance in decreasing order, (d,), and its eigenvectors as columns, (d, d).
 
-        The largest loading of each eigenvector is positive. Computed once, however many sizes are fitted.
+        Signs are fixed by making the largest loading of each eigenvector positive. The decomposition is cached.
 
         Raises:
             ValueError: There are fewer than two samples.
@@ -98,23 +104,23 @@ class Moments:
         return int((values > values[0] * len(values) * np.finfo(np.float64).eps).sum())
 
 
-def _gathered(parts: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.floating]]:
-    """The same rows in blocks large enough to multiply fast, and small enough to hold."""
-    waiting: list[NDArray[np.floating]] = []
+def _blocks(parts: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.floating]]:
+    """Regroup rows into blocks of bounded size, each large enough for a fast matrix product."""
+    pending: list[NDArray[np.floating]] = []
     for part in parts:
         for start in range(0, len(part), _BLOCK_ROWS):
-            waiting.append(part[start : start + _BLOCK_ROWS])
-            if sum(map(len, waiting)) >= _BLOCK_ROWS:
-                yield np.concatenate(waiting)
-                waiting = []
-    if waiting:
-        yield np.concatenate(waiting)
+            pending.append(part[start : start + _BLOCK_ROWS])
+            if sum(map(len, pending)) >= _BLOCK_ROWS:
+                yield np.concatenate(pending)
+                pending = []
+    if pending:
+        yield np.concatenate(pending)
 
 
 def _centred(rows: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows less their mean, with room for one more, and the mean."""
+    """Return the centred rows followed by one row of scratch space, (n + 1, d), and the mean, (d,)."""
     centred = np.empty((len(rows) + 1, rows.shape[1]))
-    # Seen from the first row a constant feature is exactly zero, where its mean may not be exact.
+    # Relative to the first row, a constant feature is exactly zero; its mean may be inexact.
     first = rows[0].astype(np.float64)
     np.subtract(rows, first, out=centred[:-1])
     shift = centred[:-1].mean(axis=0)

@@ -1,18 +1,19 @@
-"""Principal Feature Analysis (Lu et al. 2007; paper, section 3.4, "Feature selection")."""
+"""Principal Feature Analysis (Lu et al. 2007; the paper, section 3.4, "Feature selection")."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Self
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
+from osrmac.reduction.incremental import MomentsEstimator
 from osrmac.reduction.moments import Moments
 
 __all__ = ["PrincipalFeatureAnalysis"]
@@ -20,23 +21,29 @@ __all__ = ["PrincipalFeatureAnalysis"]
 _RESTARTS = 10
 
 
-class PrincipalFeatureAnalysis(SelectorMixin, BaseEstimator):
-    """Keep one feature of each cluster of features that load alike on the principal axes.
+class _Choice(NamedTuple):
+    indices: NDArray[np.int64]
+    components: int
+    ratios: NDArray[np.float64]
 
-    The rows of A_q (the first q eigenvectors of the covariance, as columns) are clustered by
-    k-means; of each cluster the feature nearest its centre stays.
+
+class PrincipalFeatureAnalysis(SelectorMixin, MomentsEstimator[_Choice]):
+    """Select one feature from each cluster of features with similar loadings on the principal axes.
+
+    Row i of A_q, the first q eigenvectors of the covariance as columns, holds the loadings of feature i. k-means
+    clusters the rows; the feature nearest the centre of each cluster is kept.
+
+    Fitting raises ValueError if there are fewer than k features, if the samples do not vary, or if the variance to
+    retain needs all axes: with q = d, every feature is equally far from every other.
 
     Args:
-        n_features_to_select: Features to keep, k; None for a quarter of them.
-        retained_variance: q is the smallest number of axes that retains this share, in (0, 1).
+        n_features_to_select: Number of features to keep, k; None for a quarter of them.
+        retained_variance: q is the smallest number of axes that retains this share of the variance, in (0, 1).
         absolute: Cluster absolute loadings, as Lu et al. do; the paper's are signed.
-        random_state: Seed of the clustering.
-
-    Attributes:
-        indices_: The k features kept, distinct and sorted.
-        n_components_: q.
-        explained_variance_ratio_: Share of the variance on each of the d axes, decreasing.
+        random_state: Seed of the clustering, in any form that scikit-learn accepts.
     """
+
+    _MIN_FEATURES = 2
 
     def __init__(
         self,
@@ -44,33 +51,29 @@ class PrincipalFeatureAnalysis(SelectorMixin, BaseEstimator):
         *,
         retained_variance: float = 0.95,
         absolute: bool = False,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.n_features_to_select = n_features_to_select
         self.retained_variance = retained_variance
         self.absolute = absolute
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
-        """Select features from samples, (n, d).
+    @property
+    def indices_(self) -> NDArray[np.int64]:
+        """The k features kept, distinct and ascending."""
+        return self._solution.indices
 
-        Raises:
-            ValueError: As `fit_moments` does.
-        """
-        samples = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2, ensure_min_features=2)
-        return self._fit(Moments.of(samples))
+    @property
+    def n_components_(self) -> int:
+        """Number of principal axes used, q."""
+        return self._solution.components
 
-    def fit_moments(self, moments: Moments) -> Self:
-        """Select features from the moments of any number of samples.
+    @property
+    def explained_variance_ratio_(self) -> NDArray[np.float64]:
+        """Share of the variance on each principal axis, decreasing, (d,)."""
+        return self._solution.ratios
 
-        Raises:
-            ValueError: More features are asked for than there are, the samples do not vary, or
-                the variance to retain needs all the axes (q = d, where all features lie equally far apart).
-        """
-        self.n_features_in_ = len(moments.mean)
-        return self._fit(moments)
-
-    def _fit(self, moments: Moments) -> Self:
+    def _solve(self, moments: Moments) -> _Choice:
         features = len(moments.mean)
         kept = self.n_features_to_select if self.n_features_to_select is not None else max(1, features // 4)
         if not 1 <= kept <= features:
@@ -78,12 +81,13 @@ class PrincipalFeatureAnalysis(SelectorMixin, BaseEstimator):
         values, axes = moments.principal_axes
         values = values.clip(0)
         if values[0] == 0:
-            raise ValueError("the samples do not vary: nothing distinguishes one feature from another")
-        self.explained_variance_ratio_ = values / values.sum()
-        self.n_components_ = _smallest_retaining(self.explained_variance_ratio_, self.retained_variance)
-        loadings = axes[:, : self.n_components_]
-        self.indices_ = _representatives(np.abs(loadings) if self.absolute else loadings, kept, self.random_state)
-        return self
+            raise ValueError("the samples do not vary: all features are constant")
+        ratios = values / values.sum()
+        components = _smallest_retaining(ratios, self.retained_variance)
+        loadings = axes[:, :components]
+        random_state = check_random_state(self.random_state)
+        indices = _representatives(np.abs(loadings) if self.absolute else loadings, kept, random_state)
+        return _Choice(indices, components, ratios)
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
@@ -93,8 +97,9 @@ class PrincipalFeatureAnalysis(SelectorMixin, BaseEstimator):
 
 
 def _smallest_retaining(ratios: NDArray[np.float64], share: float) -> int:
+    """Smallest number of axes whose share of the variance is at least `share`."""
     if not 0 < share < 1:
-        raise ValueError(f"retained_variance must lie between 0 and 1, not {share}")
+        raise ValueError(f"retained_variance must be between 0 and 1, not {share}")
     axes = int(np.searchsorted(ratios.cumsum(), share)) + 1
     if axes >= len(ratios):
         raise ValueError(
@@ -104,16 +109,21 @@ def _smallest_retaining(ratios: NDArray[np.float64], share: float) -> int:
     return axes
 
 
-def _representatives(loadings: NDArray[np.float64], clusters: int, seed: int) -> NDArray[np.int64]:
-    """Indices of exactly `clusters` rows: of each k-means cluster the row nearest its centre."""
-    kmeans = KMeans(clusters, n_init=_RESTARTS, random_state=seed)
+def _representatives(
+    loadings: NDArray[np.float64], clusters: int, random_state: np.random.RandomState
+) -> NDArray[np.int64]:
+    """Ascending indices of exactly `clusters` rows: the row nearest the centre of each k-means cluster.
+
+    Empty clusters are replaced by the remaining rows farthest from their centres.
+    """
+    kmeans = KMeans(clusters, n_init=_RESTARTS, random_state=random_state)
     with warnings.catch_warnings():
-        # Fewer distinct rows than clusters leave some empty; they are filled below.
+        # Fewer distinct rows than clusters leave some of them empty.
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = kmeans.fit_predict(loadings)
     to_centre = np.linalg.norm(loadings - kmeans.cluster_centers_[labels], axis=1)
     order = np.lexsort((np.arange(len(labels)), to_centre))
     _, first = np.unique(labels[order], return_index=True)
     chosen = order[first]
-    rest = order[~np.isin(order, chosen)]
-    return np.sort(np.concatenate([chosen, rest[::-1][: clusters - len(chosen)]]))
+    remaining = order[~np.isin(order, chosen)]
+    return np.sort(np.concatenate([chosen, remaining[::-1][: clusters - len(chosen)]]))

@@ -1,4 +1,4 @@
-"""How much selections of features that should be the same have in common."""
+"""Stability of a feature selection: the overlap of selections that should be equal."""
 
 from collections.abc import Collection, Sequence
 from itertools import combinations
@@ -8,12 +8,10 @@ __all__ = ["mean_overlap", "overlap_by_chance"]
 
 
 def mean_overlap(selections: Sequence[Collection[int]]) -> float:
-    """Mean over all pairs of the share of features in both among those in either, 0..1.
-
-    The Jaccard index, as Kalousis et al. (2007) take it to measure the stability of a selection.
+    """Return the mean Jaccard index over all pairs of selections, in 0..1 (Kalousis et al. 2007).
 
     Args:
-        selections: At least two sets of indices, none empty.
+        selections: Indices of at least two selections, none of them empty.
 
     >>> mean_overlap([[0, 1, 2], [1, 2, 3]])
     0.5
@@ -23,7 +21,7 @@ def mean_overlap(selections: Sequence[Collection[int]]) -> float:
 
 
 def overlap_by_chance(kept: int, features: int) -> float:
-    """What two random choices of so many of the features would have in common, about.
+    """Return the approximate Jaccard index of two independent random selections.
 
     >>> round(overlap_by_chance(25, 100), 4)
     0.1429

@@ -1,1 +1,1 @@
-"""Distances, nearest neighbours, ranks and query expansion. Numbers only."""
+"""Distances, nearest neighbours, ranks, query expansion and near-duplicates, on arrays."""

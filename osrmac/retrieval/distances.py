@@ -1,81 +1,77 @@
-"""Exact comparison of descriptors."""
+"""Exact pairwise distances, and rankings by them."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 import faiss
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from osrmac.config import Distance
+from osrmac.reduction.base import l2_normalize
+from osrmac.types import Matrix
 
 __all__ = ["distances", "ranking"]
 
-_PIECE = 2048
-"""Rows of a database that stay in the processor's cache while all queries pass by. With less of them, the threads of
-FAISS would wait for each other more often."""
+_BLOCK_ROWS = 2048
+"""Database vectors compared at once: few enough for the processor's cache, enough to keep the threads of FAISS busy."""
 
 _METRICS = {"l1": faiss.METRIC_L1, "l2": faiss.METRIC_L2}
 
 
-def distances(
-    queries: NDArray[np.float32], database: NDArray[np.float32], distance: Distance, device: str = "cpu"
-) -> NDArray[np.float32]:
-    """Distance of every query to every database vector.
+def distances(queries: Matrix, database: Matrix, distance: Distance, device: str = "cpu") -> Matrix:
+    """Return the distance of every query to every database vector, float32, (m, n).
+
+    Equal vectors have distance 0 and are equally far from any query.
 
     Args:
-        queries: (m, d).
-        database: (n, d).
-        distance: `l1` (the paper's), `l2`, or `cosine` (one minus the cosine: half the squared
-            Euclidean distance of the normalised vectors).
-        device: A torch device, where they are computed.
-
-    Returns:
-        (m, n).
+        queries: Query vectors, (m, d).
+        database: Database vectors, (n, d).
+        distance: `l1` (Manhattan, the paper's), `l2` (Euclidean), or `cosine` (one minus the cosine similarity).
+        device: Torch device to compute on; the CPU is used without torch.
 
     Raises:
-        ValueError: They are not of equal length.
+        ValueError: The vectors differ in length.
     """
     if queries.shape[1] != database.shape[1]:
-        raise ValueError(f"queries of {queries.shape[1]} numbers and a database of {database.shape[1]}")
+        raise ValueError(f"queries have {queries.shape[1]} dimensions, but the database has {database.shape[1]}")
     if distance == "cosine":
-        apart = distances(_unit(queries), _unit(database), "l2", device)
-        apart *= apart / 2
-        return apart
-    if torch.device(device).type == "cpu":
-        return _by_faiss(queries, database, distance)
-    left, right = torch.from_numpy(queries).to(device), torch.from_numpy(database).to(device)
-    # Matrix products would lose the digits that tell near duplicates apart, and might part equal vectors.
-    found = torch.cdist(left, right, p=1 if distance == "l1" else 2, compute_mode="donot_use_mm_for_euclid_dist")
-    return found.cpu().numpy()
+        # Half the squared Euclidean distance of unit vectors: unlike 1 - q.x, it is exact for near-duplicates.
+        euclidean = distances(l2_normalize(queries), l2_normalize(database), "l2", device)
+        euclidean *= euclidean / 2
+        return euclidean
+    if device == "cpu":
+        return _on_cpu(queries, database, distance)
+    import torch
+
+    # Euclidean distances from matrix products lose precision for near-duplicates, and may separate equal vectors.
+    pairwise = torch.cdist(
+        torch.from_numpy(queries).to(device),
+        torch.from_numpy(database).to(device),
+        p=1 if distance == "l1" else 2,
+        compute_mode="donot_use_mm_for_euclid_dist",
+    )
+    return pairwise.cpu().numpy()
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return functional.normalize(torch.from_numpy(vectors), dim=-1).numpy()
+def _on_cpu(queries: Matrix, database: Matrix, distance: str) -> Matrix:
+    """Call the C++ function behind `faiss.pairwise_distances`, which itself takes L2 from a matrix product."""
+    queries = np.ascontiguousarray(queries, np.float32)
+    count, dimension = queries.shape
+    result = np.empty((count, len(database)), np.float32)
+    for start in range(0, len(database), _BLOCK_ROWS):
+        rows = np.ascontiguousarray(database[start : start + _BLOCK_ROWS], np.float32)
+        block = np.empty((count, len(rows)), np.float32)
+        query_ptr, row_ptr, block_ptr = map(faiss.swig_ptr, (queries, rows, block))
+        faiss.pairwise_extra_distances(
+            dimension, count, query_ptr, len(rows), row_ptr, _METRICS[distance], 0, block_ptr
+        )
+        result[:, start : start + _BLOCK_ROWS] = block
+    return np.sqrt(result) if distance == "l2" else result
 
 
-def _by_faiss(
-    queries: NDArray[np.float32], database: NDArray[np.float32], distance: Literal["l1", "l2"]
-) -> NDArray[np.float32]:
-    """The same on a CPU: by the C++ under `faiss.pairwise_distances`, which itself takes L2 from a matrix product."""
-    asked = np.ascontiguousarray(queries, np.float32)
-    (number, length), metric = asked.shape, _METRICS[distance]
-    apart = np.empty((number, len(database)), np.float32)
-    for start in range(0, len(database), _PIECE):
-        rows = np.ascontiguousarray(database[start : start + _PIECE], np.float32)
-        found = np.empty((number, len(rows)), np.float32)
-        one, other, out = map(faiss.swig_ptr, (asked, rows, found))
-        faiss.pairwise_extra_distances(length, number, one, len(rows), other, metric, 0, out)
-        apart[:, start : start + _PIECE] = found
-    return np.sqrt(apart) if distance == "l2" else apart
-
-
-def ranking(to_database: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Database positions from nearest to farthest, (..., n); of equal distances the first position leads.
+def ranking(query_distances: Matrix) -> NDArray[np.int64]:
+    """Return the database positions from nearest to farthest, (..., n); ties keep the order of the database.
 
     With a database sorted by id, ties are therefore broken by id.
     """
-    return np.argsort(to_database, axis=-1, kind="stable")
+    return np.argsort(query_distances, axis=-1, kind="stable")

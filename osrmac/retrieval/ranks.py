@@ -1,4 +1,4 @@
-"""Where some images stand among all, from one block of a collection after another."""
+"""Ranks of given images in the rankings of a collection that is compared block by block."""
 
 from __future__ import annotations
 
@@ -6,48 +6,44 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from osrmac.types import DistanceBlock, Matrix
 
 __all__ = ["ranks"]
 
 
-def ranks(
-    blocks: Iterable[tuple[str, Sequence[str], NDArray[np.float32]]], wanted: Sequence[Mapping[str, float]]
-) -> list[dict[str, int]]:
-    """How many images are nearer to each query than each of some; of equally near ones the lower id comes first.
+def ranks(blocks: Iterable[DistanceBlock], targets: Sequence[Mapping[str, float]]) -> list[dict[str, int]]:
+    """Return for each query the 0-based ranks of its targets among all images, ties ordered by id.
 
-    What is held grows with what is wanted, and not with the collection.
+    Memory grows with the number of targets, not with the collection.
 
     Args:
-        blocks: For each its name, the ids of its n images, and the queries' distances to them, float32, (m, n).
-        wanted: For each of the m queries the ids of images, with the distances that the blocks say.
-
-    Returns:
-        For each query the 0-based ranks of these images.
+        blocks: The collection, block by block, compared with m queries.
+        targets: For each of the m queries the distance of some images by id, exactly as in the blocks.
     """
-    tallies = [_Tally(of_query) for of_query in wanted]
+    counters = [_RankCounter(distance_by_id) for distance_by_id in targets]
     for _, ids, distances in blocks:
-        for tally, row in zip(tallies, distances, strict=True):
-            tally.add(ids, row)
-    return [tally.ranks() for tally in tallies]
+        for counter, row in zip(counters, distances, strict=True):
+            counter.add(ids, row)
+    return [counter.ranks() for counter in counters]
 
 
-class _Tally:
-    """Counts the images before each of those wanted for one query."""
+class _RankCounter:
+    """Count the images that precede each target of one query."""
 
-    def __init__(self, wanted: Mapping[str, float]) -> None:
-        self._wanted = sorted((distance, image) for image, distance in wanted.items())
-        self._marks = np.array([distance for distance, _ in self._wanted], np.float32)
-        self._counts = np.zeros(len(self._wanted) + 1, np.int64)
+    def __init__(self, targets: Mapping[str, float]) -> None:
+        self._targets = sorted((distance, image) for image, distance in targets.items())
+        self._distances = np.array([distance for distance, _ in self._targets], np.float32)
+        self._counts = np.zeros(len(self._targets) + 1, np.int64)  # images between one target and the next
 
-    def add(self, ids: Sequence[str], distances: NDArray[np.float32]) -> None:
-        """Count images by how many of those wanted they do not stand before."""
-        behind = np.searchsorted(self._marks, distances)
-        tied = np.flatnonzero(behind != np.searchsorted(self._marks, distances, side="right"))
-        for place in tied.tolist():
-            behind[place] = bisect_right(self._wanted, (float(distances[place]), ids[place]))
-        self._counts += np.bincount(behind, minlength=len(self._counts))
+    def add(self, ids: Sequence[str], distances: Matrix) -> None:
+        """Count the images of a block, (n,), by the first target that they precede."""
+        following = np.searchsorted(self._distances, distances)
+        tied = np.flatnonzero(following != np.searchsorted(self._distances, distances, side="right"))
+        for position in tied.tolist():
+            following[position] = bisect_right(self._targets, (float(distances[position]), ids[position]))
+        self._counts += np.bincount(following, minlength=len(self._counts))
 
     def ranks(self) -> dict[str, int]:
-        before = np.cumsum(self._counts)
-        return {image: int(rank) for (_, image), rank in zip(self._wanted, before, strict=False)}
+        preceding = np.cumsum(self._counts)
+        return {image: int(rank) for (_, image), rank in zip(self._targets, preceding, strict=False)}

@@ -1,45 +1,41 @@
-"""The images nearest to each query, from one block of a collection after another."""
+"""Nearest images of each query in a collection that is compared block by block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from osrmac.types import Match
+from osrmac.types import DistanceBlock, Match, Matrix
 
 __all__ = ["nearest"]
 
 
-def nearest(
-    blocks: Iterable[tuple[str, Sequence[str], NDArray[np.float32]]], queries: int, number: int
-) -> list[list[Match]]:
-    """The nearest images of each query, the nearest first.
+def nearest(blocks: Iterable[DistanceBlock], queries: int, number: int) -> list[list[Match]]:
+    """Return the nearest images of each query, nearest first, ties ordered by id.
 
     Args:
-        blocks: For each its name, the ids of its n images, and the queries' distances to them, (m, n). One
-            at a time is looked at.
-        queries: How many queries there are, m.
-        number: How many images to find; fewer if there are fewer.
+        blocks: The collection, block by block; only one block is held at a time.
+        queries: Number of queries, m.
+        number: Number of images to return for each query; a smaller collection gives fewer.
     """
-    found: list[list[tuple[float, str, str]]] = [[] for _ in range(queries)]
-    for name, ids, distances in blocks:
-        for old, row in zip(found, distances, strict=True):
-            most = old[-1][0] if len(old) == number else np.inf
-            new = [(float(row[place]), ids[place], name) for place in _smallest(row, number, most)]
-            old[:] = sorted([*old, *new])[:number]
+    best: list[list[tuple[float, str, str]]] = [[] for _ in range(queries)]
+    for shard, ids, distances in blocks:
+        for kept, row in zip(best, distances, strict=True):
+            bound = kept[-1][0] if len(kept) == number else np.inf
+            candidates = [(float(row[position]), ids[position], shard) for position in _smallest(row, number, bound)]
+            kept[:] = sorted([*kept, *candidates])[:number]
     return [
-        [Match(image, rank, distance, shard=shard) for rank, (distance, image, shard) in enumerate(of_query, 1)]
-        for of_query in found
+        [Match(image, rank, distance, shard=shard) for rank, (distance, image, shard) in enumerate(kept, start=1)]
+        for kept in best
     ]
 
 
-def _smallest(values: NDArray[np.float32], number: int, most: float) -> list[int]:
-    """Places of so many of the smallest values up to a largest one, and of those that equal the last of them."""
-    places = np.flatnonzero(values <= most)
-    if len(places) > number:
-        values = values[places]
-        places = places[values <= np.partition(values, number - 1)[number - 1]]
-    small: list[int] = places.tolist()
-    return small
+def _smallest(values: Matrix, number: int, bound: float) -> list[int]:
+    """Positions of the `number` smallest values up to a bound, and of all values equal to the last of them."""
+    positions = np.flatnonzero(values <= bound)
+    if len(positions) > number:
+        values = values[positions]
+        positions = positions[values <= np.partition(values, number - 1)[number - 1]]
+    listed: list[int] = positions.tolist()
+    return listed

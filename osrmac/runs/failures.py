@@ -96,7 +96,7 @@ def failed_ids(run: Run) -> list[str]:
 
 
 def _statuses(run: Run) -> Iterator[pa.Table]:
-    return prefetch(_read_status, shards.paths(run.descriptors), threads=_CONCURRENT, most=_CONCURRENT)
+    return prefetch(_read_status, shards.paths(run.descriptors), threads=_CONCURRENT, depth=_CONCURRENT)
 
 
 def _read_status(shard: Location) -> pa.Table:

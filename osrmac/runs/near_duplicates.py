@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.config import Distance
-from osrmac.retrieval.threshold import suggest
+from osrmac.retrieval.near_duplicates import suggest_threshold
 from osrmac.runs.methods import Method
 from osrmac.runs.scan import smallest_distances
 from osrmac.runs.shard_reader import Block, find_rows, read_blocks
@@ -146,7 +146,7 @@ class Collection:
             nearest = np.minimum(nearest, distances.min(axis=1, initial=np.inf))
         within = smallest_distances(sample, sample, self.distance, self.device)[np.triu_indices(len(drawn), 1)]
         typical = float(np.median(within)) if len(within) else 0.0
-        threshold = suggest(nearest, typical, self.distance)
+        threshold = suggest_threshold(nearest, typical, self.distance)
         return threshold, f"suggested by the distances of {len(drawn)} images, the median of which is {typical:.4g}"
 
     def _vectors_at(self, positions: Positions) -> list[Matrix]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from osrmac.config import EvaluationConfig
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation.benchmark import Benchmark, Query, found_ranks
+from osrmac.evaluation.benchmark import Benchmark, Query
 from osrmac.evaluation.results import Score
 from osrmac.reduction.base import Reduction
 from osrmac.retrieval.ranks import ranks
@@ -210,7 +210,7 @@ def judged(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest
         box=query.box,
         values=benchmark.score(query, ranks),
         positives=len(query.positives),
-        ranks=tuple(found_ranks(query, ranks)),
+        ranks=tuple(query.positive_ranks(ranks)),
     )
 
 

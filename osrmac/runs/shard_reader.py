@@ -91,4 +91,4 @@ def _find_in_shard(wanted: pa.Array, shard: Location) -> list[dict[str, Any]]:
 
 def map_shards(function: Callable[[Location], _Result], within: Sequence[Location]) -> Iterator[_Result]:
     """Apply a function to each shard, in order, a few shards ahead of the consumer."""
-    return prefetch(function, within, threads=_READ_AHEAD, most=_READ_AHEAD)
+    return prefetch(function, within, threads=_READ_AHEAD, depth=_READ_AHEAD)

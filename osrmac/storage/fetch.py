@@ -40,7 +40,7 @@ class Fetcher:
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Yield the content of each file, or the exception that prevented reading it."""
-        return prefetch(self._fetch, urls, threads=self._concurrent, most=self._concurrent)
+        return prefetch(self._fetch, urls, threads=self._concurrent, depth=self._concurrent)
 
     def _fetch(self, url: str) -> bytes | Exception:
         try:

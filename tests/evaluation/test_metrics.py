@@ -1,4 +1,4 @@
-"""The measures against hand-computed cases and against the programs that define them, line by line."""
+"""Measures against hand-computed cases and transcripts of the programs that define them."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from osrmac.evaluation.metrics import average_precision, n_s_score, precision_at
 
 
 def compute_ap(positives: set[int], junk: set[int], ranked: list[int]) -> float:
-    """VGG's compute_ap.cpp."""
+    """Transcript of VGG's compute_ap.cpp."""
     old_recall, old_precision, ap = 0.0, 1.0, 0.0
     intersect_size, j = 0, 0
     for image in ranked:
@@ -27,7 +27,7 @@ def compute_ap(positives: set[int], junk: set[int], ranked: list[int]) -> float:
 
 
 def holidays_map(query: int, relevant: set[int], ranked: list[int]) -> float:
-    """The AP of one query in INRIA's holidays_map.py."""
+    """Transcript of the AP of one query in INRIA's holidays_map.py."""
     tp_ranks = []
     rank_shift = 0
     for rank, image in enumerate(ranked):
@@ -44,32 +44,34 @@ def holidays_map(query: int, relevant: set[int], ranked: list[int]) -> float:
     return ap
 
 
-def measured(positives: set[int], junk: set[int], ranked: list[int]) -> float:
+def ap_of_ranking(positives: set[int], junk: set[int], ranked: list[int]) -> float:
     ranks = {image: rank for rank, image in enumerate(ranked)}
-    found = without_junk((ranks[image] for image in positives & set(ranked)), (ranks[i] for i in junk & set(ranked)))
-    return average_precision(found, len(positives))
+    positive_ranks = without_junk(
+        (ranks[image] for image in positives & set(ranked)), (ranks[i] for i in junk & set(ranked))
+    )
+    return average_precision(positive_ranks, len(positives))
 
 
 @st.composite
 def judged_rankings(draw: st.DrawFn) -> tuple[set[int], set[int], list[int]]:
-    """Positives, junk, and a ranking that may lack some of either."""
+    """Positives, junk, and a ranking that may lack images of both."""
     kinds = ["positive", *draw(st.lists(st.sampled_from(["positive", "junk", "neither"]), max_size=30))]
     ranked = draw(st.permutations(range(len(kinds))))[: draw(st.integers(0, len(kinds)))]
-    positives, junk = ({image for image, kind in enumerate(kinds) if kind == asked} for asked in ("positive", "junk"))
+    positives, junk = ({image for image, kind in enumerate(kinds) if kind == wanted} for wanted in ("positive", "junk"))
     return positives, junk, list(ranked)
 
 
 @given(judged_rankings())
-def test_average_precision_is_that_of_vgg(judged: tuple[set[int], set[int], list[int]]) -> None:
-    assert measured(*judged) == pytest.approx(compute_ap(*judged), abs=1e-12)
+def test_average_precision_equals_that_of_vgg(judged: tuple[set[int], set[int], list[int]]) -> None:
+    assert ap_of_ranking(*judged) == pytest.approx(compute_ap(*judged), abs=1e-12)
 
 
 @given(st.sets(st.integers(1, 30), min_size=1), st.permutations(range(31)), st.integers(0, 31))
-def test_average_precision_is_that_of_inria(relevant: set[int], images: list[int], retrieved: int) -> None:
-    """The query is image 0; its own place in the ranking counts for nothing."""
+def test_average_precision_equals_that_of_inria(relevant: set[int], images: list[int], retrieved: int) -> None:
+    """The query is image 0, which is removed from its own ranking."""
     ranked = images[:retrieved]
 
-    assert measured(relevant, {0}, ranked) == pytest.approx(holidays_map(0, relevant, ranked), abs=1e-12)
+    assert ap_of_ranking(relevant, {0}, ranked) == pytest.approx(holidays_map(0, relevant, ranked), abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +86,12 @@ def test_average_precision_is_that_of_inria(relevant: set[int], images: list[int
         ([1, 3, 8], 4, ((0 + 1 / 2) / 2 + (1 / 3 + 2 / 4) / 2 + (2 / 8 + 3 / 9) / 2) / 4),
     ],
 )
-def test_average_precision_by_hand(ranks: list[int], positives: int, expected: float) -> None:
+def test_average_precision_matches_hand_computed_values(ranks: list[int], positives: int, expected: float) -> None:
     assert average_precision(ranks, positives) == pytest.approx(expected, abs=1e-15)
 
 
-def test_average_precision_is_not_that_of_scikit_learn() -> None:
-    """One relevant image, second of two: precision 1/2 there, but 0 just before."""
+def test_average_precision_differs_from_that_of_scikit_learn() -> None:
+    """One relevant image, second of two: the precision is 1/2 at its rank, and 0 just before."""
     assert average_precision_score(np.array([0, 1]), np.array([2.0, 1.0])) == 1 / 2
     assert average_precision([1], positives=1) == 1 / 4
 
@@ -108,7 +110,7 @@ def test_average_precision_is_not_that_of_scikit_learn() -> None:
         ([], 10, 0),
     ],
 )
-def test_precision_among_the_first_by_hand(ranks: list[int], k: int, expected: float) -> None:
+def test_precision_at_k_matches_hand_computed_values(ranks: list[int], k: int, expected: float) -> None:
     assert precision_at(ranks, k) == pytest.approx(expected, abs=1e-15)
 
 
@@ -124,12 +126,12 @@ def test_precision_among_the_first_by_hand(ranks: list[int], k: int, expected: f
         ([0, 1], [2, 3], [0, 1]),
     ],
 )
-def test_junk_moves_up_what_comes_after_it(ranks: list[int], junk: list[int], remaining: list[int]) -> None:
+def test_removed_junk_moves_later_images_up(ranks: list[int], junk: list[int], remaining: list[int]) -> None:
     assert without_junk(ranks, junk) == remaining
 
 
 @pytest.mark.parametrize(
     ("ranks", "score"), [([], 0), ([0, 1, 2, 3], 4), ([3, 0], 2), ([0, 4, 5, 6], 1), ([4, 5, 6, 7], 0)]
 )
-def test_the_first_four_places_count(ranks: list[int], score: float) -> None:
+def test_the_n_s_score_counts_the_first_four(ranks: list[int], score: float) -> None:
     assert n_s_score(ranks) == score

@@ -1,4 +1,4 @@
-"""Interpolated precision against its definition."""
+"""Interpolated precision, against its definition."""
 
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ from osrmac.evaluation.pr_curve import RECALLS, interpolated_precision, mean_pre
 
 
 @given(st.sets(st.integers(0, 60), max_size=20), st.integers(0, 5))
-def test_it_is_the_highest_precision_at_that_recall_or_beyond(ranks: set[int], missed: int) -> None:
+def test_interpolated_precision_is_the_highest_at_or_beyond_each_recall(ranks: set[int], missed: int) -> None:
     positives = max(1, len(ranks) + missed)
     reached = [(Fraction(number, positives), number / (rank + 1)) for number, rank in enumerate(sorted(ranks), start=1)]
     expected = [
@@ -20,6 +20,6 @@ def test_it_is_the_highest_precision_at_that_recall_or_beyond(ranks: set[int], m
     np.testing.assert_allclose(interpolated_precision(ranks, positives), expected)
 
 
-def test_the_mean_is_taken_at_each_level() -> None:
+def test_mean_precision_averages_each_recall_level() -> None:
     assert mean_precision([([0], 1), ([3], 1)]) == [0.625] * 11
     assert RECALLS[3] == 0.3

@@ -1,4 +1,4 @@
-"""Rankings of other systems, as they come."""
+"""Ranking files in VGG's and INRIA's formats."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from osrmac.errors import BenchmarkError
 from osrmac.evaluation.rankings import parse
 
 
-def test_a_file_a_query_lists_an_image_a_line() -> None:
+def test_one_file_per_query_lists_one_image_per_line() -> None:
     files = {"all_souls_1.txt": "b\na\n\nc\n", "all_souls_2_top.txt": "c\r\n  a  \r\n"}
 
     assert parse(files) == {"all_souls_1": ["b", "a", "c"], "all_souls_2": ["c", "a"]}
 
 
-def test_one_query_alone_may_be_a_file_too() -> None:
+def test_a_single_query_file_is_read() -> None:
     assert parse({"all_souls_1_top.txt": "b\na\n"}) == {"all_souls_1": ["b", "a"]}
 
 
@@ -20,7 +20,7 @@ def test_names_may_contain_spaces() -> None:
     assert parse({"1.txt": "my cat.jpg\nmy dog.jpg\n", "2.txt": ""}) == {"1": ["my cat.jpg", "my dog.jpg"], "2": []}
 
 
-def test_inria_lists_a_query_a_line_with_ranks() -> None:
+def test_inria_files_list_one_query_per_line_with_ranks() -> None:
     text = "100000.jpg  0 100000.jpg 1 100501.jpg\n\n100100.jpg 2 a.jpg 10 c.jpg 0 b.jpg\n"
 
     assert parse({"ranks.txt": text}) == {

@@ -1,4 +1,4 @@
-"""Means over queries, and their stored form."""
+"""Mean scores, and their JSON."""
 
 import json
 from dataclasses import replace
@@ -25,11 +25,11 @@ SEVERAL = Evaluation(
 )
 
 
-def test_an_evaluation_is_read_back_from_json_but_for_the_result_of_each_query() -> None:
+def test_an_evaluation_is_restored_from_json_without_query_results() -> None:
     stored = json.loads(json.dumps(SEVERAL.to_json()))
     assert stored["scores"][0]["system"] == "osrmac"
-    read = Evaluation.from_json(stored)
-    assert read == replace(SEVERAL, scores=tuple(replace(each, results=()) for each in SEVERAL.scores))
+    restored = Evaluation.from_json(stored)
+    assert restored == replace(SEVERAL, scores=tuple(replace(score, results=()) for score in SEVERAL.scores))
 
 
 def test_a_score_is_the_mean_over_its_queries_in_each_measure() -> None:

@@ -1,3 +1,5 @@
+"""Curves of a sweep, and its JSON."""
+
 import json
 from dataclasses import asdict
 
@@ -11,7 +13,7 @@ POINTS = [
 SWEEP = Sweep("groups", "mAP", "osrmac", {"coverage": "26 images"}, tuple(POINTS))
 
 
-def test_a_curve_is_mean_and_standard_deviation_over_the_seeds_by_size() -> None:
+def test_a_curve_has_mean_and_standard_deviation_over_the_seeds() -> None:
     assert SWEEP.curve("random", "all") == [(4, 51.0, 1.0), (8, 51.0, 1.0)]
     assert SWEEP.curve("pfa", "all") == [(4, 64.0, 0.0), (8, 68.0, 0.0)]
 
@@ -21,5 +23,5 @@ def test_a_method_without_points_has_an_empty_curve() -> None:
     assert SWEEP.curve("pfa", "first") == []
 
 
-def test_a_sweep_is_read_back_from_its_stored_form() -> None:
+def test_a_sweep_is_restored_from_json() -> None:
     assert Sweep.from_json(json.loads(json.dumps(asdict(SWEEP)))) == SWEEP

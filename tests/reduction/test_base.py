@@ -1,10 +1,10 @@
-"""A selection shortens whatever ends in the descriptor's features."""
+"""Selections, projections and weightings applied to vectors, and region vectors aggregated."""
 
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from osrmac.reduction.base import LayerWeighting, Projection, Selection, aggregate
+from osrmac.reduction.base import LayerWeighting, Projection, Selection, aggregate, l2_normalize
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.whitening import PCAWhitening
 
@@ -22,18 +22,18 @@ SELECTION = Selection(
 
 
 @pytest.mark.parametrize("leading", [(), (4,), (2, 3)])
-def test_the_kept_features_stay_in_their_order(leading: tuple[int, ...]) -> None:
+def test_a_selection_keeps_its_features_in_order(leading: tuple[int, ...]) -> None:
     vectors = np.random.default_rng(0).random((*leading, 5), dtype=np.float32)
 
-    reduce_shard = SELECTION.apply(vectors)
+    selected = SELECTION.apply(vectors)
 
-    assert reduce_shard.dtype == np.float32
-    np.testing.assert_array_equal(reduce_shard, np.stack([vectors[..., 1], vectors[..., 3]], axis=-1))
+    assert selected.dtype == np.float32
+    np.testing.assert_array_equal(selected, np.stack([vectors[..., 1], vectors[..., 3]], axis=-1))
 
 
 @pytest.mark.parametrize("regions", [[1], [3, 1, 4], [2, 2, 2, 2]])
-def test_regions_are_whitened_normalised_summed_and_normalised(regions: list[int]) -> None:
-    """Against a loop over the formula of Tolias et al., section 3.2, with scikit-learn's whitening."""
+def test_regions_are_whitened_normalised_and_aggregated(regions: list[int]) -> None:
+    """Reference: a loop over the formula of Tolias et al., section 3.2, with scikit-learn's whitening."""
     rng = np.random.default_rng(0)
     training = rng.random((50, 6)).astype(np.float32)
     images = [rng.random((number, 6)).astype(np.float32) for number in regions]
@@ -48,12 +48,12 @@ def test_regions_are_whitened_normalised_summed_and_normalised(regions: list[int
         **common,
     )
 
-    found = aggregate(projection.apply(np.concatenate(images)), np.array(regions))
+    aggregated = aggregate(projection.apply(np.concatenate(images)), np.array(regions))
 
     reference = PCA(4, whiten=True, svd_solver="full").fit(training.astype(np.float64))
     signs = np.sign((reference.components_ * fitted.components_).sum(axis=1))
-    assert found.dtype == np.float32
-    for vector, image in zip(found, images, strict=True):
+    assert aggregated.dtype == np.float32
+    for vector, image in zip(aggregated, images, strict=True):
         total = np.zeros(4)
         for region in image:
             (whitened,) = reference.transform(region[None].astype(np.float64))
@@ -61,12 +61,12 @@ def test_regions_are_whitened_normalised_summed_and_normalised(regions: list[int
         np.testing.assert_allclose(vector, total / np.linalg.norm(total), atol=1e-5)
 
 
-def test_no_images_have_no_vectors() -> None:
+def test_no_images_give_no_vectors() -> None:
     assert aggregate(np.zeros((0, 4), np.float32), np.zeros(0, np.int64)).shape == (0, 4)
 
 
 @pytest.mark.parametrize("leading", [(), (4,), (2, 3)])
-def test_weights_scale_what_each_tap_adds(leading: tuple[int, ...]) -> None:
+def test_weights_scale_the_part_of_each_layer(leading: tuple[int, ...]) -> None:
     common = {name: getattr(SELECTION, name) for name in ("seed", "samples", "fitted_on", "fingerprint")}
     weighting = LayerWeighting(
         name="msrmac-weights",
@@ -79,8 +79,19 @@ def test_weights_scale_what_each_tap_adds(leading: tuple[int, ...]) -> None:
     )
     vectors = np.random.default_rng(0).random((*leading, 6), dtype=np.float32)
 
-    weighed = weighting.apply(vectors)
+    weighted = weighting.apply(vectors)
 
-    assert weighed.dtype == np.float32
+    assert weighted.dtype == np.float32
     assert weighting.dimension == 6
-    np.testing.assert_array_equal(weighed, vectors * np.array([1, 1, 1, 0.5, 0, 0], np.float32))
+    np.testing.assert_array_equal(weighted, vectors * np.array([1, 1, 1, 0.5, 0, 0], np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normalised_rows_have_unit_length_and_zeros_stay(dtype: type[np.floating]) -> None:
+    vectors = np.array([[3, 4], [0, 0], [0, -1e-20]], dtype)
+
+    normalized = l2_normalize(vectors)
+
+    assert normalized.dtype == dtype
+    np.testing.assert_allclose(normalized[:2], np.array([[0.6, 0.8], [0, 0]]))
+    np.testing.assert_array_equal(vectors[0], [3, 4])

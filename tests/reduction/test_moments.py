@@ -1,4 +1,4 @@
-"""Moments against numpy's mean and covariance, however the samples are parted."""
+"""Moments against numpy's mean and covariance, for any division into batches."""
 
 from functools import reduce
 from operator import add
@@ -26,14 +26,14 @@ def assert_moments_of(actual: Moments, samples: NDArray[np.floating]) -> None:
     np.testing.assert_allclose(actual.covariance, covariance, rtol=0, atol=1e-10 * max(1, np.abs(covariance).max()))
 
 
-def assert_same(actual: Moments, expected: Moments) -> None:
+def assert_equal(actual: Moments, expected: Moments) -> None:
     assert actual.count == expected.count
     np.testing.assert_array_equal(actual.mean, expected.mean)
     np.testing.assert_array_equal(actual.scatter, expected.scatter)
 
 
-def parted(samples: Array, cuts: list[int]) -> list[Moments]:
-    return [Moments.of(part) for part in np.split(samples, sorted(cuts))]
+def moments_of_batches(samples: Array, cuts: list[int]) -> list[Moments]:
+    return [Moments.of(batch) for batch in np.split(samples, sorted(cuts))]
 
 
 @given(
@@ -41,30 +41,32 @@ def parted(samples: Array, cuts: list[int]) -> list[Moments]:
     cuts=st.lists(st.integers(0, 30), max_size=6),
     random=st.randoms(),
 )
-def test_any_partition_merged_in_any_order_has_the_moments_of_the_whole(
+def test_merged_moments_do_not_depend_on_batches_or_their_order(
     samples: Array, cuts: list[int], random: Random
 ) -> None:
-    parts = parted(samples, cuts)
-    random.shuffle(parts)
+    batches = moments_of_batches(samples, cuts)
+    random.shuffle(batches)
 
-    assert_moments_of(reduce(add, parts), samples)
+    assert_moments_of(reduce(add, batches), samples)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 300, 4096])
 @pytest.mark.parametrize("cuts", [[], [0, 0, 1000], [1, 2, 500], list(range(1, 1000))])
-def test_parts_have_the_moments_of_the_whole(cuts: list[int], rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_of_batches_equal_those_of_all_samples(
+    cuts: list[int], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("osrmac.reduction.moments._BLOCK_ROWS", rows)
 
     assert_moments_of(Moments.of_parts(np.split(FAR_FROM_ZERO, cuts)), FAR_FROM_ZERO)
 
 
-def test_parts_without_samples_are_neutral() -> None:
-    assert_same(Moments.of_parts([np.empty((0, 4)), np.empty((0, 4))]), Moments.empty(4))
+def test_empty_batches_have_the_moments_of_no_samples() -> None:
+    assert_equal(Moments.of_parts([np.empty((0, 4)), np.empty((0, 4))]), Moments.empty(4))
 
 
 @pytest.mark.parametrize("cuts", [[], [1, 2, 500], list(range(1, 1000))])
-def test_digits_survive_a_mean_far_from_zero(cuts: list[int]) -> None:
-    assert_moments_of(reduce(add, parted(FAR_FROM_ZERO, cuts)), FAR_FROM_ZERO)
+def test_precision_is_kept_for_a_mean_far_from_zero(cuts: list[int]) -> None:
+    assert_moments_of(reduce(add, moments_of_batches(FAR_FROM_ZERO, cuts)), FAR_FROM_ZERO)
 
 
 def test_single_precision_is_accumulated_in_double() -> None:
@@ -77,39 +79,39 @@ def test_single_precision_is_accumulated_in_double() -> None:
 
 
 @pytest.mark.parametrize("rows", range(2, 8))
-def test_blocks_of_rows_make_no_difference(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_change_the_result(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = FAR_FROM_ZERO[:rows]
     monkeypatch.setattr("osrmac.reduction.moments._BLOCK_ROWS", 3)
 
     assert_moments_of(Moments.of(samples), samples)
 
 
-def test_no_samples_are_neutral() -> None:
+def test_moments_of_no_samples_are_neutral_in_a_sum() -> None:
     some, none = Moments.of(FAR_FROM_ZERO), Moments.empty(4)
 
     for total in (none + some, some + none):
-        assert_same(total, some)
+        assert_equal(total, some)
     for total in (none + none, Moments.of(np.empty((0, 4)))):
-        assert_same(total, none)
+        assert_equal(total, none)
 
 
-def test_steps_leave_their_inputs_as_they_are() -> None:
+def test_inputs_are_not_modified() -> None:
     samples = FAR_FROM_ZERO.copy()
     left, right = Moments.of(samples[:10]), Moments.of(samples[10:])
 
     _ = left + right
 
     np.testing.assert_array_equal(samples, FAR_FROM_ZERO)
-    assert_same(left, Moments.of(FAR_FROM_ZERO[:10]))
-    assert_same(right, Moments.of(FAR_FROM_ZERO[10:]))
+    assert_equal(left, Moments.of(FAR_FROM_ZERO[:10]))
+    assert_equal(right, Moments.of(FAR_FROM_ZERO[10:]))
 
 
-def test_constant_features_have_no_variance_at_all() -> None:
-    """A tenth is not exact in binary, and the mean of three of them is not a tenth."""
+def test_constant_features_have_exactly_zero_variance() -> None:
+    """0.1 is inexact in binary, and the mean of three such numbers differs from it."""
     samples = np.full((3, 2), 0.1)
 
     assert not Moments.of(samples).covariance.any()
-    assert not reduce(add, parted(samples, [1, 2])).covariance.any()
+    assert not reduce(add, moments_of_batches(samples, [1, 2])).covariance.any()
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -120,7 +122,7 @@ def test_fewer_than_two_samples_have_no_covariance(count: int) -> None:
         _ = moments.covariance
 
 
-def test_principal_axes_are_those_of_a_singular_value_decomposition() -> None:
+def test_principal_axes_equal_a_singular_value_decomposition() -> None:
     samples = np.random.default_rng(1).normal(size=(60, 5)) * [3, 1, 2, 5, 4]
 
     values, axes = Moments.of(samples).principal_axes

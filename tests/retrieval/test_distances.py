@@ -1,5 +1,7 @@
-"""Distances against scipy's, in double precision, and rankings against Python's sort."""
+"""Distances against scipy in double precision, and rankings against Python's sort."""
 
+import subprocess
+import sys
 from typing import Literal
 
 import numpy as np
@@ -37,64 +39,86 @@ def by_scipy(queries: Vectors, database: Vectors, distance: Distance) -> NDArray
 
 @pytest.mark.parametrize("queries", [1, 30])
 @every_distance
-def test_distances_are_those_of_scipy(queries: int, distance: Distance) -> None:
-    asked = vectors(queries, seed=1)
+def test_distances_equal_those_of_scipy(queries: int, distance: Distance) -> None:
+    query_vectors = vectors(queries, seed=1)
 
-    found = distances(asked, DATABASE, distance)
+    result = distances(query_vectors, DATABASE, distance)
 
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, by_scipy(asked, DATABASE, distance), rtol=1e-5, atol=1e-6)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, by_scipy(query_vectors, DATABASE, distance), rtol=1e-5, atol=1e-6)
 
 
 @every_distance
-def test_near_duplicates_keep_their_tiny_distances(distance: Distance) -> None:
+def test_distances_of_near_duplicates_are_precise(distance: Distance) -> None:
     moved = DATABASE + np.geomspace(1e-4, 1e-2, 40, dtype=np.float32)[:, None] * vectors(40, seed=1)
 
-    found = np.diag(distances(moved, DATABASE, distance))
+    result = np.diag(distances(moved, DATABASE, distance))
 
-    np.testing.assert_allclose(found, np.diag(by_scipy(moved, DATABASE, distance)), rtol=1e-2)
+    np.testing.assert_allclose(result, np.diag(by_scipy(moved, DATABASE, distance)), rtol=1e-2)
 
 
 @pytest.mark.parametrize("queries", [1, 30])
 @every_distance
-def test_equal_vectors_are_equally_far_wherever_they_stand(queries: int, distance: Distance) -> None:
+def test_equal_vectors_are_equally_far_at_any_position(queries: int, distance: Distance) -> None:
     for copies in range(2, 40):
-        found = distances(DATABASE[:queries], np.repeat(DATABASE[-1:], copies, axis=0), distance)
-        np.testing.assert_array_equal(found, np.repeat(found[:, :1], copies, axis=1))
+        result = distances(DATABASE[:queries], np.repeat(DATABASE[-1:], copies, axis=0), distance)
+        np.testing.assert_array_equal(result, np.repeat(result[:, :1], copies, axis=1))
 
 
 @every_distance
 def test_a_vector_is_nearest_to_itself(distance: Distance) -> None:
-    found = distances(DATABASE, DATABASE, distance)
+    result = distances(DATABASE, DATABASE, distance)
 
-    assert not np.diag(found).any()
-    np.testing.assert_array_equal(ranking(found)[:, 0], np.arange(len(DATABASE)))
+    assert not np.diag(result).any()
+    np.testing.assert_array_equal(ranking(result)[:, 0], np.arange(len(DATABASE)))
 
 
-def test_the_length_of_a_vector_has_no_part_in_its_cosine_distance() -> None:
+def test_cosine_distances_ignore_vector_lengths() -> None:
     np.testing.assert_allclose(
         distances(2 * DATABASE[:5], DATABASE, "cosine"), distances(DATABASE[:5], DATABASE, "cosine")
     )
 
 
 @given(arrays(np.float32, array_shapes(max_dims=2), elements=st.integers(0, 3)))
-def test_nearest_lead_and_of_equally_near_ones_the_first(to_database: Vectors) -> None:
-    ordered = ranking(to_database)
+def test_rankings_are_by_distance_then_by_position(query_distances: Vectors) -> None:
+    ordered = ranking(query_distances)
 
-    assert ordered.shape == to_database.shape
-    for places, row in zip(np.atleast_2d(ordered), np.atleast_2d(to_database), strict=True):
-        assert list(places) == sorted(range(len(row)), key=lambda place: (row[place], place))
+    assert ordered.shape == query_distances.shape
+    for positions, row in zip(np.atleast_2d(ordered), np.atleast_2d(query_distances), strict=True):
+        assert list(positions) == sorted(range(len(row)), key=lambda position: (row[position], position))
 
 
 @every_distance
-def test_vectors_of_another_length_are_refused(distance: Distance) -> None:
-    with pytest.raises(ValueError, match="queries of 383 numbers and a database of 384"):
+def test_vectors_of_different_lengths_are_refused(distance: Distance) -> None:
+    with pytest.raises(ValueError, match="queries have 383 dimensions, but the database has 384"):
         distances(DATABASE[:2, 1:], DATABASE, distance)
 
 
 @every_distance
-def test_pieces_of_a_database_make_no_difference(distance: Distance, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_change_the_result(distance: Distance, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = distances(DATABASE[:3], DATABASE, distance)
-    monkeypatch.setattr("osrmac.retrieval.distances._PIECE", 7)
+    monkeypatch.setattr("osrmac.retrieval.distances._BLOCK_ROWS", 7)
 
     np.testing.assert_array_equal(distances(DATABASE[:3], DATABASE, distance), whole)
+
+
+@every_distance
+def test_torch_devices_give_the_distances_of_the_cpu(distance: Distance) -> None:
+    """The device `cpu:0` takes the branch of GPUs."""
+    by_torch = distances(DATABASE[:5], DATABASE, distance, "cpu:0")
+
+    np.testing.assert_allclose(by_torch, distances(DATABASE[:5], DATABASE, distance), rtol=1e-5, atol=1e-6)
+
+
+def test_the_retrieval_package_loads_neither_torch_nor_scikit_learn() -> None:
+    modules = ("distances", "topk", "ranks", "weighted_distances", "expansion")
+    code = f"""
+import sys
+{"".join(f"import osrmac.retrieval.{module}; " for module in modules)}
+import numpy as np
+for distance in ("l1", "l2", "cosine"):
+    osrmac.retrieval.distances.distances(np.eye(3, dtype="f4"), np.eye(3, dtype="f4"), distance)
+print(sorted({{"torch", "sklearn", "scipy", "ray", "pandas"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Distances by weights against scaling the vectors and comparing them whole."""
+"""Distances by weight, against distances of vectors scaled by the weights."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from osrmac.config import Distance
 from osrmac.retrieval.distances import distances
-from osrmac.retrieval.weighted_distances import by_weights
+from osrmac.retrieval.weighted_distances import weighted_distances
 
 every_distance = pytest.mark.parametrize("distance", ["l1", "l2", "cosine"])
 
 
 @every_distance
 @given(data=st.data())
-def test_they_are_those_of_the_scaled_vectors(distance: Distance, data: st.DataObject) -> None:
+def test_distances_equal_those_of_scaled_vectors(distance: Distance, data: st.DataObject) -> None:
     parts = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
     weights = data.draw(st.lists(st.floats(0.1, 2), min_size=len(parts), max_size=len(parts)))
     dropped = data.draw(st.integers(0, len(parts)))
@@ -24,11 +24,11 @@ def test_they_are_those_of_the_scaled_vectors(distance: Distance, data: st.DataO
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     queries, database = (rng.normal(size=(n, sum(parts))).astype(np.float32) for n in (3, 5))
 
-    found = by_weights(queries, database, parts, distance)(weights)
+    result = weighted_distances(queries, database, parts, distance)(weights)
 
     scales = np.repeat(np.array(weights, np.float32), parts)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, distances(queries * scales, database * scales, distance), rtol=1e-4, atol=1e-5)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, distances(queries * scales, database * scales, distance), rtol=1e-4, atol=1e-5)
 
 
 @every_distance
@@ -36,12 +36,12 @@ def test_equal_vectors_are_equally_far_and_nearest_to_themselves(distance: Dista
     vectors = np.random.default_rng(0).random((4, 40), dtype=np.float32)
     database: NDArray[np.float32] = np.repeat(vectors, 3, axis=0)
 
-    found = by_weights(vectors, database, (24, 16), distance)((0.3, 1.0))
+    result = weighted_distances(vectors, database, (24, 16), distance)((0.3, 1.0))
 
-    np.testing.assert_array_equal(found, np.repeat(found[:, ::3], 3, axis=1))
-    np.testing.assert_allclose(np.diag(found[:, ::3]), 0, atol=1e-6)
+    np.testing.assert_array_equal(result, np.repeat(result[:, ::3], 3, axis=1))
+    np.testing.assert_allclose(np.diag(result[:, ::3]), 0, atol=1e-6)
 
 
-def test_a_vector_of_zeros_has_no_direction() -> None:
+def test_zero_vectors_have_cosine_distance_one() -> None:
     vectors = np.eye(2, dtype=np.float32)
-    np.testing.assert_array_equal(by_weights(vectors, vectors, (1, 1), "cosine")((0.0, 1.0)), [[1, 1], [1, 0]])
+    np.testing.assert_array_equal(weighted_distances(vectors, vectors, (1, 1), "cosine")((0.0, 1.0)), [[1, 1], [1, 0]])
