@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures of all tests: a collection of pictures, runs of it, a local Ray and a bucket."""
 
 import io
 import logging
@@ -24,14 +24,14 @@ from osrmac.distributed.cluster import connect
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
-# A busy machine is no reason to fail.
+# Deadlines would fail on a busy machine.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
 def measuring_data() -> Path:
-    """Real images, ground truths and known answers, which may not be redistributed."""
+    """Folder of real images, ground truths and reference scores, which may not be redistributed."""
     folder = Path(os.environ.get("OSRMAC_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"there is no measuring data at {folder}: name its folder in OSRMAC_DATA")
@@ -40,14 +40,14 @@ def measuring_data() -> Path:
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """URL of an empty bucket on a server of its own, where this process and its children look for S3."""
+    """URL of an empty bucket on a local S3 server, which this process and its children use."""
     from moto.server import ThreadedMotoServer  # slow to import, and most tests need no bucket
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    # Its servers share their buckets within a process.
+    # All moto servers of a process share their buckets.
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -65,10 +65,10 @@ PICTURES, COPIES = 20, 5
 
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
-    """Ray on this machine, with two CPUs whatever the machine has."""
+    """Local Ray with two CPUs, whatever the machine has."""
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     connect(ComputeConfig())
-    # Waiting for a node must end no job: every test would fail here, as processes take longer than this to start.
+    # osrmac must overrule this time limit: processes take longer to start, so every test would fail.
     ray.data.DataContext.get_current().execution_no_progress_timeout_s = 0.01
     yield
     ray.shutdown()
@@ -76,7 +76,7 @@ def local_ray() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def small() -> DescriptorConfig:
-    """A configuration that describes an image in some milliseconds."""
+    """Descriptors that take milliseconds per image."""
     return DescriptorConfig(
         backbone="resnet18",
         weights="random:0",
@@ -87,13 +87,13 @@ def small() -> DescriptorConfig:
 
 @pytest.fixture(scope="session")
 def one_worker() -> ComputeConfig:
-    """The cheapest way to start."""
+    """One describing process, which starts fastest."""
     return ComputeConfig(workers=1)
 
 
 @pytest.fixture(scope="session")
 def make_picture() -> Callable[[int], bytes]:
-    """Makes the PNG of a seed; its width depends on the seed too."""
+    """Function that makes a PNG from a seed, on which its width depends too."""
 
     def make(seed: int) -> bytes:
         rng = np.random.default_rng(seed)
@@ -107,7 +107,7 @@ def make_picture() -> Callable[[int], bytes]:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[[int], bytes]) -> Path:
-    """Twenty pictures in two folders, copies of the first five, and three files that are none."""
+    """Folder of 20 pictures in two folders, copies of the first five, half of picture 08, and three broken files."""
     folder = tmp_path_factory.mktemp("collection") / "photos"
     for number in range(PICTURES):
         file = folder / ("even" if number % 2 == 0 else "odd") / f"{number:02d}.png"
@@ -125,9 +125,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[[int
 
 @pytest.fixture(scope="session")
 def finished(
-    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_worker: ComputeConfig
+    photos: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    small: DescriptorConfig,
+    one_worker: ComputeConfig,
+    local_ray: None,
 ) -> Run:
-    """The photos described, for tests that only read."""
+    """A finished run of the pictures; tests must not change it."""
     run = Run(str(tmp_path_factory.mktemp("finished") / "run"))
     done = extract(str(photos), run.url, small, one_worker)
     assert (done.described, done.failed, done.new) == (26, 3, 29)
@@ -136,14 +140,14 @@ def finished(
 
 @pytest.fixture
 def run(finished: Run, tmp_path: Path) -> Run:
-    """A copy of the finished run, for tests that change it."""
+    """A copy of the finished run."""
     shutil.copytree(finished.url, tmp_path / "run")
     return Run(str(tmp_path / "run"))
 
 
 @pytest.fixture
 def other(run: Run, tmp_path: Path) -> Run:
-    """A run of another collection with the same settings: here the half of the shards under another name."""
+    """A run of another collection with the same options: half of the shards of the finished run."""
     copy = Run(str(tmp_path / "other"))
     shutil.copytree(run.url, copy.url)
     kept = {f"copy{number}.png" for number in range(COPIES)} | {f"even/{number:02d}.png" for number in range(0, 16, 2)}
@@ -160,7 +164,7 @@ def other(run: Run, tmp_path: Path) -> Run:
 
 
 def _oxford(folder: Path) -> str:
-    """One query: the left half of picture 08, which is also a picture of its own, with its whole as junk."""
+    """Write ground truth of one query: the left half of picture 08, which matches half08; picture 08 itself is junk."""
     folder.mkdir()
     width = 90 + 7 * 8
     (folder / "tower_1_query.txt").write_text(f"oxc1_08 0 0 {width // 2} 120\n")
@@ -172,14 +176,14 @@ def _oxford(folder: Path) -> str:
 
 @pytest.fixture
 def oxford(tmp_path: Path) -> str:
-    """Ground truth of one query."""
+    """Ground truth of Oxford5k with one query, cropped from picture 08."""
     return _oxford(tmp_path / "gt")
 
 
 @pytest.fixture(scope="session")
-def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_worker: ComputeConfig) -> Run:
-    """The finished run with the box of that query described, but not scored."""
-    folder = tmp_path_factory.mktemp("asked")
+def finished_with_crops(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_worker: ComputeConfig) -> Run:
+    """The finished run with the cropped query described, but no scores; tests must not change it."""
+    folder = tmp_path_factory.mktemp("finished_with_crops")
     run = Run(str(folder / "run"))
     shutil.copytree(finished.url, run.url)
     evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=_oxford(folder / "gt")), one_worker)
@@ -188,17 +192,21 @@ def asked(finished: Run, tmp_path_factory: pytest.TempPathFactory, one_worker: C
 
 
 @pytest.fixture
-def with_crops(asked: Run, tmp_path: Path) -> Run:
-    """A copy of that one, for tests that change it."""
-    shutil.copytree(asked.url, tmp_path / "run")
+def with_crops(finished_with_crops: Run, tmp_path: Path) -> Run:
+    """A copy of the run with a described crop."""
+    shutil.copytree(finished_with_crops.url, tmp_path / "run")
     return Run(str(tmp_path / "run"))
 
 
 @pytest.fixture(scope="session")
 def regional(
-    photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, one_worker: ComputeConfig
+    photos: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    small: DescriptorConfig,
+    one_worker: ComputeConfig,
+    local_ray: None,
 ) -> Run:
-    """The photos described by their regions, for tests that only read."""
+    """A finished run of the pictures with a vector for each region; tests must not change it."""
     run = Run(str(tmp_path_factory.mktemp("regional") / "run"))
     extract(str(photos), run.url, replace(small, recipes=("rmac", "rmac_regions"), image_sizes=(160,)), one_worker)
     return run
@@ -206,6 +214,6 @@ def regional(
 
 @pytest.fixture
 def with_regions(regional: Run, tmp_path: Path) -> Run:
-    """A copy of that one, for tests that change it."""
+    """A copy of the run with regions."""
     shutil.copytree(regional.url, tmp_path / "run")
     return Run(str(tmp_path / "run"))

@@ -245,7 +245,9 @@ def sweep(
     from osrmac.commands.sweep import sweep
 
     result = sweep(run, evaluation, reduction, compute)
-    summary = f"{len(result.points)} scores in {run}/evaluation/{result.benchmark}-sweep.json"
+    summary = (
+        f"{len(result.points)} scores in {run}/evaluation/{result.benchmark}-sweep.json, drawn in the .svg beside it"
+    )
     write(output, [asdict(result)], summary=[summary])
 
 

@@ -64,8 +64,8 @@ def test_a_profile_has_the_stages_that_took_time_and_their_shares(capsys: pytest
 
 
 def test_the_best_cells_are_shown_like_the_others_without_their_details(capsys: pytest.CaptureFixture[str]) -> None:
-    rows: list[tuple[str | Cell, ...]] = [(ODD, Cell("1.50", best=True, detail="for pages")), ("b", "12.25")]
-    show(Table(ODD, text("id") + numeric("score"), rows, (ODD, "second note")))
+    rows: list[tuple[str | Cell, ...]] = [("a", Cell("1.50", best=True, detail="for pages")), ("b", "12.25")]
+    show(Table("t", text("id") + numeric("score"), rows, ("first", "second note")))
     shown = capsys.readouterr().out
     assert "│  1.50 │" in shown
     assert shown.splitlines()[-1].strip() == "second note"

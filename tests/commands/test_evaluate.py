@@ -116,17 +116,17 @@ def test_averaging_with_neighbours_changes_rankings_and_is_recorded(run: Run, pa
     assert [a.results for a in averaged.scores] != [p.results for p in plain.scores]
 
 
-def test_cropped_queries_are_described_once(asked: Run, oxford: str) -> None:
-    (shard,) = shards.paths(asked.queries("oxford5k"))
+def test_cropped_queries_are_described_once(finished_with_crops: Run, oxford: str) -> None:
+    (shard,) = shards.paths(finished_with_crops.queries("oxford5k"))
     before = Path(shard).stat().st_mtime_ns
-    found = evaluate(asked.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
+    found = evaluate(finished_with_crops.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford))
     assert Path(shard).stat().st_mtime_ns == before
     assert values(found)["osrmac", "cropped"] == 100.0
     assert {score.mode for score in found.scores} == {"cropped", "whole"}
     assert found.coverage == "26 of 5062 images"
 
     crops = shards.read_vectors([shard], "osrmac")
-    whole = shards.read_vectors(shards.paths(asked.descriptors), "osrmac")
+    whole = shards.read_vectors(shards.paths(finished_with_crops.descriptors), "osrmac")
     assert crops.ids == ["tower_1"]
     half = whole.values[whole.ids.index("half08.png")]
     np.testing.assert_allclose(crops.values[0], half, atol=1e-5)
