@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except KeyboardInterrupt:
             _exit_after(signal.SIGTERM if terminated.is_set() else signal.SIGINT)
         except SystemExit as stop:
-            if stop.code == signal.SIGTERM:  # from the handler that Ray installs in place of ours
+            if stop.code == signal.SIGTERM:  # received while Ray started, with a handler of its own
                 _exit_after(signal.SIGTERM)
             raise
         except BrokenPipeError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -36,7 +38,7 @@ def connect(compute: ClusterConfig) -> None:
     if not compute.log_ray:
         # Ray's C++ core writes to standard error whatever the Python logging level is.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    with nullcontext() if compute.log_ray else _standard_error_discarded():
+    with nullcontext() if compute.log_ray else _standard_error_discarded(), _sigterm_handler_kept():
         ray.init(
             address=address,
             include_dashboard=False if address == "local" else None,
@@ -59,6 +61,15 @@ def _require_reachable(address: str) -> None:
         raise ConfigError(
             f"no Ray cluster answers at {address} ({error}): correct --address or $RAY_ADDRESS, or start the cluster"
         ) from error
+
+
+@contextmanager
+def _sigterm_handler_kept() -> Iterator[None]:
+    """Keep the program's own handler of SIGTERM: with the one that Ray installs, a waiting process would abort."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(handler) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import signal
 import socket
 import time
 
@@ -47,3 +48,15 @@ def test_a_process_that_is_connected_stays_connected(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ray, "init", refuse)
     connect(ComputeConfig(address="192.0.2.1:6379"))
+
+
+def test_the_handler_of_sigterm_is_kept(disconnected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(*_: object) -> None: ...
+
+    previous = signal.signal(signal.SIGTERM, handle)
+    try:
+        monkeypatch.setattr(ray, "init", lambda **_: signal.signal(signal.SIGTERM, lambda *_: None))
+        connect(ComputeConfig())
+        assert signal.getsignal(signal.SIGTERM) is handle
+    finally:
+        signal.signal(signal.SIGTERM, previous)
