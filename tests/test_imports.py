@@ -74,3 +74,10 @@ def test_a_search_by_id_takes_little_processor_time_and_loads_no_torch(finished:
     seconds, loaded = done.stderr.split(maxsplit=1)
     assert loaded.strip() == "set()"
     assert float(seconds) < 2
+
+
+def test_a_command_that_needs_ray_says_so_in_one_line(run: Run) -> None:
+    code = f"import sys; sys.modules['ray'] = None; from osrmac.cli import main; main(['verify', {run.url!r}])"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "osrmac: this command runs on Ray, which is not installed: pip install 'ray[data]'\n"

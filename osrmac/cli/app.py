@@ -67,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if "--debug" in given:
                 raise
             _exit(error.exit_status, str(error))
+        except ModuleNotFoundError as error:
+            if error.name != "ray" or "--debug" in given:
+                raise
+            _exit(1, "this command runs on Ray, which is not installed: pip install 'ray[data]'")
         except KeyboardInterrupt:
             _exit_after(signal.SIGTERM if terminated.is_set() else signal.SIGINT)
         except SystemExit as stop:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from osrmac.errors import StorageError
+from osrmac.errors import NotFoundError, StorageError
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
 from osrmac.runs.shard_reader import find_rows
@@ -86,7 +86,11 @@ def _stored(run: Run, method: Method, row: dict[str, Any]) -> list[Matrix]:
 def _described(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
     if not queries:
         return []
-    # A search by id must not wait for torch.
+    for query in queries:
+        image = Location.of(query.uri)
+        if image.is_local and not image.exists():
+            raise NotFoundError(f"{query.name} is neither the id of an image of {run.url} nor a file")
+    # A search by id, or a mistyped one, must not wait for torch.
     from osrmac.runs.query_describer import describe_queries
 
     return describe_queries(run, method, queries)

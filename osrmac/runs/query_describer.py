@@ -36,7 +36,7 @@ def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -
 
 def _describe(describer: Describer, method: Method, query: SearchQuery, content: bytes | Exception) -> list[Matrix]:
     if isinstance(content, Exception):
-        raise StorageError(f"{query.name} is no image of the run, and cannot be read: {reason(content)}")
+        raise StorageError(f"{query.name} cannot be read: {reason(content)}")
     (result,) = describer([content], [query.box])
     if isinstance(result, Failure):
         raise StorageError(f"{query.name} cannot be described, it failed at {result.stage}: {result.reason}")

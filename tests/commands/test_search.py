@@ -131,7 +131,7 @@ def test_a_run_with_only_regional_vectors_is_refused(finished: Run, monkeypatch:
     ("queries", "options", "message"),
     [
         ([], SearchConfig(), "no query given"),
-        (["gone.png"], SearchConfig(), "gone.png is no image of the run, and cannot be read: FileNotFoundError"),
+        (["gone.png"], SearchConfig(), "gone.png is neither the id of an image of .* nor a file"),
         (["empty.jpg"], SearchConfig(), "empty.jpg has no descriptor, it failed at decode: the file is empty"),
         (["even/08.png"], SearchConfig(box=(500, 500, 600, 600)), "cannot be described, it failed at crop"),
         (QUERIES, SearchConfig(box=(0, 0, 9, 9)), "search for one at a time"),

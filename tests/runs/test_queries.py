@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from osrmac.errors import StorageError
+from osrmac.errors import NotFoundError, StorageError
 from osrmac.runs import query_describer
 from osrmac.runs.methods import Method
 from osrmac.runs.queries import SearchQuery, find_queries, vectors
@@ -44,11 +44,22 @@ def test_a_failed_image_of_the_run_is_refused(run: Run) -> None:
         find_queries(["broken.jpg"], list_shards(run), None)
 
 
-def test_stored_and_described_vectors_keep_the_order_of_the_queries(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistyped_id_is_refused_before_anything_is_described(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(query_describer, "describe_queries")
+    with pytest.raises(NotFoundError, match=r"b\.jpeg is neither the id of an image of .* nor a file"):
+        vectors(run, SINGLE, find_queries(["a.jpg", "b.jpeg"], list_shards(run), None))
+
+
+def test_stored_and_described_vectors_keep_the_order_of_the_queries(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def described(_run: Run, _method: Method, queries: list[SearchQuery]) -> list[list[Matrix]]:
         return [[np.full(2, len(query.name), np.float32)] for query in queries]
 
     monkeypatch.setattr(query_describer, "describe_queries", described)
+    monkeypatch.chdir(tmp_path)
+    for name in ("new.png", "other.png"):
+        (tmp_path / name).touch()
     queries = find_queries(["new.png", "b.jpg", "other.png", "a.jpg"], list_shards(run), None)
     (found,) = vectors(run, SINGLE, queries)
     np.testing.assert_array_equal(found, [[7, 7], [3, 4], [9, 9], [1, 2]])
