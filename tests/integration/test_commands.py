@@ -54,7 +54,7 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
     main(["search", run.url, "even/08.png", "--box", "0", "0", "70", "120", "--html", str(sheet)])
     assert capsys.readouterr().err == f"contact sheet in {sheet}\n"
     page = parse(sheet.read_text())
-    assert "query, 0 0 70 120" in page.texts
+    assert "query, box 0 0 70 120" in page.texts
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert len(sources) == 11
     assert sources[0] not in sources[1:]  # the box is drawn on the query, not on the match
