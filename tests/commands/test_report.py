@@ -52,7 +52,7 @@ SECTIONS = {
 
 
 def test_a_run_without_scores_has_a_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["report", run.url])
+    main(["report", run.url, "--format", "json"])
     assert json.loads(capsys.readouterr().out) == {"report": f"{run.url}/report.html"}
     page = read(run)
     assert titles(page) == ["Collection", "Times"]

@@ -98,5 +98,5 @@ def test_commands_that_need_one_vector_per_image_refuse_or_skip_regions(with_reg
         with pytest.raises(ConfigError, match="a vector for each region: give --whitening, and no --features"):
             fit(with_regions.url, config)
     truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",))
-    with pytest.raises(ConfigError, match="a sweep shortens whole descriptors"):
+    with pytest.raises(ConfigError, match="a sweep reduces one vector per image"):
         sweep(with_regions.url, truth, SweepConfig(recipe="rmac_regions"))
