@@ -51,7 +51,7 @@ def _truncated() -> Iterator[tuple[str, bytes, Size | None]]:
         file = encoded(photo, kind)
         yield f"complete {kind}", file, photo.size
         for tenths in range(1, 10):
-            yield f"{kind} truncated to {tenths}/10", file[: len(file) * tenths // 10], _FAILS
+            yield f"{kind} truncated to {tenths} tenths", file[: len(file) * tenths // 10], _FAILS
 
 
 def _too_large() -> Iterator[tuple[str, bytes, Size | None]]:
