@@ -1,7 +1,5 @@
 """Decoding of image files to upright RGB images, and cropping."""
 
-from __future__ import annotations
-
 import io
 import math
 import re
