@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from osrmac.evaluation.sweep import Sweep
     from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
     from osrmac.runs.near_duplicates import Duplicates
-    from osrmac.runs.query_results import SearchResult
+    from osrmac.runs.queries import SearchResult
     from osrmac.types import Match, QueryResult
 
 __version__ = "0.1.0"
@@ -116,7 +116,7 @@ _MODULES = {
     "RunInfo": "commands.info",
     "RunResult": "commands.run",
     "Score": "evaluation.results",
-    "SearchResult": "runs.query_results",
+    "SearchResult": "runs.queries",
     "Selection": "reduction.base",
     "Sweep": "evaluation.sweep",
 }

@@ -51,7 +51,7 @@ from osrmac.options import keywords, select
 from osrmac.reduction.base import LayerWeighting, Reduction
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Duplicates
-from osrmac.runs.query_results import SearchResult
+from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks
 from osrmac.storage import run as storage
 from osrmac.storage import shards

@@ -11,8 +11,7 @@ from osrmac.config import ClusterConfig, ReductionConfig
 from osrmac.errors import StorageError
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction, Selection
-from osrmac.runs.recipes import settled_recipe, training_run
-from osrmac.runs.reductions import load_reductions, write
+from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run

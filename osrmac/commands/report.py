@@ -18,10 +18,9 @@ from osrmac.pages.sections.times import times_section
 from osrmac.pages.thumbnails import Thumbnail, thumbnails_by_id
 from osrmac.pages.tiles import summary_tiles
 from osrmac.reduction.base import Selection
-from osrmac.runs.evaluations import load_evaluations, load_sweeps
+from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
-from osrmac.runs.query_results import StoredQueryResults
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run

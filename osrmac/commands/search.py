@@ -10,8 +10,7 @@ from osrmac.config import SearchConfig
 from osrmac.errors import ConfigError
 from osrmac.progress import stage
 from osrmac.runs.methods import choose_method
-from osrmac.runs.queries import find_queries, vectors
-from osrmac.runs.query_results import SearchResult
+from osrmac.runs.queries import SearchResult, find_queries, vectors
 from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage.run import Run

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from osrmac.pages.components import Gallery, Picture, contact_sheet_page
 from osrmac.pages.thumbnails import Thumbnail, thumbnails
 from osrmac.runs.near_duplicates import Duplicates
-from osrmac.runs.query_results import SearchResult
+from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 

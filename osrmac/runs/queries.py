@@ -1,13 +1,14 @@
-"""Queries of a search: images of the run, or any others."""
+"""Queries of a search, images of the run or any others, and the result of the search."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from osrmac.config import Distance
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_shard
@@ -16,9 +17,9 @@ from osrmac.storage import schema
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
-from osrmac.types import Box, Matrix
+from osrmac.types import Box, Matrix, QueryResult
 
-__all__ = ["SearchQuery", "find_queries", "vectors"]
+__all__ = ["SearchQuery", "SearchResult", "find_queries", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,30 @@ class SearchQuery:
     uri: str
     box: Box | None
     row: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Outcome of a search: a sequence of query results, in the order of the queries.
+
+    Attributes:
+        method: Name of the method that images were compared by.
+        distance: Distance between two vectors.
+        queries: Result of each query.
+    """
+
+    method: str
+    distance: Distance
+    queries: tuple[QueryResult, ...]
+
+    def __iter__(self) -> Iterator[QueryResult]:
+        return iter(self.queries)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def __getitem__(self, index: int) -> QueryResult:
+        return self.queries[index]
 
 
 def find_queries(queries: Sequence[str], within: Sequence[Location], box: Box | None) -> list[SearchQuery]:

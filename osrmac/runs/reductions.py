@@ -1,4 +1,4 @@
-"""The reductions of a run: selections, projections and layer weightings."""
+"""The reductions of a run, and the recipe and run that a reduction is fitted on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from osrmac.errors import ConfigError
 from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
 from osrmac.storage import shards
-from osrmac.storage.run import Run
+from osrmac.storage.run import Identity, Run
 
-__all__ = ["load_reductions", "write"]
+__all__ = ["load_reductions", "settled_recipe", "training_run", "write"]
 
 
 def write(run: Run, reduction: Reduction) -> None:
@@ -43,3 +44,43 @@ def _load(run: Run, values: Mapping[str, Any]) -> Reduction:
 def _tuples(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return some attributes as tuples, where JSON has lists."""
     return {key: tuple(values[key]) for key in keys if values.get(key) is not None}
+
+
+def training_run(run: Run, other: str | None) -> Run:
+    """Return the run whose descriptors a reduction is fitted on.
+
+    Args:
+        run: Run that the reduction is for.
+        other: URL of another run of the same identity; None for the run itself.
+
+    Raises:
+        StorageError: There is no such run, or it was made with other settings.
+    """
+    if other is None:
+        return run
+    training = Run(other)
+    training.require(run.identity(), "fit on a run that was made with the same ones")
+    return training
+
+
+def settled_recipe(identity: Identity, recipe: str | None) -> str:
+    """Return the recipe to reduce: the given one, otherwise `osrmac`, otherwise the only one.
+
+    Regional recipes are considered only where the run has no others.
+
+    Args:
+        identity: Identity of the run's descriptors.
+        recipe: Name of a recipe, or None.
+
+    Raises:
+        ConfigError: The run does not have the recipe, or has several and none of them is `osrmac`.
+    """
+    available = list(identity.dimensions)
+    if recipe is None:
+        candidates = [name for name in available if name not in identity.regional] or available
+        recipe = "osrmac" if "osrmac" in candidates else candidates[0]
+        if recipe != "osrmac" and len(candidates) > 1:
+            raise ConfigError(f"the run has {', '.join(available)}: choose one of them with --recipe")
+    if recipe not in available:
+        raise ConfigError(f"the run has no recipe '{recipe}', only {', '.join(available)}")
+    return recipe

@@ -6,7 +6,7 @@ import pytest
 
 from osrmac.pages.contact_sheet import duplicates_sheet, search_sheet
 from osrmac.runs.near_duplicates import Duplicates, Twin
-from osrmac.runs.query_results import SearchResult
+from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult
 from tests.pages.html import parse

@@ -1,12 +1,15 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.evaluation.sweep import Point, Sweep
-from osrmac.runs.evaluations import load_evaluations, load_sweeps
+from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
+from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
+from osrmac.types import Match, QueryResult
 
 EVALUATION = Evaluation(
     "oxford5k",
@@ -39,3 +42,66 @@ def test_sweeps_are_read_apart_from_evaluations(scored: Run) -> None:
 def test_a_run_without_evaluations_has_none(tmp_path: Path) -> None:
     assert load_evaluations(Run(str(tmp_path))) == {}
     assert load_sweeps(Run(str(tmp_path))) == []
+
+
+def row(query: str, value: float, positives: int = 1, **differences: object) -> dict[str, object]:
+    stored: dict[str, object] = {
+        "system": "single",
+        "mode": "cropped",
+        "query": query,
+        "mAP": value,
+        "mP@1": 0.0,
+        "positives": positives,
+        "first": ["b.jpg"],
+        "image": "a.jpg",
+        "box": [0.0, 1.0, 2.0, 3.0],
+        "ranks": [0],
+        "nearest": [{"id": "b.jpg", "verdict": "relevant"}, {"id": "c.jpg", "verdict": "junk"}],
+    }
+    return stored | differences
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = Run(str(tmp_path))
+    rows = [
+        row("low", 10.0),
+        row("z", 50.0),
+        row("y", 50.0),
+        row("many", 50.0, positives=2),
+        row("foreign", 90.0, image=None, box=None),
+        row("other mode", 99.0, mode="whole"),
+        row("other method", 99.0, system="early"),
+    ]
+    table = pa.Table.from_pylist(rows, schema=schema.query_results(["mAP", "mP@1"]))
+    shards.write_table(run.evaluation("oxford5k", "-queries.parquet"), table)
+    return run
+
+
+def test_results_are_ranked_by_score_then_positives_then_name(run: Run) -> None:
+    results = StoredQueryResults(run, "oxford5k").ranked("single", "cropped", "mAP")
+    assert [result.query for result in results] == ["foreign", "many", "y", "z", "low"]
+
+
+def test_a_stored_result_is_read_as_a_query_result(run: Run) -> None:
+    foreign, many, *_ = StoredQueryResults(run, "oxford5k").ranked("single", "cropped", "mAP")
+    matches = tuple(
+        Match(name, rank, pytest.approx(float("nan"), nan_ok=True), verdict=verdict)  # type: ignore[arg-type]
+        for rank, (name, verdict) in enumerate([("b.jpg", "relevant"), ("c.jpg", "junk")], 1)
+    )
+    assert many == QueryResult("many", matches, "a.jpg", None, (0.0, 1.0, 2.0, 3.0), {"mAP": 50.0}, 2, (0,))
+    assert (foreign.image, foreign.box) == (None, None)
+
+
+def test_mean_precision_is_given_by_label_where_a_method_was_evaluated(run: Run) -> None:
+    curves = StoredQueryResults(run, "oxford5k").precision({"single": "Single", "late": "Late"}, "cropped")
+    assert curves.keys() == {"Single"}
+    assert curves["Single"][0] == 1.0
+
+
+def test_missing_and_early_files_are_not_available(run: Run) -> None:
+    assert StoredQueryResults(run, "oxford5k").available
+    assert not StoredQueryResults(run, "paris6k").available
+    file = run.evaluation("oxford5k", "-queries.parquet")
+    shards.write_table(file, shards.read(file).drop_columns(["image", "box", "ranks", "nearest"]))
+    assert not StoredQueryResults(run, "oxford5k").available

@@ -7,10 +7,10 @@ import pytest
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.runs import query_describer
 from osrmac.runs.methods import Method
-from osrmac.runs.queries import SearchQuery, find_queries, vectors
+from osrmac.runs.queries import SearchQuery, SearchResult, find_queries, vectors
 from osrmac.runs.shard_reader import list_shards
 from osrmac.storage.run import Run
-from osrmac.types import Matrix
+from osrmac.types import Matrix, QueryResult
 from tests.tiny_run import tiny_run
 
 SINGLE = Method("single", "single", ("single",))
@@ -63,3 +63,9 @@ def test_stored_and_described_vectors_keep_the_order_of_the_queries(
     queries = find_queries(["new.png", "b.jpg", "other.png", "a.jpg"], list_shards(run), None)
     (found,) = vectors(run, SINGLE, queries)
     np.testing.assert_array_equal(found, [[7, 7], [3, 4], [9, 9], [1, 2]])
+
+
+def test_a_search_result_is_a_sequence_of_query_results() -> None:
+    queries = (QueryResult("a", ()), QueryResult("b", ()))
+    result = SearchResult("single", "l1", queries)
+    assert (len(result), result[1], tuple(result)) == (2, queries[1], queries)
