@@ -19,7 +19,7 @@ from osrmac.evaluation.rankings import parse
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.progress import stage
 from osrmac.runs.methods import Method, list_methods
-from osrmac.runs.scoring import SHOWN, judged, scores
+from osrmac.runs.scoring import SHOWN, judge, scores
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -44,10 +44,9 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     """
     started = time.monotonic()
     place = Run(run)
-    place.record()
+    record = place.record()
     check_benchmark(evaluation)
     benchmark, crops, ids = prepare(place, evaluation, compute)
-    record = place.record()
     methods = list_methods(place)
     with stage(f"evaluating {benchmark.name}"):
         scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation))
@@ -94,7 +93,7 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
                 f"first {missing[0]!r}: add {missing[0]}.txt, or score the others with --subset"
             )
         results = [
-            _judged(benchmark, query, ranked_by_query[query.name]) for query in queries if query.name in ranked_by_query
+            _judge(benchmark, query, ranked_by_query[query.name]) for query in queries if query.name in ranked_by_query
         ]
         scored.append(Score.of(label, label, mode, None, results))
     result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": rankings}, tuple(scored))
@@ -184,9 +183,9 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     return folder
 
 
-def _judged(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryResult:
+def _judge(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryResult:
     shown = ranked[: SHOWN + len(query.junk)]
-    return judged(
+    return judge(
         benchmark, query, _ranks(benchmark, ranked), [Match(image, rank) for rank, image in enumerate(shown, 1)]
     )
 

@@ -70,12 +70,8 @@ class Extraction:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
-        changes = asdict(self.changes)
-        return asdict(self) | {
-            "run": to_unicode(self.run),
-            "failed": self.failed,
-            "changes": {"new": changes.pop("new"), "changed": changes.pop("changed"), "gone": changes.pop("removed")},
-        }
+        changes = {"new": self.changes.new, "changed": self.changes.changed, "gone": self.changes.removed}
+        return asdict(self) | {"run": to_unicode(self.run), "failed": self.failed, "changes": changes}
 
 
 def extract(

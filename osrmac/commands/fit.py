@@ -11,7 +11,7 @@ from osrmac.config import ClusterConfig, ReductionConfig
 from osrmac.errors import StorageError
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction, Selection
-from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write
+from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write_reduction
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -48,7 +48,7 @@ def fit(
     if not all(name in fitted and plan.matches(fitted[name]) for name in plan.names):
         fitted = {found.name: found for found in plan.fit(cluster)}
         for found in fitted.values():
-            write(place, found)
+            write_reduction(place, found)
         place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
     chosen = [fitted[name] for name in plan.names]
     from osrmac.distributed.reduce import write_reduced

@@ -15,7 +15,7 @@ from osrmac.progress import stage
 from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
 from osrmac.retrieval.weighted_distances import weighted_distances
-from osrmac.runs.reductions import training_run, write
+from osrmac.runs.reductions import training_run, write_reduction
 from osrmac.runs.scan import Scan
 from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block
@@ -70,7 +70,7 @@ def fit_weights(
         weights=weights,
         parts=parts,
     )
-    write(place, weighting)
+    write_reduction(place, weighting)
     from osrmac.distributed.reduce import write_reduced
 
     with stage("weighting descriptors") as progress:

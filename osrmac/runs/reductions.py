@@ -14,10 +14,10 @@ from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selecti
 from osrmac.storage import shards
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["load_reductions", "settled_recipe", "training_run", "write"]
+__all__ = ["load_reductions", "settled_recipe", "training_run", "write_reduction"]
 
 
-def write(run: Run, reduction: Reduction) -> None:
+def write_reduction(run: Run, reduction: Reduction) -> None:
     """Write a reduction as JSON; the axes of a projection go into a Parquet file, one axis a row."""
     values = asdict(reduction)
     if isinstance(reduction, Projection):

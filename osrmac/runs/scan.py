@@ -16,12 +16,9 @@ from osrmac.retrieval.distances import distances
 from osrmac.retrieval.expansion import average
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.shard_reader import Block
-from osrmac.types import Match, Matrix
+from osrmac.types import DistanceBlock, Match, Matrix
 
-__all__ = ["DistanceBlock", "Scan", "smallest_distances", "torch_device"]
-
-DistanceBlock = tuple[str, Sequence[str], Matrix]
-"""URL of a shard, empty if unknown, the ids of its n images, and the distances of m queries to them, (m, n)."""
+__all__ = ["Scan", "smallest_distances", "torch_device"]
 
 
 @dataclass(frozen=True)

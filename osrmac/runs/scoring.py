@@ -17,15 +17,15 @@ from osrmac.retrieval.ranks import ranks
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_reduced
-from osrmac.runs.scan import DistanceBlock, Scan
+from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import Block, list_shards, read_blocks
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
-from osrmac.types import Match, Matrix, QueryResult, Verdict
+from osrmac.types import DistanceBlock, Match, Matrix, QueryResult, Verdict
 
-__all__ = ["SHOWN", "judged", "query_results", "query_vectors", "scores"]
+__all__ = ["SHOWN", "judge", "query_results", "query_vectors", "scores"]
 
 _Read = Callable[[Location, str, Reduction | None], Vectors]
 
@@ -177,7 +177,7 @@ def query_results(
     ranks_by_id = ranks(distances, target_distances)
     for query, names, matches, by_id in zip(queries, targets, first, ranks_by_id, strict=True):
         by_name = {names[image]: rank for image, rank in by_id.items()}
-        yield replace(judged(benchmark, query, by_name, matches), image=ids[query.image])
+        yield replace(judge(benchmark, query, by_name, matches), image=ids[query.image])
 
 
 def _noting(
@@ -191,7 +191,7 @@ def _noting(
         yield url, images, block
 
 
-def judged(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[Match]) -> QueryResult:
+def judge(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[Match]) -> QueryResult:
     """Judge the ranking of one query.
 
     Args:
@@ -200,8 +200,7 @@ def judged(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest
         ranks: 0-based ranks of the query's positives and junk, by name.
         nearest: Images ranked first.
     """
-    # The shard depends on whether the collection was read as one block, and is no part of an evaluation.
-    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id)), shard=None) for match in nearest]
+    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id))) for match in nearest]
     # A query image that finds itself says nothing where the protocol takes it out of the ranking.
     others = [match for match in matches if match.verdict != "junk" or benchmark.naming(match.id) != query.image]
     return QueryResult(

@@ -17,14 +17,19 @@ def without_seconds(trace: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in entry.items() if key != "seconds"} for entry in trace]
 
 
+def wait_for_entries(trace: list[dict[str, Any]], number: int) -> None:
+    while len(trace) < number:
+        time.sleep(0.01)
+
+
 def test_an_entry_is_added_whenever_the_nodes_change(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = [HEAD]
     monkeypatch.setattr(node_trace, "_INTERVAL_SECONDS", 0.02)
     monkeypatch.setattr(ray, "nodes", lambda: list(nodes))
     with trace_nodes() as trace:
-        time.sleep(0.2)
+        wait_for_entries(trace, 1)
         nodes.append(GPU_NODE)
-        time.sleep(0.2)
+        wait_for_entries(trace, 2)
         nodes[1] = LOST
     assert without_seconds(trace) == [
         {"nodes": 1, "cpus": 2.0, "gpus": 0.0, "accelerators": []},

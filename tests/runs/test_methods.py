@@ -6,7 +6,7 @@ import pytest
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import Projection, Selection
 from osrmac.runs.methods import choose_method, list_methods
-from osrmac.runs.reductions import write
+from osrmac.runs.reductions import write_reduction
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
 
@@ -35,7 +35,7 @@ def run_with(folder: Path, *recipes: str) -> Run:
 
 def test_a_recipe_its_reductions_and_its_local_descriptors_are_methods(tmp_path: Path) -> None:
     run = run_with(tmp_path, "single", "osrmac", "osrmac_local")
-    write(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))
+    write_reduction(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))
     assert {method.name: (method.label, method.recipes) for method in list_methods(run)} == {
         "single": ("single", ("single",)),
         "osrmac": ("osrmac", ("osrmac",)),
@@ -50,7 +50,7 @@ def test_regions_are_compared_only_through_a_reduction(tmp_path: Path) -> None:
     run = run_with(tmp_path, "rmac_regions")
     with pytest.raises(ConfigError, match="only vectors of regions"):
         choose_method(run, None)
-    write(run, whitening("rmac_regions"))
+    write_reduction(run, whitening("rmac_regions"))
     (method,) = list_methods(run)
     assert (method.name, method.label) == ("rmac_regions-whitening-2", "rmac + whitening per region")
     assert method.on_reading is method.reduction
@@ -60,7 +60,7 @@ def test_regions_are_compared_only_through_a_reduction(tmp_path: Path) -> None:
 
 def test_a_reduction_is_applied_to_the_vectors(tmp_path: Path) -> None:
     run = run_with(tmp_path, "osrmac")
-    write(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))
+    write_reduction(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))
     method = choose_method(run, "osrmac-pfa-1")
     np.testing.assert_array_equal(method.reduce(np.array([[1, 2], [3, 4]], np.float32)), [[2], [4]])
     assert method.on_reading is None
@@ -69,9 +69,9 @@ def test_a_reduction_is_applied_to_the_vectors(tmp_path: Path) -> None:
 def test_the_best_method_is_the_longest_pfa_with_local_descriptors(tmp_path: Path) -> None:
     run = run_with(tmp_path, "early", "osrmac", "osrmac_local")
     assert choose_method(run, None).name == "osrmac+cam"
-    write(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))
-    write(run, selection("osrmac-pfa-2", "pfa", "osrmac", 0, 1))
-    write(run, selection("osrmac-random-2", "random", "osrmac", 0, 1))
+    write_reduction(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))
+    write_reduction(run, selection("osrmac-pfa-2", "pfa", "osrmac", 0, 1))
+    write_reduction(run, selection("osrmac-random-2", "random", "osrmac", 0, 1))
     assert choose_method(run, None).name == "osrmac-pfa-2+cam"
     assert choose_method(run, None, local=False).name == "osrmac-pfa-2"
 

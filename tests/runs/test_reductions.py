@@ -5,7 +5,7 @@ import pytest
 
 from osrmac.errors import ConfigError, StorageError
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
-from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write
+from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write_reduction
 from osrmac.storage.run import Identity, Run
 from tests.tiny_run import tiny_run
 
@@ -19,7 +19,7 @@ def test_reductions_of_every_kind_are_read_back_in_order_of_name(tmp_path: Path)
     axes, offsets = np.random.default_rng(0).normal(size=(2, 3)), np.array([0.25, -1 / 3])
     projection = Projection(name="a", method="whitening", axes=axes, offsets=offsets, **COMMON)  # type: ignore[arg-type]
     for reduction in (selection, weighting, projection):
-        write(run, reduction)
+        write_reduction(run, reduction)
     found, *others = load_reductions(run)
     assert others == [selection, weighting]
     assert isinstance(found, Projection)
@@ -31,7 +31,7 @@ def test_reductions_of_every_kind_are_read_back_in_order_of_name(tmp_path: Path)
 def test_a_selection_without_optional_attributes_is_read(tmp_path: Path) -> None:
     run = Run(str(tmp_path))
     random = Selection(name="r", method="random", indices=(1,), **COMMON)  # type: ignore[arg-type]
-    write(run, random)
+    write_reduction(run, random)
     values = run.selections()[0]
     optional = {"variances", "stability"}
     run.selection("r").write_json({key: value for key, value in values.items() if key not in optional})

@@ -10,10 +10,10 @@ from osrmac.evaluation.benchmark import Benchmark, Query, by_id
 from osrmac.evaluation.results import Score
 from osrmac.runs import scoring
 from osrmac.runs.methods import Method
-from osrmac.runs.scan import DistanceBlock, Scan
+from osrmac.runs.scan import Scan
 from osrmac.runs.scoring import query_results, scores
 from osrmac.storage.run import Run
-from osrmac.types import Matrix
+from osrmac.types import DistanceBlock, Matrix
 from tests.tiny_run import tiny_run
 
 IDS = [f"{number}.jpg" for number in range(9)]
