@@ -33,6 +33,8 @@ from osrmac.config import (
     EvaluationConfig,
     ReductionConfig,
     SearchConfig,
+    canonical,
+    fingerprint,
 )
 from osrmac.storage.run import Run
 
@@ -87,9 +89,12 @@ def test_the_run_is_continued_and_extended_without_describing_an_image_twice(old
 
 def test_the_fingerprint_is_unchanged(old_run: Path) -> None:
     record = json.loads((STORED / "run" / "run.json").read_text())
+    stored = record["identity"]
+    values = canonical(DESCRIPTOR, layers=tuple(stored["taps"]), weights=stored["weights"])
+    assert values == stored
+    assert fingerprint(values) == record["fingerprint"]
     identity = Run(str(old_run)).identity()
-    assert identity.fingerprint == record["fingerprint"]
-    assert identity.dimensions == record["dimensions"]
+    assert (identity.fingerprint, identity.dimensions) == (record["fingerprint"], record["dimensions"])
 
 
 def test_later_shards_are_reduced(old_run: Path) -> None:
