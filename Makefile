@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz chaos s3 cluster browser screenshots check bench docs format clean
+.PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots check bench docs format clean
 
 setup: .venv/installed
 
@@ -14,8 +14,12 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/osrmac demo
 
+# Two processes, each with a local Ray of its own.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+integration: setup
+	$(BIN)/python -m pytest -m integration tests/integration
 
 fuzz: setup
 	$(BIN)/python -m pytest -s -m fuzz tests/fuzz

@@ -11,6 +11,8 @@ import pytest
 from osrmac.descriptor.recipes import RECIPES
 from tests import documents
 
+pytestmark = pytest.mark.integration
+
 PAGE = documents.ROOT / "docs" / "api.md"
 QUERY = "even/08.png"
 

@@ -22,6 +22,8 @@ from osrmac.storage.run import Run
 from tests import documents
 from tests.documents import PAGES, ROOT, Block
 
+pytestmark = pytest.mark.integration
+
 QUERY = "even/08.png"
 SUBSTITUTIONS = {
     "2019/harbour-1.jpg": QUERY,

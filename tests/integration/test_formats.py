@@ -18,6 +18,8 @@ from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from tests import documents
 
+pytestmark = pytest.mark.integration
+
 PAGE = documents.ROOT / "docs" / "formats.md"
 DOCUMENTED = documents.tables(PAGE)
 RECIPES = ("single", "early", "osrmac", "osrmac_local")

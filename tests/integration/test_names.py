@@ -22,6 +22,8 @@ from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.pages.html import parse
 
+pytestmark = pytest.mark.integration
+
 UNICODE = [
     "plain.png",
     "quo'te\"`.png",

@@ -16,6 +16,8 @@ from osrmac.errors import ConfigError
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
+pytestmark = pytest.mark.integration
+
 CONFIG = ReductionConfig(recipe="rmac_regions", whitening=(4,))
 
 

@@ -12,6 +12,8 @@ from osrmac.descriptor.models.backbones import load_weights
 from osrmac.errors import StorageError
 from osrmac.storage.run import Run
 
+pytestmark = pytest.mark.integration
+
 
 def test_a_run_is_continued_with_the_same_weights_in_another_checkpoint(
     run: Run, photos: Path, small: DescriptorConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -1,0 +1,66 @@
+"""Query images are described and reduced like the images of the run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from osrmac.commands.fit import fit
+from osrmac.config import ReductionConfig
+from osrmac.errors import StorageError
+from osrmac.runs.methods import choose_method
+from osrmac.runs.queries import SearchQuery
+from osrmac.runs.query_describer import describe_queries
+from osrmac.runs.reduced_reader import read_shard
+from osrmac.storage import shards
+from osrmac.storage.location import Location
+from osrmac.storage.run import Run
+from osrmac.types import Matrix
+
+ID = "odd/03.png"
+
+
+def file_query(file: Path) -> SearchQuery:
+    return SearchQuery(file.name, str(file), None, None)
+
+
+def stored(run: Run, method_name: str) -> list[Matrix]:
+    """Return the vectors of `ID` as a method compares them, one for each recipe."""
+    method = choose_method(run, method_name)
+    within = [Location.of(shard) for shard in shards.paths(run.descriptors)]
+    (shard,) = [shard for shard in within if ID in shards.read(shard, ["id"])["id"].to_pylist()]
+    per_recipe = [read_shard(run, shard, recipe, method.reduction) for recipe in method.recipes]
+    return [vectors.values[vectors.ids.index(ID)] for vectors in per_recipe]
+
+
+@pytest.mark.parametrize("name", ["single", "osrmac-pfa-32", "osrmac-pfa-32+cam"])
+def test_an_image_gets_the_vectors_of_its_row(name: str, run: Run, photos: Path) -> None:
+    fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
+    described = describe_queries(run, choose_method(run, name), [file_query(photos / ID)] * 2)
+    assert len(described) == 2
+    expected = stored(run, name)
+    assert len(expected) == (2 if name.endswith("+cam") else 1)
+    for vectors in described:
+        for vector, row in zip(vectors, expected, strict=True):
+            np.testing.assert_allclose(vector, row, atol=1e-5)
+
+
+def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> None:
+    fit(with_regions.url, ReductionConfig(recipe="rmac_regions", whitening=(8,)))
+    name = "rmac_regions-whitening-8"
+    ((vector,),) = describe_queries(with_regions, choose_method(with_regions, name), [file_query(photos / ID)])
+    (row,) = stored(with_regions, name)
+    assert vector.shape == (8,)
+    np.testing.assert_allclose(vector, row, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("empty.jpg", "empty.jpg cannot be described, it failed at decode: the file is empty"),
+        ("gone.jpg", "gone.jpg cannot be read: .*No such file"),
+    ],
+)
+def test_an_image_that_cannot_be_described_is_named(file: str, message: str, finished: Run, photos: Path) -> None:
+    with pytest.raises(StorageError, match=message):
+        describe_queries(finished, choose_method(finished, "single"), [file_query(photos / file)])
