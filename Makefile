@@ -14,9 +14,9 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/osrmac demo
 
-# Two processes, each with a local Ray of its own.
+# Two processes, each with a local Ray of its own; more threads than processors would slow both down.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 integration: setup
 	$(BIN)/python -m pytest -m integration tests/integration
