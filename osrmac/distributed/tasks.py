@@ -26,7 +26,8 @@ def run_tasks(
 ) -> Generator[Any, None, None]:
     """Run a task once for each tuple of arguments, and yield the results in the same order.
 
-    Tasks that are still running when a result raises, or when the iterator is closed, are cancelled.
+    Tasks that were submitted when a result raises, or when the iterator is closed, run to their end: Ray aborts the
+    process if it cancels a task in the moment in which that ends (2.57: "Tried to complete task that was not pending").
 
     Args:
         task: A `ray.remote` function.
@@ -40,19 +41,14 @@ def run_tasks(
     calls = iter(arguments)
     running = deque(task.remote(*call) for call in islice(calls, in_flight))
     finished = 0
-    try:
-        while running:
-            with root_cause():
-                result = ray.get(running[0])
-            running.popleft()
-            running.extend(task.remote(*call) for call in islice(calls, 1))
-            finished += 1
-            if on_progress is not None:
-                on_progress(finished, len(arguments))
-            yield result
-    finally:
-        for reference in running:
-            ray.cancel(reference)
+    while running:
+        with root_cause():
+            result = ray.get(running.popleft())
+        running.extend(task.remote(*call) for call in islice(calls, 1))
+        finished += 1
+        if on_progress is not None:
+            on_progress(finished, len(arguments))
+        yield result
 
 
 @contextmanager

@@ -174,8 +174,10 @@ class DescribeWorker:
     def _next(self, results: Iterator[Description | Failure]) -> Description | Failure:
         """Take one result; exit the process, with a traceback, if it takes longer than the image timeout."""
         faulthandler.dump_traceback_later(self._job.failures.image_timeout, exit=True)
-        result = next(results)
-        faulthandler.cancel_dump_traceback_later()
+        try:
+            result = next(results)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         self._images += 1
         if self._images % malloc.TRIM_INTERVAL == 0:
             malloc.trim()

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -69,7 +70,8 @@ class _Unreliable(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "7")
         self.end_headers()
         cut = self.path == "/cut" and times < 3
-        self.wfile.write(b"con" if cut else b"content")
+        with suppress(BrokenPipeError):  # the client of /stalled has gone
+            self.wfile.write(b"con" if cut else b"content")
 
     def log_message(self, *_arguments: object) -> None:
         pass
