@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from osrmac.commands.checks import check_benchmark, check_reduction
 from osrmac.commands.evaluate import evaluate
@@ -12,7 +13,6 @@ from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, Fai
 from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction
-from osrmac.storage.run import Identity
 
 __all__ = ["RunResult", "run"]
 
@@ -62,11 +62,7 @@ def run(
     """
     if evaluation.benchmark is not None:
         check_benchmark(evaluation)
-
-    def check(identity: Identity) -> None:
-        check_reduction(identity, reduction)
-
-    extraction = extract(images, run, descriptor, compute, failures, check)
+    extraction = extract(images, run, descriptor, compute, failures, partial(check_reduction, reduction=reduction))
     reductions = fit(run, reduction, compute)
     scores = evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None
     from osrmac.commands.report import report

@@ -26,8 +26,7 @@ def run_tasks(
 ) -> Generator[Any, None, None]:
     """Run a task once for each tuple of arguments, and yield the results in the same order.
 
-    Tasks that were submitted when a result raises, or when the iterator is closed, run to their end: Ray aborts the
-    process if it cancels a task in the moment in which that ends (2.57: "Tried to complete task that was not pending").
+    When a result raises, or the iterator is closed, no more tasks are submitted, and those that were run to their end.
 
     Args:
         task: A `ray.remote` function.
@@ -41,6 +40,8 @@ def run_tasks(
     calls = iter(arguments)
     running = deque(task.remote(*call) for call in islice(calls, in_flight))
     finished = 0
+    # No task is cancelled: if one ends at that moment, Ray 2.57 aborts this process, because it "tried to complete task
+    # that was not pending".
     while running:
         with root_cause():
             result = ray.get(running.popleft())

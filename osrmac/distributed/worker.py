@@ -174,10 +174,8 @@ class DescribeWorker:
     def _next(self, results: Iterator[Description | Failure]) -> Description | Failure:
         """Take one result; exit the process, with a traceback, if it takes longer than the image timeout."""
         faulthandler.dump_traceback_later(self._job.failures.image_timeout, exit=True)
-        try:
-            result = next(results)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
+        result = next(results)
+        faulthandler.cancel_dump_traceback_later()
         self._images += 1
         if self._images % malloc.TRIM_INTERVAL == 0:
             malloc.trim()
