@@ -31,5 +31,5 @@ def test_the_demo_describes_fits_scores_and_reports_its_own_collection(
 
 def test_nothing_is_made_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="a file is at .*file: choose another folder"):
+    with pytest.raises(ConfigError, match=r"a file is at .*file: choose another folder"):
         demo(str(tmp_path / "file" / "demo"), TINY)
