@@ -18,7 +18,7 @@ from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.recipes import RECIPES
 from osrmac.distributed.cluster import connect
 from osrmac.distributed.progress import show_progress
-from osrmac.distributed.tasks import root_cause
+from osrmac.distributed.tasks import released_on_error, root_cause
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
 from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool, size_worker_pool
@@ -60,6 +60,7 @@ class DescribeResult:
     seconds: dict[str, float]
 
 
+@released_on_error()
 def describe(
     planned: Location,
     folder: Location,

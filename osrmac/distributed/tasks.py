@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
@@ -12,7 +14,7 @@ import ray
 
 from osrmac.errors import OsrmacError
 
-__all__ = ["OnProgress", "root_cause", "run_tasks"]
+__all__ = ["OnProgress", "released_on_error", "root_cause", "run_tasks"]
 
 OnProgress = Callable[[int, int], None]
 """Called with the number of finished parts of a computation, and the number of all of them."""
@@ -63,6 +65,32 @@ def root_cause() -> Iterator[None]:
             raise
         cause.args = (str(cause).partition("\n")[0],)  # Ray Data appends advice about its own retries
         raise cause from error
+
+
+@contextmanager
+def released_on_error() -> Iterator[None]:
+    """Release the actors and objects of Ray that the traceback of an exception refers to. Also a decorator.
+
+    Otherwise they, and the CPUs and GPUs reserved for them, would live as long as the exception, which notebooks keep.
+    """
+    handled_outside = sys.exception()
+    try:
+        yield
+    except BaseException as error:
+        _clear_frames(error, {id(handled_outside)})
+        raise
+
+
+def _clear_frames(error: BaseException | None, seen: set[int]) -> None:
+    """Clear the local variables of finished functions that an exception, or one that it follows from, refers to."""
+    if error is not None and id(error) not in seen:
+        seen.add(id(error))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            for caller, _ in traceback.walk_stack(frame):  # Ray Data raises in a thread whose functions have ended, too
+                with suppress(RuntimeError):  # still running
+                    caller.clear()
+        _clear_frames(error.__cause__, seen)
+        _clear_frames(error.__context__, seen)
 
 
 def _is_own(error: BaseException) -> bool:

@@ -1,9 +1,11 @@
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 from ray.data import DataContext
 
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
@@ -72,6 +74,9 @@ def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program
     assert type(caught.value) is StorageError
     assert "\n" not in str(caught.value)
     assert logging.getLogger("ray.data").level == level
+    # The exception, which `caught` keeps, must not keep the worker.
+    while ray.available_resources()["CPU"] < ray.cluster_resources()["CPU"]:  # type: ignore[no-untyped-call]
+        time.sleep(0.1)
 
 
 def test_a_recipe_that_only_the_driver_has_registered_is_described(
