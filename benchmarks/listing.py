@@ -67,6 +67,7 @@ def serve(
 def plan(folder: str) -> dict[str, int]:
     changes = manifest.update(
         Location.of(f"{folder}/manifest"),
+        Location.of(f"{folder}/descriptors"),
         listing(Location.of("s3://archive/scans")),
         lambda images: shards.rows_per_shard(images, ROW_BYTES),
     )

@@ -41,6 +41,7 @@ def write_list(path: Path, images: int) -> None:
 def plan(folder: Path) -> dict[str, int]:
     changes = manifest.update(
         Location.of(folder / "manifest"),
+        Location.of(folder / "descriptors"),
         listing(Location.of(folder / "list.parquet")),
         lambda images: shards.rows_per_shard(images, ROW_BYTES),
     )

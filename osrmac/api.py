@@ -33,6 +33,7 @@ from osrmac.config import (
     BackboneConfig,
     BenchmarkConfig,
     ClusterConfig,
+    CollectionConfig,
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
@@ -79,7 +80,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig):
+class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig, CollectionConfig):
     """Options of `extract`."""
 
 
@@ -141,10 +142,15 @@ def extract(images: str, run: str, options: ExtractOptions) -> Extraction:
     Args:
         images: Folder, bucket prefix, glob, or list of URIs.
         run: Folder or URL of the run; it is created if missing, and continued if it exists.
-        options: Keyword arguments: see `DescriptorConfig`, `ComputeConfig` and `FailureConfig`.
+        options: Keyword arguments: see `DescriptorConfig`, `ComputeConfig`, `FailureConfig` and `CollectionConfig`.
     """
     return _extract.extract(
-        images, run, select(DescriptorConfig, options), select(ComputeConfig, options), select(FailureConfig, options)
+        images,
+        run,
+        select(DescriptorConfig, options),
+        select(ComputeConfig, options),
+        select(FailureConfig, options),
+        select(CollectionConfig, options),
     )
 
 
@@ -188,8 +194,8 @@ def run(images: str, run: str, options: RunOptions) -> RunResult:
     Args:
         images: Folder, bucket prefix, glob, or list of URIs.
         run: Folder or URL of the run; it is created if missing, and continued if it exists.
-        options: Keyword arguments: see `DescriptorConfig`, `ComputeConfig`, `FailureConfig`, `ReductionConfig` and
-            `EvaluationConfig`. All of them are checked before the first image is described.
+        options: Keyword arguments: see `DescriptorConfig`, `ComputeConfig`, `FailureConfig`, `ReductionConfig`,
+            `EvaluationConfig` and `CollectionConfig`. All of them are checked before the first image is described.
     """
     return _run.run(
         images,
@@ -199,6 +205,7 @@ def run(images: str, run: str, options: RunOptions) -> RunResult:
         select(FailureConfig, options),
         select(ReductionConfig, options),
         select(EvaluationConfig, options),
+        select(CollectionConfig, options),
     )
 
 

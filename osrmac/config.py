@@ -182,6 +182,18 @@ class FailureConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CollectionConfig:
+    """The collection, where the run has images of it already."""
+
+    moved: bool = False
+    """Accept that the images are in another folder or bucket than before. Those with the same path, size, and etag or
+    modification time are not described again; the others are."""
+
+    trust_size: bool = False
+    """Take an image that has moved for the same if its path and size are, and do not describe it again."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReductionConfig:
     """Reduction of descriptors to fewer dimensions, by Principal Feature Analysis (PFA) or PCA-whitening."""
 

@@ -30,6 +30,10 @@ class NotFoundError(StorageError):
     exit_status = 2
 
 
+class DamagedFileError(StorageError):
+    """A file that osrmac has written does not hold what was written."""
+
+
 class WeightsError(OsrmacError):
     """The weights of a backbone are unavailable or do not fit it."""
 

@@ -12,3 +12,8 @@ def rows(folder: Location) -> dict[str, dict[str, Any]]:
     by_id = {row["id"]: row for row in listed}
     assert len(by_id) == len(listed)
     return by_id
+
+
+def described(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Rows without the URIs, which change where images move."""
+    return {name: {key: value for key, value in row.items() if key != "uri"} for name, row in found.items()}

@@ -163,6 +163,26 @@ def other(run: Run, tmp_path: Path) -> Run:
     return copy
 
 
+@pytest.fixture
+def own_photos(photos: Path, tmp_path: Path) -> Path:
+    """A copy of the photos, with their times, for tests that change them."""
+    return Path(shutil.copytree(photos, tmp_path / "photos"))
+
+
+@pytest.fixture(scope="session")
+def in_fours(photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, local_ray: None) -> Run:
+    """A run of the photos with four images in a shard; tests must not change it."""
+    run = Run(str(tmp_path_factory.mktemp("fours") / "run"))
+    extract(str(photos), run.url, small, ComputeConfig(workers=1, shard_rows=4))
+    return run
+
+
+@pytest.fixture
+def own_run(in_fours: Run, tmp_path: Path) -> Run:
+    """A copy of that run; an image at another path is the same image."""
+    return Run(str(shutil.copytree(in_fours.url, tmp_path / "run")))
+
+
 def _oxford(folder: Path) -> str:
     """Write ground truth of one query: the left half of picture 08, which matches half08; picture 08 itself is junk."""
     folder.mkdir()

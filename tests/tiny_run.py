@@ -43,7 +43,10 @@ def tiny_run(
     ids = sorted({*next(iter(vectors.values())), *failed})
     rows = [{"id": name, "uri": f"/photos/{name}", "size": 1000} for name in ids]
     manifest.update(
-        run.manifest, [pa.Table.from_pylist(rows, schema=schema.COLLECTION)], lambda _images: rows_per_shard
+        run.manifest,
+        run.descriptors,
+        [pa.Table.from_pylist(rows, schema=schema.COLLECTION)],
+        lambda _images: rows_per_shard,
     )
     columns = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
     for plan in manifest.shard_plans(run.manifest):

@@ -28,6 +28,7 @@ from osrmac.config import (
     BackboneConfig,
     BenchmarkConfig,
     ClusterConfig,
+    CollectionConfig,
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
@@ -61,12 +62,13 @@ def extract(
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
     failure: FailureConfig = FailureConfig(),
+    collection: CollectionConfig = CollectionConfig(),
     output: Output = Output(),
 ) -> None:
     """Describe the images of a collection."""
     from osrmac.commands.extract import extract
 
-    result = extract(images, run, descriptor, compute, failure)
+    result = extract(images, run, descriptor, compute, failure, collection)
     write(output, [result.to_json()], profile_tables(result.profile) if profile else (), _extraction_lines(result))
 
 
@@ -112,12 +114,13 @@ def run(
     failure: FailureConfig = FailureConfig(),
     reduction: ReductionConfig = ReductionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
+    collection: CollectionConfig = CollectionConfig(),
     output: Output = Output(),
 ) -> None:
     """Extract, fit, evaluate (with --benchmark) and report."""
     from osrmac.commands.run import run as run_all
 
-    _write_run(output, run_all(images, run, descriptor, compute, failure, reduction, evaluation))
+    _write_run(output, run_all(images, run, descriptor, compute, failure, reduction, evaluation, collection))
 
 
 def demo(
@@ -310,8 +313,10 @@ def _extraction_lines(result: Extraction) -> list[str]:
     """Return a summary of an extraction."""
     changes = result.changes
     lines = [f"{result.described} images described, {result.failed} failed, {result.new} of them now: {result.run}"]
-    if changes.changed or changes.removed:
-        lines.insert(0, f"{changes.changed} images have changed, {changes.removed} are gone and keep their rows")
+    kinds = {"have changed": changes.changed, "have moved": changes.moved, "are gone": changes.removed}
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    if told:
+        lines.insert(0, f"of the images in the run, {told}; those that have moved or are gone keep their rows")
     return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
 
 

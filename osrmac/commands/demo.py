@@ -7,7 +7,14 @@ from pathlib import Path
 from osrmac.commands.checks import check_descriptor, check_writable
 from osrmac.commands.run import RunResult
 from osrmac.commands.run import run as run_all
-from osrmac.config import DEMO_DESCRIPTOR, ComputeConfig, DescriptorConfig, EvaluationConfig, ReductionConfig
+from osrmac.config import (
+    DEMO_DESCRIPTOR,
+    CollectionConfig,
+    ComputeConfig,
+    DescriptorConfig,
+    EvaluationConfig,
+    ReductionConfig,
+)
 from osrmac.progress import stage
 from osrmac.storage.location import Location
 
@@ -45,4 +52,5 @@ def demo(
         compute,
         reduction=reduction,
         evaluation=EvaluationConfig(benchmark="groups", ground_truth=str(collection.ground_truth)),
+        collection=CollectionConfig(moved=True),  # the collection moves with the folder of the run
     )

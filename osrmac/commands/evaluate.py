@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from osrmac.commands.checks import check_benchmark
-from osrmac.config import BenchmarkConfig, ComputeConfig, EvaluationConfig
+from osrmac.config import BenchmarkConfig, CollectionConfig, ComputeConfig, EvaluationConfig
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
@@ -27,6 +27,9 @@ from osrmac.storage.text_files import read_files, read_texts
 from osrmac.types import Match, QueryResult
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
+
+_ANYWHERE = CollectionConfig(moved=True)
+"""The images of the queries move with the collection, about which `extract` has asked."""
 
 
 def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = ComputeConfig()) -> Evaluation:
@@ -178,7 +181,8 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     from osrmac.runs.identity import identify_again, rows_per_shard
 
     identity, weights = identify_again(run)
-    manifest.update(planned, [crops], rows_per_shard(identity, compute))
+    manifest.check_committed(planned, folder)
+    manifest.update(planned, folder, [crops], rows_per_shard(identity, compute), _ANYWHERE)
     describe(planned, folder, identity, weights, compute)
     return folder
 

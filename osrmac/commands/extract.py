@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from osrmac.commands.checks import check_descriptor, check_writable
-from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.errors import DamagedFileError
 from osrmac.progress import Stage, note, stage
-from osrmac.runs.failures import Failures, failed_ids, summary
+from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
 from osrmac.stopwatch import Stopwatch
-from osrmac.storage import manifest, schema
+from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
@@ -24,6 +26,9 @@ from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["Extraction", "Profile", "extract"]
+
+_LONGEST_WRITE = 3600.0
+"""Seconds after which a hidden file in a run's folder is one of a killed process; other commands write there, too."""
 
 _RECORDED_PACKAGES = ("ray", "torch", "torchvision", "pyarrow", "pillow", "numpy")
 
@@ -70,7 +75,8 @@ class Extraction:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
-        changes = {"new": self.changes.new, "changed": self.changes.changed, "gone": self.changes.removed}
+        counts = self.changes
+        changes = {"new": counts.new, "changed": counts.changed, "moved": counts.moved, "gone": counts.removed}
         return asdict(self) | {"run": to_unicode(self.run), "failed": self.failed, "changes": changes}
 
 
@@ -80,6 +86,7 @@ def extract(
     descriptor: DescriptorConfig = DescriptorConfig(),
     compute: ComputeConfig = ComputeConfig(),
     failures: FailureConfig = FailureConfig(),
+    collection: CollectionConfig = CollectionConfig(),
     check: Callable[[Identity], None] | None = None,
 ) -> Extraction:
     """Describe every image of a collection that the run does not have yet.
@@ -90,6 +97,7 @@ def extract(
         descriptor: Descriptors to compute.
         compute: Processes that describe, and the cluster that they run on.
         failures: Retries and timeouts, and how many images may fail.
+        collection: Whether the collection may have moved since an earlier call.
         check: Called with what the descriptors are before any image is described; it raises to refuse them.
 
     Raises:
@@ -117,15 +125,26 @@ def extract(
     if check is not None:
         check(identity)
     with locked(place.location):
+        manifest.check_committed(place.manifest, place.descriptors)
+        place.location.remove_unfinished(_LONGEST_WRITE)
+        if not place.exists() and shards.paths(place.descriptors):
+            note(f"{place.url}/run.json was lost: it is written again")
         with watch("plan"), stage("listing") as progress:
             place.open(identity, to_unicode(images), _versions())
-            changes = manifest.update(place.manifest, _counted(listed, progress), rows_per_shard(identity, compute))
+            tables, rows = _counted(listed, progress), rows_per_shard(identity, compute)
+            changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
             done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
         with watch("summary"), stage("counting"):
-            described, failure_kinds = summary(place)
+            described, failure_kinds, damaged = _count(place)
+        if damaged:
+            note(f"{len(damaged)} damaged shards, first {damaged[0]}: their images are described again")
+            with watch("describe"):
+                done += describe(place.manifest, place.descriptors, identity, weights, compute, failures, damaged)
+            with watch("summary"), stage("counting"):
+                described, failure_kinds, _ = _count(place)
         profile = Profile(watch.take(), done.workers, done.seconds)
         result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, profile)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
@@ -133,6 +152,16 @@ def extract(
             seconds = sum(profile.command.values())
             place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
     return result
+
+
+def _count(run: Run) -> tuple[int, list[Failures], list[str]]:
+    """Return the number of described images, and the failed ones; or else the names of the damaged shards."""
+    with suppress(DamagedFileError):
+        described, failures = summary(run)
+        planned = sum(plan.rows for plan in manifest.shard_plans(run.manifest))
+        if described + sum(kind.count for kind in failures) == planned:
+            return described, failures, []
+    return 0, [], unsound_shards(run)
 
 
 def _versions() -> dict[str, str]:

@@ -12,7 +12,8 @@ from osrmac.errors import StorageError
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction, Selection
 from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write_reduction
-from osrmac.storage import schema, shards
+from osrmac.runs.shard_reader import map_shards
+from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
@@ -82,11 +83,11 @@ class _Plan:
         recipe = settled_recipe(identity, config.recipe)
         dimension = identity.dimensions[recipe]
         features = () if recipe in identity.regional else config.features or (max(1, dimension // 4),)
-        described = record["counts"].get(schema.OK, 0)
+        paths = tuple(shards.paths(training.descriptors))
+        described = sum(map(len, map_shards(shards.described_ids, paths)))
         if described < 2:
             raise StorageError(f"{training.url} has {described} described images: a fit needs at least 2")
         samples = described if config.samples == "all" else min(config.samples, described)
-        paths = tuple(shards.paths(training.descriptors))
         return cls(config, paths, recipe, dimension, features, samples, record["images"], identity.fingerprint)
 
     @property

@@ -10,7 +10,7 @@ from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import Failures, summary
-from osrmac.storage import shards
+from osrmac.storage import manifest, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
 
@@ -45,7 +45,7 @@ class RunInfo:
     Attributes:
         run: Folder or URL of the run.
         images: The collection, as it was given to the extraction.
-        planned: Number of planned images, or None if the first extraction has not finished.
+        planned: Number of planned images.
         described: Number of images with descriptors.
         failures: Images without descriptors, grouped by stage and reason.
         descriptor: Options of the descriptors, under their stored names.
@@ -60,7 +60,7 @@ class RunInfo:
 
     run: str
     images: str
-    planned: int | None
+    planned: int
     described: int
     failures: tuple[Failures, ...]
     descriptor: Mapping[str, Any]
@@ -108,14 +108,14 @@ def info(run: str) -> RunInfo:
     return RunInfo(
         run=run,
         images=record["images"],
-        planned=record["counts"].get("planned"),
+        planned=sum(plan.rows for plan in manifest.shard_plans(place.manifest)),
         described=described,
         failures=tuple(failures),
         descriptor=record["descriptor"],
         weights=record["weights"],
         fingerprint=record["fingerprint"],
         dimensions=record["dimensions"],
-        reductions=tuple(_reduction_info(place, stored) for stored in place.selections()),
+        reductions=tuple(_reduction_info(place, stored) for stored in place.selections().values()),
         evaluations=tuple(load_evaluations(place).values()),
         stages=record["stages"],
         versions={"osrmac": record["osrmac"], **record["versions"]},

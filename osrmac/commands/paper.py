@@ -29,5 +29,5 @@ def paper(run: str) -> list[PaperTable]:
     if not tables:
         raise StorageError(f"{run} has no scores of {', '.join(PAPER)}: make them with osrmac evaluate")
     place.evaluation("tables", ".json").write_json({"tables": [table.to_json() for table in tables]})
-    place.evaluation("tables", ".md").write_bytes("\n".join(table.table().markdown() for table in tables).encode())
+    place.evaluation("tables", ".md").write_text("\n".join(table.table().markdown() for table in tables))
     return tables

@@ -74,7 +74,7 @@ def report(run: str) -> str:
     title = "/".join(record["images"].rstrip("/").split("/")[-2:])
     footer = _provenance(place, record)
     page = report_page(title, record["images"], tiles, [section for section in sections if section], footer)
-    place.report.write_bytes(page.encode())
+    place.report.write_text(page)
     return place.report.url
 
 

@@ -9,7 +9,14 @@ from osrmac.commands.checks import check_benchmark, check_reduction
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.extract import Extraction, extract
 from osrmac.commands.fit import fit
-from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, FailureConfig, ReductionConfig
+from osrmac.config import (
+    CollectionConfig,
+    ComputeConfig,
+    DescriptorConfig,
+    EvaluationConfig,
+    FailureConfig,
+    ReductionConfig,
+)
 from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction
@@ -42,6 +49,7 @@ def run(
     failures: FailureConfig = FailureConfig(),
     reduction: ReductionConfig = ReductionConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
+    collection: CollectionConfig = CollectionConfig(),
 ) -> RunResult:
     """Describe a collection, fit reductions, score them if a benchmark is named, and write the report.
 
@@ -56,13 +64,15 @@ def run(
         failures: Retries and timeouts, and how many images may fail.
         reduction: Descriptor, dimensions and method of the reductions.
         evaluation: Benchmark, or none.
+        collection: Whether the collection may have moved since an earlier call.
 
     Raises:
         OsrmacError: See `extract`, `fit` and `evaluate`.
     """
     if evaluation.benchmark is not None:
         check_benchmark(evaluation)
-    extraction = extract(images, run, descriptor, compute, failures, partial(check_reduction, reduction=reduction))
+    check = partial(check_reduction, reduction=reduction)
+    extraction = extract(images, run, descriptor, compute, failures, collection, check)
     reductions = fit(run, reduction, compute)
     scores = evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None
     from osrmac.commands.report import report

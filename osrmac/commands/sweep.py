@@ -97,4 +97,4 @@ def _write(run: Run, sweep: Sweep) -> None:
     name = f"{sweep.benchmark}-sweep"
     run.evaluation(name, ".json").write_json(asdict(sweep))
     notes = "; ".join(f"{condition}: {value}" for condition, value in sweep.conditions.items())
-    run.evaluation(name, ".svg").write_bytes(svg(sweep_charts(sweep), notes).encode())
+    run.evaluation(name, ".svg").write_text(svg(sweep_charts(sweep), notes))

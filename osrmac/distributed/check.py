@@ -1,4 +1,4 @@
-"""Check the shards of a run on the cluster."""
+"""Check the files of a run on the cluster."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import ray
 
 from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.runs import integrity
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["check_shards"]
+__all__ = ["check_files", "check_shards"]
 
 
 def check_shards(
@@ -28,6 +29,21 @@ def check_shards(
     shared = ray.put(identity)
     for problems in run_tasks(_check_shard, [(run, shared, plan) for plan in plans], on_progress):
         yield from problems
+
+
+def check_files(files: Sequence[Location], on_progress: OnProgress | None = None) -> Iterator[str]:
+    """Yield one line for each file of a run that is not as it was written.
+
+    Args:
+        files: Files to check.
+        on_progress: Called with the number of files checked, and of all.
+    """
+    yield from filter(None, run_tasks(_check_file, [(file,) for file in files], on_progress))
+
+
+@ray.remote
+def _check_file(file: Location) -> str | None:
+    return integrity.check_file(file)
 
 
 @ray.remote

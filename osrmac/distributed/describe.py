@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -59,6 +59,12 @@ class DescribeResult:
     workers: int
     seconds: dict[str, float]
 
+    def __add__(self, later: DescribeResult) -> DescribeResult:
+        """Return the outcome of two calls, one after the other."""
+        seconds = Counter(self.seconds)
+        seconds.update(later.seconds)
+        return DescribeResult(self.rows + later.rows, max(self.workers, later.workers), dict(seconds))
+
 
 @released_on_error()
 def describe(
@@ -68,6 +74,7 @@ def describe(
     weights: Weights,
     compute: ComputeConfig,
     failures: FailureConfig = FailureConfig(),
+    damaged: Collection[str] = (),
 ) -> DescribeResult:
     """Describe and commit every shard of a manifest that is not committed yet.
 
@@ -78,16 +85,20 @@ def describe(
         weights: Weights of the backbone.
         compute: The cluster, and the workers on it.
         failures: Retries, timeouts and the failure rate that is accepted.
+        damaged: Names of committed shards to describe again.
 
     Raises:
         ConfigError: The workers do not fit into the cluster.
         FailureRateError: Too many images failed.
         StorageError: A shard cannot be written.
     """
-    plans = manifest.pending(manifest.shard_plans(planned), folder)
+    planned.remove_unfinished()
+    folder.remove_unfinished()
+    every = manifest.shard_plans(planned)
+    remade = [plan for plan in every if plan.shard in damaged]
+    plans = list(dict.fromkeys([*manifest.pending(every, folder), *remade]))
     if not plans:
         return DescribeResult(0, 0, {})
-    folder.remove_unfinished()
     connect(compute)
     pool = size_worker_pool(compute)
     tracker = start_work_tracker()

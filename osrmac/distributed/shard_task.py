@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from osrmac.descriptor.describer import Description, Failure
+from osrmac.errors import DamagedFileError
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
@@ -44,14 +45,21 @@ class ShardTask:
     ) -> ShardTask:
         """Compare the rows of a shard in the manifest `planned` with those committed in `folder`.
 
+        No row is kept of a damaged shard, nor of one with other images than those planned.
+
         Raises:
             StorageError: The manifest or the committed shard cannot be read.
         """
         rows, shard = manifest.read(planned, plan), folder / plan.shard
         if not shard.exists():
             return cls(plan, rows, None, attempt, deaths)
-        fulfilled = rows.filter(pc.field("generation") <= shards.generation(shard))
-        committed = shards.read(shard)
+        try:
+            generation, committed = shards.generation(shard), shards.read(shard)
+        except DamagedFileError:
+            return cls(plan, rows, None, attempt, deaths)
+        if committed["id"].combine_chunks().sort() != rows["id"].combine_chunks().sort():
+            return cls(plan, rows, None, attempt, deaths)
+        fulfilled = rows.filter(pc.field("generation") <= generation)
         kept = committed.filter(_is_in(committed["id"], fulfilled["id"]))
         due = rows.filter(pc.invert(_is_in(rows["id"], kept["id"])))
         return cls(plan, due, kept, attempt, deaths)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,10 +12,13 @@ from osrmac.evaluation.pr_curve import mean_precision
 from osrmac.evaluation.results import Evaluation
 from osrmac.evaluation.sweep import Sweep
 from osrmac.storage import shards
+from osrmac.storage.damage import expected_content
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult
 
 __all__ = ["StoredQueryResults", "load_evaluations", "load_sweeps"]
+
+_Stored = TypeVar("_Stored")
 
 
 def load_evaluations(run: Run) -> dict[str, Evaluation]:
@@ -24,12 +27,21 @@ def load_evaluations(run: Run) -> dict[str, Evaluation]:
     The name is that of the benchmark, or of the foreign rankings that were scored; the files of an evaluation begin
     with it (`RUN/evaluation/NAME.json`, `NAME-queries.parquet`).
     """
-    return {name: Evaluation.from_json(values) for name, values in run.evaluations().items() if "scores" in values}
+    return dict(_load(run, "scores", Evaluation.from_json))
 
 
 def load_sweeps(run: Run) -> list[Sweep]:
     """Return the stored sweeps over the number of features kept, in order of name."""
-    return [Sweep.from_json(values) for values in run.evaluations().values() if "points" in values]
+    return [sweep for _, sweep in _load(run, "points", Sweep.from_json)]
+
+
+def _load(run: Run, key: str, from_json: Callable[[Mapping[str, Any]], _Stored]) -> Iterator[tuple[str, _Stored]]:
+    """Yield what the JSON files with a key hold, with its name."""
+    for name, values in run.evaluations().items():
+        if key in values:
+            with expected_content(run.evaluation(name, ".json").url):
+                stored = from_json(values)
+            yield name, stored
 
 
 class StoredQueryResults:

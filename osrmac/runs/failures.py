@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from osrmac.errors import DamagedFileError
 from osrmac.prefetch import prefetch
-from osrmac.storage import schema, shards
+from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
-__all__ = ["DEADLY", "Failures", "failed_ids", "summary"]
+__all__ = ["DEADLY", "Failures", "failed_ids", "summary", "unsound_shards"]
 
 DEADLY = "the process died of it"
 """First words of the reason where describing an image has killed or blocked its process."""
@@ -93,6 +94,22 @@ def _kind(message: str) -> str:
 def failed_ids(run: Run) -> list[str]:
     """Return the ids of the failed images."""
     return [image for rows in _statuses(run) for image in _failed(rows)["id"].to_pylist()]
+
+
+def unsound_shards(run: Run) -> list[str]:
+    """Return the names of the committed shards that are damaged, or do not have as many rows as planned."""
+    planned = {plan.shard: plan.rows for plan in manifest.shard_plans(run.manifest)}
+    committed = [shard for shard in shards.paths(run.descriptors) if shard.name in planned]
+    rows = prefetch(_count_rows, committed, threads=_CONCURRENT, depth=_CONCURRENT)
+    return [shard.name for shard, count in zip(committed, rows, strict=True) if count != planned[shard.name]]
+
+
+def _count_rows(shard: Location) -> int | None:
+    """Return the number of rows of a shard, None if it is damaged."""
+    try:
+        return _read_status(shard).num_rows
+    except DamagedFileError:
+        return None
 
 
 def _statuses(run: Run) -> Iterator[pa.Table]:

@@ -1,8 +1,9 @@
-"""Integrity checks of a run: its plan, and each of its shards."""
+"""Integrity checks of a run: its plan, each of its shards, and its other files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +11,55 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from osrmac.errors import reason
+from osrmac.errors import OsrmacError, reason
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.checksums import text_is_intact
+from osrmac.storage.damage import damaged
+from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
+from osrmac.storage.walk import walk
 
-__all__ = ["check_plan", "check_shard"]
+__all__ = ["check_file", "check_plan", "check_shard", "other_files"]
 
 _TOLERANCE = 1e-3
 """Largest difference between the norm of a part of a descriptor and one."""
+
+
+_OTHERS = ("queries", "selection", "reduced", "evaluation")
+"""Folders of a run beside those of the plan and the descriptors."""
+
+
+def check_file(file: Location) -> str | None:
+    """Return what is wrong with a file of a run, and what to do, in one line; None if it is as it was written."""
+    try:
+        if file.name.endswith(".json"):
+            file.read_json()
+            return None
+        content = file.read_bytes()
+    except OsrmacError as error:
+        return str(error)
+    if file.name.endswith(".parquet"):
+        problem = shards.damage(content)
+    else:
+        problem = None if text_is_intact(content) else "its digest is that of another content"
+    return problem and str(damaged(file.url, problem))
+
+
+def other_files(run: Run) -> list[Location]:
+    """List the files of a run, except for run.json, its plan, its descriptors and its locks."""
+    listed = [file for name in _OTHERS for file in _files_below(run.location / name)]
+    return listed + ([run.report] if run.report.exists() else [])
+
+
+def _files_below(folder: Location) -> list[Location]:
+    """List all files below a folder, sorted; hidden ones are writes in progress."""
+    try:
+        paths = [file.path for file in walk(folder.fs, folder.path)]
+    except FileNotFoundError:
+        return []
+    below = sorted(path.removeprefix(folder.path).lstrip("/") for path in paths)
+    return [folder / path for path in below if not PurePosixPath(path).name.startswith(".")]
 
 
 def check_plan(run: Run, planned: list[ShardPlan]) -> Iterator[str]:
@@ -26,9 +67,8 @@ def check_plan(run: Run, planned: list[ShardPlan]) -> Iterator[str]:
     repeated = manifest.duplicates(run.manifest)
     if repeated:
         yield f"{len(repeated)} ids are planned more than once, first {repeated[0]}"
-    unplanned = {shard.name for shard in shards.paths(run.descriptors)} - {plan.shard for plan in planned}
-    for shard in sorted(unplanned):
-        yield f"{shard} is no shard of the plan"
+    for shard in manifest.unplanned(planned, run.descriptors):
+        yield f"{shard.name} is no shard of the plan"
 
 
 def check_shard(run: Run, identity: Identity, plan: ShardPlan) -> list[str]:
@@ -39,12 +79,16 @@ def check_shard(run: Run, identity: Identity, plan: ShardPlan) -> list[str]:
         identity: Identity of the run's descriptors.
         plan: Plan of the shard.
     """
+    shard = run.descriptors / plan.shard
     try:
-        with (run.descriptors / plan.shard).open() as file:
-            planned = manifest.read(run.manifest, plan)["id"]
-            problems = list(_shard_problems(pq.ParquetFile(file), identity, planned))
-    except Exception as error:  # a damaged file may raise anything
-        problems = [f"cannot be read: {reason(error)}"]
+        content = shard.read_bytes()
+        damage = shards.damage(content)
+        if damage is not None:
+            return [str(damaged(shard.url, damage))]
+        planned = manifest.read(run.manifest, plan)["id"]
+    except (OsrmacError, FileNotFoundError) as error:
+        return [f"{plan.shard} cannot be read: {reason(error)}"]
+    problems = _shard_problems(pq.ParquetFile(pa.BufferReader(content)), identity, planned)
     return [f"{plan.shard} {problem}" for problem in problems]
 
 

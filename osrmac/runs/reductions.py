@@ -12,6 +12,7 @@ import pyarrow as pa
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
 from osrmac.storage import shards
+from osrmac.storage.damage import expected_content
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["load_reductions", "settled_recipe", "training_run", "write_reduction"]
@@ -29,7 +30,11 @@ def write_reduction(run: Run, reduction: Reduction) -> None:
 
 def load_reductions(run: Run) -> list[Reduction]:
     """Read all reductions of a run, in order of name."""
-    return [_load(run, values) for values in run.selections()]
+    loaded = []
+    for name, values in run.selections().items():
+        with expected_content(run.selection(name).url):
+            loaded.append(_load(run, values))
+    return loaded
 
 
 def _load(run: Run, values: Mapping[str, Any]) -> Reduction:

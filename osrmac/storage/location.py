@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,9 +16,14 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import StorageError, reason
+from osrmac.storage.checksums import object_with_digest, object_without_digest, text_with_digest
+from osrmac.storage.damage import damaged
 from osrmac.storage.filesystem import create_file, open_url, replace_file, storage_errors
 
 __all__ = ["Location"]
+
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{32}")
+"""Names of the hidden files of `osrmac.storage.filesystem`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -112,20 +119,20 @@ class Location:
         return content
 
     def read_json(self) -> dict[str, Any] | None:
-        """Return the object in a JSON file, or None if there is no such file.
+        """Return the object in a JSON file that `write_json` has written, or None if there is no such file.
 
         Raises:
-            StorageError: The file does not hold a JSON object.
+            DamagedFileError: The file does not hold a JSON object, or not the one that was written.
         """
         try:
             value = json.loads(self.read_bytes())
+            if not isinstance(value, dict):
+                raise ValueError("it is not a JSON object")
+            return object_without_digest(value)
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise StorageError(f"{self.url} is not a JSON file: {error}") from error
-        if not isinstance(value, dict):
-            raise StorageError(f"{self.url} does not hold a JSON object")
-        return value
+            raise damaged(self.url, str(error)) from error
 
     def write_bytes(self, content: bytes) -> None:
         """Write the file atomically: readers see the previous content or the new one, never a part of it.
@@ -142,8 +149,12 @@ class Location:
             ) from error
 
     def write_json(self, value: dict[str, Any]) -> None:
-        """Write an object as a JSON file, atomically."""
-        self.write_bytes((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        """Write an object as a JSON file with a digest of its values, atomically."""
+        self.write_bytes((json.dumps(object_with_digest(value), indent=2, ensure_ascii=False) + "\n").encode())
+
+    def write_text(self, text: str) -> None:
+        """Write an HTML, SVG or Markdown file with its digest in a comment, atomically."""
+        self.write_bytes(text_with_digest(text))
 
     def create(self, content: bytes) -> bool:
         """Write the file atomically unless it exists, and return whether it was written.
@@ -165,8 +176,14 @@ class Location:
         with suppress(FileNotFoundError), storage_errors(self.url):
             self.fs.rm_file(self.path)
 
-    def remove_unfinished(self) -> None:
-        """Delete the hidden files that killed writers left in this folder; remote storage keeps none."""
-        if self.is_local:
-            for hidden in Path(self.path).glob(".*.parquet.*"):
-                hidden.unlink(missing_ok=True)
+    def remove_unfinished(self, min_age: float = 0) -> None:
+        """Delete the hidden files that killed writers left in this folder; remote storage keeps none.
+
+        Args:
+            min_age: Keep files that were written to within this time in seconds: their writers may be alive.
+        """
+        if not self.is_local:
+            return
+        for file in Path(self.path).glob(".*"):
+            if _UNFINISHED.fullmatch(file.name) and time.time() - file.stat().st_mtime >= min_age:
+                file.unlink(missing_ok=True)

@@ -10,26 +10,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, pairwise
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from osrmac.errors import StorageError
+from osrmac.config import CollectionConfig
+from osrmac.errors import ConfigError, DamagedFileError, StorageError
+from osrmac.prefetch import prefetch
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
+from osrmac.storage.plan_comparison import PlanComparison, compare_with_plan, database, repeated_ids
 
 __all__ = [
     "Changes",
     "ShardPlan",
+    "check_committed",
     "duplicates",
     "is_current",
     "pending",
@@ -37,14 +38,14 @@ __all__ = [
     "read_all",
     "replan",
     "shard_plans",
+    "unplanned",
     "update",
 ]
 
 _PART = re.compile(r"part-(\d+)\.parquet")
 _PART_ROWS = 500_000
-_BATCH = 100_000
-_MEMORY = "1GB"
-"""Memory limit of the comparison with the previous plan; DuckDB spills the rest to temporary files."""
+_CONCURRENT = 4
+"""Number of shards that are rewritten at once where images have moved."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ class Changes:
         new: Number of images that were not planned yet.
         changed: Number of images with another size, etag or modification time; they are planned again.
         removed: Number of images that are no longer listed; they stay planned and keep their rows.
+        moved: Number of images that are the same at another URI; they keep their rows.
     """
 
     new: int
     changed: int
     removed: int
+    moved: int = 0
 
 
 def shard_plans(folder: Location) -> list[ShardPlan]:
@@ -97,9 +100,40 @@ def _shard_plans_of(part: Location) -> Iterator[ShardPlan]:
 
 
 def pending(planned: Iterable[ShardPlan], folder: Location) -> list[ShardPlan]:
-    """Return the plans whose shard a folder lacks, or has only under an earlier generation."""
+    """Return the plans whose shard a folder lacks, has only under an earlier generation, or cannot tell which."""
     committed = {shard.name for shard in shards.paths(folder)}
-    return [plan for plan in planned if plan.shard not in committed or not is_current(plan, folder)]
+    return [plan for plan in planned if plan.shard not in committed or not _is_done(plan, folder)]
+
+
+def _is_done(plan: ShardPlan, folder: Location) -> bool:
+    try:
+        return is_current(plan, folder)
+    except DamagedFileError:
+        return False
+
+
+def unplanned(planned: Iterable[ShardPlan], folder: Location) -> list[Location]:
+    """Return the shards of a folder that no plan asks for: copied there by others, or those of a lost manifest."""
+    names = {plan.shard for plan in planned}
+    return [shard for shard in shards.paths(folder) if shard.name not in names]
+
+
+def check_committed(folder: Location, committed: Location) -> None:
+    """Check that every committed shard is planned: otherwise its images would be planned anew, and get second rows.
+
+    Args:
+        folder: Folder of the manifest.
+        committed: Folder of the shards.
+
+    Raises:
+        StorageError: A shard is not planned.
+    """
+    strays = unplanned(shard_plans(folder), committed)
+    if strays:
+        raise StorageError(
+            f"{len(strays)} shards in {committed} are not in {folder}, first {strays[0].name}: restore the lost part "
+            "of the manifest from a copy, or move these shards away; images in them are then described again"
+        )
 
 
 def is_current(plan: ShardPlan, folder: Location) -> bool:
@@ -109,8 +143,7 @@ def is_current(plan: ShardPlan, folder: Location) -> bool:
 
 def read(folder: Location, plan: ShardPlan) -> pa.Table:
     """Read the planned rows of one shard from a manifest."""
-    with (folder / plan.part).open() as file:
-        return pq.ParquetFile(file).read_row_group(plan.group)
+    return shards.read_group(folder / plan.part, plan.group)
 
 
 def read_all(folder: Location, columns: list[str]) -> pa.Table:
@@ -120,80 +153,61 @@ def read_all(folder: Location, columns: list[str]) -> pa.Table:
 
 def duplicates(folder: Location) -> list[str]:
     """Return the ids that are planned more than once; `update` never plans an id twice."""
-    with _database() as tables:
+    with database() as tables:
         tables.execute("create table listing (id varchar)")
         for part in shards.paths(folder):
             tables.register("part", shards.read(part, ["id"]))
             tables.execute("insert into listing from part")
-        return _repeated_ids(tables)
+        return repeated_ids(tables)
 
 
-@contextmanager
-def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory whose tables spill to disk."""
-    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as tables:
-        tables.execute(f"set memory_limit = '{_MEMORY}'; set temp_directory = '{spill}'; set TimeZone = 'UTC'")
-        tables.execute("set enable_progress_bar = false")
-        yield tables
-
-
-def _repeated_ids(tables: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the ids that occur more than once in the listing."""
-    rows = tables.execute("select id from listing group by id having count(*) > 1 order by id").fetchall()
-    return [row[0] for row in rows]
-
-
-def update(folder: Location, listing: Iterable[pa.Table], rows_per_shard: Callable[[int], int]) -> Changes:
+def update(
+    folder: Location,
+    committed: Location,
+    listing: Iterable[pa.Table],
+    rows_per_shard: Callable[[int], int],
+    collection: CollectionConfig = CollectionConfig(),
+) -> Changes:
     """Plan the images of a collection that are new, and plan those that have changed again.
+
+    An image that has only moved is not described again: the plan and its row get the new URI. An image that could not
+    be read is planned again if it has moved, or if more is known of its version now: it was missing, and is there.
 
     Args:
         folder: Folder of the manifest.
+        committed: Folder of the shards.
         listing: Rows of `schema.COLLECTION`, at least one table. Further columns count as part of an image's version.
         rows_per_shard: Gives the number of images in a shard, from the number of all planned images.
+        collection: Whether the collection may have moved.
 
     Raises:
+        ConfigError: The listing is that of another collection.
         StorageError: An id is listed twice, or images are listed under other ids than they were planned.
     """
     batches = iter(listing)
     first = next(batches)
-    with _database() as tables:
-        tables.register("no_row", first.schema.empty_table())
-        tables.execute("create table listing as from no_row")
-        for table in chain([first], batches):
-            tables.register("rows", table)
-            tables.execute("insert into listing from rows")
-        repeated = _repeated_ids(tables)
-        if repeated:
-            raise StorageError(f"the list names {repeated[0]} twice: every image needs an id of its own")
-        stored = pa.schema([column for column in first.schema if column.name != "uri"])
-        tables.register("no_rows", stored.empty_table())
-        tables.execute("create table planned as from no_rows")
-        for part in shards.paths(folder):
-            tables.register("part", shards.read(part, stored.names))
-            tables.execute("insert into planned by name from part")
-        if first.schema.equals(schema.COLLECTION):  # several queries may be boxes of one image
-            _refuse_renamed(tables, folder)
-        return _apply(tables, folder, first.schema, rows_per_shard)
+    with compare_with_plan(folder, chain([first], batches), trust_size=collection.trust_size) as found:
+        _check_ids(found, first.schema)
+        if not collection.moved:
+            _check_collection(found)
+        changed = moved = 0
+        for name, rows in found.differing():
+            due, relocated = _update_part(folder / name, committed, rows)
+            changed, moved = changed + due, moved + relocated
+        _append(folder, found.unplanned(), first.schema, rows_per_shard(found.planned + found.new))
+        return Changes(found.new, changed, found.removed, moved)
 
 
-def _refuse_renamed(tables: duckdb.DuckDBPyConnection, folder: Location) -> None:
-    """Raise an error if a new id names an image that was planned under an id that is no longer listed.
+def _check_ids(found: PlanComparison, columns: pa.Schema) -> None:
+    """Raise an error if an id is listed twice, or an image is listed under another id than it was planned.
 
-    Such an image would be described twice and found twice. Lists read by version 0.1.0 have such ids: it took the id
-    0001 of a CSV file for the number 1.
+    The latter would be described twice and found twice. Lists read by version 0.1.0 have such ids: it took the id 0001
+    of a CSV file for the number 1.
     """
-    tables.execute("create view new_rows as from listing anti join planned using (id)")
-    if not _count(tables, "new_rows") or not _count(tables, "planned anti join listing using (id)"):
-        return
-    query = """
-        select removed.id, new_rows.id
-        from new_rows join (from part anti join listing using (id)) as removed using (uri)
-        order by all
-    """
-    renamed = []
-    for part in shards.paths(folder):
-        tables.register("part", shards.read(part, ["id", "uri"]))
-        renamed += tables.execute(query).fetchall()
+    repeated = found.repeated_ids()
+    if repeated:
+        raise StorageError(f"the list names {repeated[0]} twice: every image needs an id of its own")
+    renamed = found.renamed() if columns.equals(schema.COLLECTION) else []  # several queries may be boxes of one image
     if renamed:
         old, new = renamed[0]
         raise StorageError(
@@ -202,31 +216,51 @@ def _refuse_renamed(tables: duckdb.DuckDBPyConnection, folder: Location) -> None
         )
 
 
-def _apply(
-    tables: duckdb.DuckDBPyConnection, folder: Location, collection: pa.Schema, rows_per_shard: Callable[[int], int]
-) -> Changes:
-    planned = _count(tables, "planned")
-    new = _count(tables, "listing anti join planned using (id)")
-    removed = _count(tables, "planned anti join listing using (id)")
-    versions = [name for name in collection.names if name not in {"id", "uri"}]
-    differs = " or ".join(f"listing.{name} <> planned.{name}" for name in versions)
-    query = f"select listing.* from listing join planned using (id) where {differs}"  # noqa: S608  # names of columns
-    changed = _query(tables, query).read_all()
-    if changed.num_rows:
-        _replan_rows(folder, changed.cast(collection))
-    unplanned = _query(tables, "select listing.* from listing anti join planned using (id) order by id")
-    _append(folder, unplanned, collection, rows_per_shard(planned + new))
-    return Changes(new, changed.num_rows, removed)
+def _check_collection(found: PlanComparison) -> None:
+    other = found.other_collection()
+    if other is not None:
+        image, uri = other
+        raise ConfigError(
+            f"the images in {uri.removesuffix(image)} are not those of the run, for example {image!r}: use a new run, "
+            "or add --moved if this is its collection at another place"
+        )
 
 
-def _query(tables: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
-    return tables.sql(query).to_arrow_reader(_BATCH)
+def _update_part(part: Location, committed: Location, rows: pa.Table) -> tuple[int, int]:
+    """Update the rows of a part that differ; return how many are planned again, and how many have only moved."""
+    table = shards.read(part)
+    same = rows.filter(pc.is_in(rows["state"], value_set=pa.array(["moved", "learned"])))
+    unread = _relocate(committed, table, same)
+    is_due = pc.or_(pc.invert(pc.is_in(rows["id"], value_set=same["id"])), pc.is_in(rows["id"], value_set=unread))
+    due, moved = rows.filter(is_due), rows.filter(pc.and_(pc.invert(is_due), pc.equal(rows["state"], "moved")))
+    _write(part, _replanned(_with_rows(table, rows.drop_columns(["state"])), due["id"]))
+    return due.num_rows, moved.num_rows
 
 
-def _count(tables: duckdb.DuckDBPyConnection, relation: str) -> int:
-    (row,) = tables.execute(f"select count(*) from {relation}").fetchall()  # noqa: S608  # constants
-    number: int = row[0]
-    return number
+def _relocate(committed: Location, planned: pa.Table, images: pa.Table) -> pa.Array:
+    """Write the URIs of images into their committed rows; return the ids of those that could not be read.
+
+    Args:
+        committed: Folder of the shards.
+        planned: Rows of the plan, with the shard of each image.
+        images: Ids and URIs.
+    """
+    names = set(planned.filter(pc.is_in(planned["id"], value_set=images["id"]))["shard"].to_pylist())
+    existing = [shard for shard in shards.paths(committed) if shard.name in names]
+    relocate = partial(_relocate_in_shard, committed, images.select(["id", "uri"]))
+    unread = prefetch(relocate, existing, threads=_CONCURRENT, depth=_CONCURRENT)
+    return pa.concat_arrays([pa.array([], pa.string()), *unread])
+
+
+def _relocate_in_shard(committed: Location, images: pa.Table, shard: Location) -> pa.Array:
+    try:
+        rows = shards.read(shard, ["id", "uri", "error_stage"])
+        if _with_rows(rows, images)["uri"] != rows["uri"]:
+            shards.write(committed, _with_rows(shards.read(shard), images), shard.name, shards.generation(shard))
+    except DamagedFileError:  # its images are going to be described again
+        return pa.array([], pa.string())
+    unread = rows.filter(pc.equal(rows["error_stage"], "fetch"))["id"].combine_chunks()
+    return unread.filter(pc.is_in(unread, value_set=images["id"].combine_chunks()))
 
 
 def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema, rows_per_shard: int) -> None:
@@ -264,21 +298,26 @@ def _shard_name(ids: Iterable[str]) -> str:
 
 def replan(folder: Location, ids: Collection[str]) -> None:
     """Plan some images again, unchanged, so that they are described once more."""
-    if ids:
-        _replan_rows(folder, pa.table({"id": pa.array(ids, pa.string())}))
-
-
-def _replan_rows(folder: Location, rows: pa.Table) -> None:
-    """Raise the generation of the rows with these ids, and replace their columns by those given."""
-    for part in shards.paths(folder):
+    wanted = pa.array(ids, pa.string())
+    for part in shards.paths(folder) if ids else ():
         table = shards.read(part)
-        positions = pc.index_in(table["id"], value_set=rows["id"].combine_chunks()).combine_chunks()
-        replanned = positions.is_valid().to_numpy(zero_copy_only=False)
-        if not replanned.any():
-            continue
-        for name in rows.column_names:
-            table = _with_column(table, name, _replaced(table[name], rows[name], positions))
-        _write(part, _with_column(table, "generation", _raised_generations(table, replanned)))
+        replanned = _replanned(table, wanted)
+        if replanned is not table:
+            _write(part, replanned)
+
+
+def _replanned(table: pa.Table, ids: pa.Array) -> pa.Table:
+    """Return the rows of a part with higher generations for some ids; the same table if it has none of them."""
+    replanned = pc.is_in(table["id"], value_set=ids).to_numpy()
+    return _with_column(table, "generation", _raised_generations(table, replanned)) if replanned.any() else table
+
+
+def _with_rows(table: pa.Table, rows: pa.Table) -> pa.Table:
+    """Return a table with the columns of other rows in those of the same id."""
+    positions = pc.index_in(table["id"], value_set=rows["id"].combine_chunks()).combine_chunks()
+    for name in rows.column_names:
+        table = _with_column(table, name, _replaced(table[name], rows[name], positions))
+    return table
 
 
 def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
@@ -287,7 +326,7 @@ def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 
 def _replaced(old: pa.ChunkedArray, new: pa.ChunkedArray, positions: pa.Int32Array) -> pa.Array:
-    """Return the new value at each position that is not null, otherwise the old value."""
+    """Return the new value where a position in the new values is given, otherwise the old value."""
     both = pa.concat_arrays([old.combine_chunks(), new.cast(old.type).combine_chunks()])
     unchanged = pa.array(np.arange(len(old)))
     return both.take(pc.coalesce(pc.add(positions.cast(pa.int64()), len(old)), unchanged))
@@ -310,8 +349,5 @@ def _shard_ranges(table: pa.Table) -> Iterator[tuple[int, int]]:
 
 def _write(file: Location, table: pa.Table) -> None:
     """Write a part of the manifest with a row group for each shard."""
-    buffer = pa.BufferOutputStream()
-    with pq.ParquetWriter(buffer, table.schema, compression="zstd", write_statistics=["shard", "generation"]) as writer:
-        for start, stop in _shard_ranges(table):
-            writer.write_table(table.slice(start, stop - start))
-    file.write_bytes(buffer.getvalue().to_pybytes())
+    groups = [table.slice(start, stop - start) for start, stop in _shard_ranges(table)]
+    shards.write_groups(file, groups, write_statistics=["shard", "generation"])

@@ -9,9 +9,14 @@ from typing import Any
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
 from osrmac.errors import NotFoundError, StorageError
+from osrmac.storage import shards
+from osrmac.storage.damage import damaged
 from osrmac.storage.location import Location
 
 __all__ = ["Identity", "Run"]
+
+_KEYS = frozenset({"format", "fingerprint", "identity", "descriptor", "weights", "images", "dimensions"})
+"""Keys that every run.json has, those of early versions too."""
 
 _REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
@@ -122,13 +127,19 @@ class Run:
         """Return the content of run.json.
 
         Raises:
+            DamagedFileError: The record is not as it was written.
             StorageError: There is no run here, or its format is not that of this version.
         """
         record = self._record.read_json()
         if record is None:
             raise NotFoundError(f"no run at {self.url}: make one with osrmac extract IMAGES {self.url}")
-        if record.get("format") != FORMAT_VERSION:
-            raise StorageError(f"{self.url} has format {record.get('format')}, this osrmac reads {FORMAT_VERSION}")
+        missing = _KEYS - record.keys()
+        if missing:
+            raise damaged(self._record.url, f"it lacks {', '.join(sorted(missing))}")
+        if record["format"] != FORMAT_VERSION:
+            raise StorageError(f"{self.url} has format {record['format']}, this osrmac reads {FORMAT_VERSION}")
+        if fingerprint(record["identity"]) != record["fingerprint"]:
+            raise damaged(self._record.url, "its fingerprint is not that of its settings")
         return record
 
     def identity(self) -> Identity:
@@ -156,9 +167,11 @@ class Run:
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
         """
-        existing = self._record.read_json()
+        existing = self.record() if self.exists() else None
         if existing is not None:
             self.require(identity, "use another run")
+        else:
+            self._require_fingerprint(identity)
         record = {
             "format": FORMAT_VERSION,
             "osrmac": __version__,
@@ -197,6 +210,15 @@ class Run:
         ]
         raise StorageError(f"{self.url} was made with other settings: {'; '.join(differences)}; {advice}")
 
+    def _require_fingerprint(self, identity: Identity) -> None:
+        """Raise an error if run.json is lost, and the shards have been described with other settings."""
+        for shard in shards.paths(self.descriptors)[:1]:
+            if shards.read_metadata(shard).get("osrmac.fingerprint") != identity.fingerprint:
+                raise StorageError(
+                    f"{self._record} is lost, and the descriptors beside it were made with other settings or weights: "
+                    "restore it from a copy, give the settings that the run was made with, or use another run"
+                )
+
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
         """Record the end of a stage, its duration, and further facts such as counts."""
         record = self.record()
@@ -208,9 +230,9 @@ class Run:
         """Record the numbers of images that were planned, were described, and failed."""
         self._record.write_json(self.record() | {"counts": counts})
 
-    def selections(self) -> list[dict[str, Any]]:
-        """Return the JSON objects of all reductions, in order of name."""
-        return list(_read_objects(self.location / "selection").values())
+    def selections(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON objects of all reductions, by name, in order of it."""
+        return _read_objects(self.location / "selection")
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Return the JSON objects of all evaluations, sweeps and tables, by file name without suffix."""

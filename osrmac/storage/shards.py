@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,21 +13,27 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from osrmac.errors import StorageError, reason
+from osrmac.storage import checksums
+from osrmac.storage.damage import damaged
 from osrmac.storage.location import Location
 from osrmac.storage.schema import OK
 
 __all__ = [
     "Vectors",
+    "damage",
     "described_ids",
     "footer",
     "generation",
     "matrix",
     "paths",
     "read",
+    "read_group",
     "read_metadata",
     "read_vectors",
     "rows_per_shard",
     "write",
+    "write_groups",
     "write_table",
 ]
 
@@ -65,9 +73,23 @@ def write_table(file: Location, rows: pa.Table) -> None:
     """Write a Parquet file, atomically."""
     floats = [path for field in rows.schema for path in _float_columns(field.name, field.type)]
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    write_groups(file, [rows], use_dictionary=texts, use_byte_stream_split=floats)
+
+
+def write_groups(file: Location, groups: Sequence[pa.Table], **encoding: Any) -> None:
+    """Write a Parquet file with a row group for each table, atomically, with checksums of its pages and its digest.
+
+    Args:
+        file: File to write.
+        groups: Tables of the same schema; at least one.
+        encoding: Options of `pyarrow.parquet.ParquetWriter`.
+    """
     buffer = pa.BufferOutputStream()
-    pq.write_table(rows, buffer, compression="zstd", use_dictionary=texts, use_byte_stream_split=floats)
-    file.write_bytes(buffer.getvalue().to_pybytes())
+    with pq.ParquetWriter(buffer, groups[0].schema, compression="zstd", write_page_checksum=True, **encoding) as writer:
+        for group in groups:
+            writer.write_table(group)
+        writer.add_key_value_metadata(checksums.PARQUET_METADATA)
+    file.write_bytes(checksums.parquet_with_digest(buffer.getvalue().to_pybytes()))
 
 
 def _float_columns(path: str, arrow_type: pa.DataType) -> Iterator[str]:
@@ -84,9 +106,23 @@ def paths(folder: Location) -> list[Location]:
 
 
 def read(shard: Location, columns: list[str] | None = None) -> pa.Table:
-    """Read columns of a shard, by default all of them."""
-    with shard.open() as file:
-        return pq.read_table(file, columns=columns)
+    """Read columns of a shard, by default all of them.
+
+    Raises:
+        DamagedFileError: The file does not hold what was written.
+    """
+    with _damage_found(shard), shard.open() as file:
+        return pq.read_table(file, columns=columns, page_checksum_verification=True)
+
+
+def read_group(file: Location, group: int) -> pa.Table:
+    """Read one row group of a Parquet file.
+
+    Raises:
+        DamagedFileError: The file does not hold what was written.
+    """
+    with _damage_found(file), file.open() as opened:
+        return pq.ParquetFile(opened, page_checksum_verification=True).read_row_group(group)
 
 
 def described_ids(shard: Location) -> list[str]:
@@ -97,9 +133,36 @@ def described_ids(shard: Location) -> list[str]:
 
 
 def footer(file: Location) -> pq.FileMetaData:
-    """Read the footer of a Parquet file: its row groups, columns and metadata."""
-    with file.open() as opened:
+    """Read the footer of a Parquet file: its row groups, columns and metadata.
+
+    Raises:
+        DamagedFileError: The file does not hold what was written.
+    """
+    with _damage_found(file), file.open() as opened:
         return pq.read_metadata(opened)
+
+
+@contextmanager
+def _damage_found(file: Location) -> Iterator[None]:
+    """Raise DamagedFileError where a Parquet file cannot be read because of its content, not because of the storage."""
+    try:
+        yield
+    except StorageError as error:
+        problem = damage(file.read_bytes())
+        if problem is None:
+            raise
+        raise damaged(file.url, problem) from error
+
+
+def damage(content: bytes) -> str | None:
+    """Read a Parquet file to its end, and return what is wrong with it, on one line; None if nothing is."""
+    if not content:
+        return "it is empty"
+    try:
+        pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
+    except Exception as error:  # damaged files make Arrow raise exceptions of many types
+        return reason(error)
+    return None if checksums.parquet_is_intact(content) else "its digest is that of another content"
 
 
 def read_metadata(shard: Location) -> dict[str, str]:

@@ -126,7 +126,9 @@ def test_mistakes_are_found_before_anything_is_described(
 
 def test_a_failure_during_the_work_has_status_1(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("[1, 2]")
-    assert refused("info", tmp_path) == (1, f"{tmp_path}/run.json does not hold a JSON object")
+    status, message = refused("info", tmp_path)
+    assert status == 1
+    assert message.startswith(f"{tmp_path}/run.json is damaged (it is not a JSON object): restore it from a copy, or")
 
 
 def test_a_class_activation_map_is_drawn(
@@ -230,7 +232,7 @@ def test_the_options_of_a_command_are_grouped_by_configuration(
     monkeypatch.setenv("COLUMNS", "80")
     heading = re.compile(r"[╭─ ]*((?:positional arguments)|(?:\w+ )?options)[╮─ ]*")  # with borders or without
     headings = [found[1] for line in help_lines(capsys, "run") if (found := heading.fullmatch(line))]
-    groups = ["descriptor", "compute", "failure", "reduction", "evaluation", "output"]
+    groups = ["descriptor", "compute", "failure", "reduction", "evaluation", "collection", "output"]
     assert headings == ["positional arguments", "options", *(f"{group} options" for group in groups)]
 
 

@@ -76,7 +76,7 @@ def assert_equal_runs(one: Run, other: Run) -> None:
     left, right = (shards.read_vectors(shards.paths(run.descriptors), "osrmac").values for run in (one, other))
     print(f"largest difference of a descriptor's value: {np.abs(left - right).max():.1e}")
     np.testing.assert_allclose(left, right, atol=1e-5)
-    indices = [{each["name"]: each["indices"] for each in run.selections()} for run in (one, other)]
+    indices = [{each["name"]: each["indices"] for each in run.selections().values()} for run in (one, other)]
     assert indices[0] == indices[1]
     assert len(indices[0]) == 3
     assert rankings(one) == rankings(other)

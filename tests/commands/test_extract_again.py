@@ -1,7 +1,6 @@
 """Extraction into a run that exists, and of collections with bad images."""
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,30 +16,10 @@ from osrmac.storage import shards
 from osrmac.storage.lock import locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
-from tests.committed import rows
+from tests.committed import described, rows
 from tests.zoo import LIMIT, zoo
 
 COMPUTE = ComputeConfig(workers=1, shard_rows=4)
-
-
-@pytest.fixture
-def own_photos(photos: Path, tmp_path: Path) -> Path:
-    """A copy of the photos, with their times, for tests that change them."""
-    return Path(shutil.copytree(photos, tmp_path / "photos"))
-
-
-@pytest.fixture(scope="module")
-def in_fours(photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig) -> Run:
-    """A run of the photos with four images in a shard."""
-    run = Run(str(tmp_path_factory.mktemp("fours") / "run"))
-    extract(str(photos), run.url, small, COMPUTE)
-    return run
-
-
-@pytest.fixture
-def own_run(in_fours: Run, tmp_path: Path) -> Run:
-    """A copy of that run; an image at another path is the same image."""
-    return Run(str(shutil.copytree(in_fours.url, tmp_path / "run")))
 
 
 def test_failed_images_are_described_again_on_request(
@@ -53,7 +32,7 @@ def test_failed_images_are_described_again_on_request(
     assert (retried.described, retried.failed) == (27, 2)
     after = rows(own_run.descriptors)
     assert after["cut.png"]["status"] == "ok"
-    assert after | {"cut.png": None} == before | {"cut.png": None}
+    assert described(after) | {"cut.png": None} == described(before) | {"cut.png": None}
 
 
 def test_changed_and_new_images_are_described(
@@ -65,12 +44,12 @@ def test_changed_and_new_images_are_described(
     (own_photos / "new.png").write_bytes(make_picture(3))
     (own_photos / "copy0.png").unlink()
     again = extract(str(own_photos), own_run.url, small, COMPUTE)
-    assert again.changes == Changes(new=1, changed=1, removed=1)
+    assert again.changes == Changes(new=1, changed=1, removed=1, moved=27)
     after = rows(own_run.descriptors)
     assert after.keys() == before.keys() | {"new.png"}
     assert after["new.png"]["osrmac"] == before["odd/03.png"]["osrmac"] != after["odd/03.png"]["osrmac"]
     same = before.keys() - {"odd/03.png"}
-    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert {name: described(after)[name] for name in same} == {name: described(before)[name] for name in same}
 
     # A reduction follows its descriptors.
     (selection,) = fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from osrmac.commands.fit import fit
-from osrmac.config import ReductionConfig
+from osrmac.config import ReductionConfig, fingerprint
 from osrmac.errors import ConfigError, StorageError
 from osrmac.reduction.base import Selection
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
@@ -130,7 +130,7 @@ def test_samples_are_drawn_from_the_other_run(run: Run, other: Run) -> None:
 def test_a_run_with_other_settings_is_not_fitted_on(run: Run, other: Run) -> None:
     record = other.record()
     record["identity"]["scales"] = [100]
-    (other.location / "run.json").write_json(record | {"fingerprint": "f00d"})
+    (other.location / "run.json").write_json(record | {"fingerprint": fingerprint(record["identity"])})
     with pytest.raises(StorageError, match=r"scales is \[100\] there and \[96, 64, 48\] here; fit on") as caught:
         fit(run.url, replace(CONFIG, fit_on=other.url))
     assert "backbone" not in str(caught.value)

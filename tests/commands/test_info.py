@@ -44,7 +44,7 @@ def test_images_are_counted_where_the_first_extraction_has_not_finished(finished
     assert record is not None
     (Run(str(tmp_path / "run")).location / "run.json").write_json(record | {"counts": {}, "stages": {}})
     found = info(str(tmp_path / "run"))
-    assert found.to_json()["counts"] == {"planned": None, "described": 26, "failed": 3}
+    assert found.to_json()["counts"] == {"planned": 29, "described": 26, "failed": 3}
     assert not next(table for table in info_tables(found) if table.title == "Stages").rows
 
 

@@ -81,7 +81,8 @@ def test_damaged_missing_and_stray_shards_are_named(run: Run) -> None:
     assert len(problems) == 3
     assert problems[0] == "part-stray.parquet is no shard of the plan"
     assert problems[1].startswith("1 planned images are not described yet, in 1 shards")
-    assert problems[2].startswith(f"{Path(first).name} cannot be read")
+    assert problems[2].startswith(f"{first} is damaged (")
+    assert "remove it and run the same osrmac extract again" in problems[2]
     assert all("\n" not in problem for problem in problems)
 
 

@@ -32,7 +32,9 @@ def planned(tmp_path: Path) -> Location:
 def plan(planned: Location) -> ShardPlan:
     """A shard of the images a, b and c."""
     listed = [{"id": name, "uri": f"{name}.png", "size": 1} for name in "abc"]
-    manifest.update(planned, [pa.Table.from_pylist(listed, schema=schema.COLLECTION)], lambda _images: 3)
+    manifest.update(
+        planned, planned / "shards", [pa.Table.from_pylist(listed, schema=schema.COLLECTION)], lambda _images: 3
+    )
     (plan,) = manifest.shard_plans(planned)
     return plan
 

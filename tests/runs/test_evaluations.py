@@ -4,6 +4,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from osrmac.errors import DamagedFileError
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.evaluation.sweep import Point, Sweep
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
@@ -37,6 +38,12 @@ def test_evaluations_are_read_by_the_name_of_their_files(scored: Run) -> None:
 
 def test_sweeps_are_read_apart_from_evaluations(scored: Run) -> None:
     assert load_sweeps(scored) == [SWEEP]
+
+
+def test_an_evaluation_with_other_content_is_damaged(scored: Run) -> None:
+    scored.evaluation("oxford5k", ".json").write_json({"scores": "none"})
+    with pytest.raises(DamagedFileError, match=r"evaluation/oxford5k.json is damaged .* run osrmac evaluate again"):
+        load_evaluations(scored)
 
 
 def test_a_run_without_evaluations_has_none(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def test_planned_files_are_summed_where_all_sizes_are_known(tmp_path: Path) -> N
     run = tiny_run(tmp_path, {"single": {"a": [1.0], "b": [1.0]}})
     assert planned_bytes(run) == 2000
     rows = [{"id": "c", "uri": "s3://bucket/c", "size": None}, *({"id": name, "uri": name} for name in "ab")]
-    manifest.update(run.manifest, [pa.Table.from_pylist(rows, schema=schema.COLLECTION)], lambda _images: 2)
+    manifest.update(
+        run.manifest, run.descriptors, [pa.Table.from_pylist(rows, schema=schema.COLLECTION)], lambda _images: 2
+    )
     assert planned_bytes(run) is None
     assert planned_bytes(Run(str(tmp_path / "nowhere"))) is None

@@ -51,7 +51,8 @@ def test_a_damaged_shard_is_reported_in_one_line(tmp_path: Path) -> None:
     (shard,) = shards.paths(run.descriptors)
     shard.write_bytes(b"damaged")
     (problem,) = problems(run)
-    assert problem.startswith("cannot be read: ")
+    assert problem.startswith(f"{shard} is damaged (")
+    assert problem.endswith("remove it and run the same osrmac extract again, which describes its images again")
     assert "\n" not in problem
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from osrmac.errors import ConfigError, StorageError
+from osrmac.errors import ConfigError, DamagedFileError, StorageError
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write_reduction
 from osrmac.storage.run import Identity, Run
@@ -32,10 +32,22 @@ def test_a_selection_without_optional_attributes_is_read(tmp_path: Path) -> None
     run = Run(str(tmp_path))
     random = Selection(name="r", method="random", indices=(1,), **COMMON)  # type: ignore[arg-type]
     write_reduction(run, random)
-    values = run.selections()[0]
+    values = next(iter(run.selections().values()))
     optional = {"variances", "stability"}
     run.selection("r").write_json({key: value for key, value in values.items() if key not in optional})
     assert load_reductions(run) == [random]
+
+
+@pytest.mark.parametrize("lost", ["name", "indices", "recipe"])
+def test_a_reduction_without_a_necessary_attribute_is_damaged(tmp_path: Path, lost: str) -> None:
+    run = Run(str(tmp_path))
+    write_reduction(run, Selection(name="r", method="random", indices=(1,), **COMMON))  # type: ignore[arg-type]
+    values = run.selections()["r"]
+    run.selection("r").write_json({key: value for key, value in values.items() if key != lost})
+    with pytest.raises(
+        DamagedFileError, match=r"selection/r.json is damaged .* run the osrmac fit or fit-weights again"
+    ):
+        load_reductions(run)
 
 
 def identity(folder: Path, *recipes: str) -> Identity:

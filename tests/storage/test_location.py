@@ -114,10 +114,21 @@ def test_a_storage_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unfinished_writes_are_removed(tmp_path: Path) -> None:
-    for name in (".part-1.parquet.0a1b", "part-1.parquet", ".keep"):
+    hexadecimal = "0123456789abcdef" * 2
+    for name in (
+        f".part-1.parquet.{hexadecimal}",
+        f".run.json.{hexadecimal}",
+        "part-1.parquet",
+        ".keep",
+        ".a.jpg.0a1b",
+    ):
         (tmp_path / name).write_bytes(b"")
-    Location.of(tmp_path).remove_unfinished()
-    assert {file.name for file in tmp_path.iterdir()} == {"part-1.parquet", ".keep"}
+    folder = Location.of(tmp_path)
+    folder.remove_unfinished(min_age=60)
+    assert len(list(tmp_path.iterdir())) == 5
+    folder.remove_unfinished()
+    assert {file.name for file in tmp_path.iterdir()} == {"part-1.parquet", ".keep", ".a.jpg.0a1b"}
+    (folder / "missing").remove_unfinished()
 
 
 def test_json_is_read_back(folder: Location) -> None:

@@ -1,17 +1,20 @@
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osrmac.errors import StorageError
-from osrmac.storage import manifest, schema, shards
+from osrmac.config import CollectionConfig
+from osrmac.errors import ConfigError, StorageError
+from osrmac.storage import manifest, plan_comparison, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import Changes
 
 NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
+SHARDS = Location.of("/nowhere")
 
 
 def rows(sizes: dict[str, int | None], mtime: datetime.datetime | None = NOON) -> pa.Table:
@@ -24,7 +27,7 @@ def rows(sizes: dict[str, int | None], mtime: datetime.datetime | None = NOON) -
 
 
 def update(folder: Path, listing: pa.Table, rows_per_shard: int = 2) -> Changes:
-    return manifest.update(Location.of(folder), [listing], lambda _: rows_per_shard)
+    return manifest.update(Location.of(folder), Location.of(folder / "shards"), [listing], lambda _: rows_per_shard)
 
 
 def planned(folder: Path) -> dict[str, tuple[str, int]]:
@@ -103,7 +106,7 @@ def test_removed_images_stay_planned(tmp_path: Path) -> None:
 def test_an_id_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     batches = [rows({"a": 1, "b": 2}), rows({"b": 2})]
     with pytest.raises(StorageError, match="names b twice"):
-        manifest.update(Location.of(tmp_path), batches, lambda _: 2)
+        manifest.update(Location.of(tmp_path), SHARDS, batches, lambda _: 2)
     assert shards.paths(Location.of(tmp_path)) == []
 
 
@@ -166,7 +169,7 @@ def test_a_shard_is_pending_until_it_is_committed_under_its_generation(tmp_path:
 
 def test_the_rows_in_a_shard_may_depend_on_the_number_of_all_images(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2}))
-    manifest.update(Location.of(tmp_path), [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
+    manifest.update(Location.of(tmp_path), SHARDS, [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
     assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [2, 5]
 
 
@@ -183,9 +186,9 @@ def test_further_columns_are_part_of_the_version(tmp_path: Path) -> None:
 
 def test_a_large_plan_has_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "_PART_ROWS", 10)
-    monkeypatch.setattr(manifest, "_BATCH", 4)
+    monkeypatch.setattr(plan_comparison, "_BATCH", 4)
     listing = rows({f"{number:02d}": number for number in range(35)})
-    manifest.update(Location.of(tmp_path), [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
+    manifest.update(Location.of(tmp_path), SHARDS, [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
     assert [part.name for part in shards.paths(Location.of(tmp_path))] == [f"part-0000{n}.parquet" for n in range(4)]
     assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [3] * 11 + [2]
     assert manifest.read_all(Location.of(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
@@ -212,3 +215,114 @@ def test_every_image_ever_listed_is_planned_once(
     found = manifest.read_all(Location.of(folder), ["id", "size"]).to_pylist()
     assert len(found) == len(latest)
     assert {row["id"]: row["size"] for row in found} == latest
+
+
+def collection(
+    folder: str, names: str, size: int | None = 1, mtime: datetime.datetime | None = NOON, etag: str | None = None
+) -> pa.Table:
+    """A listing of images in a folder."""
+    listed = [{"id": name, "uri": f"{folder}/{name}", "size": size, "etag": etag, "mtime": mtime} for name in names]
+    return pa.Table.from_pylist(listed, schema=schema.COLLECTION)
+
+
+def committed_run(folder: Path, listing: pa.Table, unread: str = "") -> tuple[Location, Location]:
+    """The plan and the committed shards of a listing, in which some images could not be read."""
+    plan, committed = Location.of(folder / "plan"), Location.of(folder / "shards")
+    manifest.update(plan, committed, [listing], lambda _: 2)
+    for shard in manifest.shard_plans(plan):
+        rows = manifest.read(plan, shard).select(["id", "uri"])
+        stages = pa.array(["fetch" if name in unread else None for name in rows["id"].to_pylist()], pa.string())
+        shards.write(committed, rows.append_column("error_stage", stages), shard.shard, shard.generation)
+    return plan, committed
+
+
+def uris(folder: Location) -> dict[str, str]:
+    found = pa.concat_tables(shards.read(shard, ["id", "uri"]) for shard in shards.paths(folder))
+    return dict(zip(found["id"].to_pylist(), found["uri"].to_pylist(), strict=True))
+
+
+def again(
+    plan: Location, committed: Location, listing: pa.Table, config: CollectionConfig = CollectionConfig()
+) -> Changes:
+    return manifest.update(plan, committed, [listing], lambda _: 2, config)
+
+
+@pytest.mark.parametrize("same", [{"mtime": NOON}, {"etag": "e", "mtime": None}])
+def test_moved_images_get_their_new_uri_in_plan_and_rows(tmp_path: Path, same: dict[str, Any]) -> None:
+    plan, committed = committed_run(tmp_path, collection("/old", "abc", **same))
+    first = shards.paths(committed)[0]
+    before = shards.generation(first)
+    assert again(plan, committed, collection("s3://new/photos", "abc", **same)) == Changes(0, 0, 0, moved=3)
+    expected = {name: f"s3://new/photos/{name}" for name in "abc"}
+    assert (uris(plan), uris(committed)) == (expected, expected)
+    assert manifest.pending(manifest.shard_plans(plan), committed) == []
+    assert shards.generation(first) == before
+    assert again(plan, committed, collection("s3://new/photos", "abc", **same)) == Changes(0, 0, 0)
+
+
+def test_a_move_that_was_interrupted_is_finished(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, collection("/old", "abc"))
+    (part,) = shards.paths(plan)
+    content = part.read_bytes()
+    again(plan, committed, collection("/new", "abc"))
+    part.write_bytes(content)  # the rows were written, the plan was not
+    assert again(plan, committed, collection("/new", "abc")) == Changes(0, 0, 0, moved=3)
+    assert set(uris(plan).values()) == {"/new/a", "/new/b", "/new/c"}
+
+
+def test_images_elsewhere_of_which_only_the_size_is_known_are_refused_unless_they_are_said_to_be_the_same(
+    tmp_path: Path,
+) -> None:
+    plan, committed = committed_run(tmp_path, collection("/old", "abc"))
+    copies = collection("/new", "abc", mtime=None)
+    with pytest.raises(ConfigError, match=r"images in /new/ are not those of the run, for example 'a'"):
+        again(plan, committed, copies)
+    assert set(uris(plan).values()) == {"/old/a", "/old/b", "/old/c"}
+    assert again(plan, committed, copies, CollectionConfig(trust_size=True)) == Changes(0, 0, 0, moved=3)
+    larger = collection("/newer", "abc", size=2, mtime=None)
+    assert again(plan, committed, larger, CollectionConfig(moved=True, trust_size=True)) == Changes(0, 3, 0)
+
+
+def test_a_few_changed_images_do_not_make_another_collection(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, collection("/old", "abc"))
+    listing = pa.concat_tables([collection("/new", "ab"), collection("/new", "c", size=2)])
+    assert again(plan, committed, listing) == Changes(0, 1, 0, moved=2)
+
+
+def test_a_folder_without_any_planned_path_is_another_collection(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, collection("/old", "abc"))
+    with pytest.raises(ConfigError, match=r"images in /new/ are not those of the run, for example 'd'"):
+        again(plan, committed, collection("/new", "de"))
+    assert again(plan, committed, collection("/old", "de")) == Changes(2, 0, 3)
+
+
+def test_a_corrected_uri_of_a_list_is_a_change(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, images({"one": "/wrong.jpg"}))
+    assert again(plan, committed, images({"one": "/right.jpg"})) == Changes(0, 1, 0)
+    assert uris(plan) == {"one": "/right.jpg"}
+
+
+def test_what_is_learned_of_a_version_is_kept_and_later_changes_are_seen(tmp_path: Path) -> None:
+    unknown = collection("/photos", "ab", size=None, mtime=None)
+    plan, committed = committed_run(tmp_path, unknown, unread="b")
+    assert again(plan, committed, collection("/photos", "ab")) == Changes(0, 1, 0)  # b is there now
+    assert {name: generation for name, (_, generation) in planned(Path(plan)).items()} == {"a": 0, "b": 1}
+    assert again(plan, committed, unknown) == Changes(0, 0, 0)
+    assert again(plan, committed, collection("/photos", "ab", size=2)) == Changes(0, 2, 0)
+
+
+def test_an_image_that_could_not_be_read_is_tried_again_at_its_new_place(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, collection("/old", "ab"), unread="b")
+    assert again(plan, committed, collection("/new", "ab")) == Changes(0, 1, 0, moved=1)
+
+
+def test_unplanned_and_damaged_shards_are_known(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, collection("/photos", "abc"))
+    first = committed / planned(Path(plan))["a"][0]
+    (committed / "part-stray.parquet").write_bytes(b"")
+    assert manifest.unplanned(manifest.shard_plans(plan), committed) == [committed / "part-stray.parquet"]
+    with pytest.raises(StorageError, match=r"^1 shards in .*/shards are not in .*/plan, first part-stray.parquet: "):
+        manifest.check_committed(plan, committed)
+    manifest.replan(plan, ["a"])
+    first.write_bytes(b"damaged")
+    assert [found.shard for found in manifest.pending(manifest.shard_plans(plan), committed)] == [first.name]

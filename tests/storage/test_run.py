@@ -62,7 +62,7 @@ def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_selections_are_read_in_order_of_name(tmp_path: Path) -> None:
     run = Run(str(tmp_path))
-    assert run.selections() == []
+    assert run.selections() == {}
     run.selection("b").write_json({"name": "b"})
     run.selection("a").write_json({"name": "a"})
-    assert run.selections() == [{"name": "a"}, {"name": "b"}]
+    assert list(run.selections().items()) == [("a", {"name": "a"}), ("b", {"name": "b"})]

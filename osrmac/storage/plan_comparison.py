@@ -1,0 +1,185 @@
+"""Comparison of a listed collection with the plan of a run, in a database that spills to disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+import duckdb
+import pyarrow as pa
+
+from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
+
+__all__ = ["PlanComparison", "compare_with_plan", "database", "repeated_ids"]
+
+_BATCH = 100_000
+_MEMORY = "1GB"
+"""Memory limit of the database."""
+
+_VERSION = [name for name in schema.COLLECTION.names if name not in {"id", "uri"}]
+
+_COMPARED = """
+    create table compared as
+    select * exclude (is_elsewhere, same_size, same_version) from (
+        select
+            listing.*,
+            planned.part,
+            planned.is_relative and ends_with(listing.uri, '/' || id) as is_relative,
+            hash(listing.uri) <> planned.uri_hash as is_elsewhere,
+            coalesce(listing.size = planned.size, false) and not ({others_differ}) as same_size,
+            same_size and coalesce(listing.etag = planned.etag or listing.mtime = planned.mtime, false) as same_version,
+            case
+                when is_elsewhere and (same_version or (same_size and {trust_size})) then 'moved'
+                when is_elsewhere then 'replaced'
+                when {others_differ} or {version_differs} then 'changed'
+                when {version_learned} then 'learned'
+            end as state
+        from listing join planned using (id)
+    )
+    where state is not null
+    order by part, id
+"""
+
+
+class PlanComparison:
+    """The images of a listing and those of a plan, joined by id.
+
+    Images that differ are in one of these states:
+
+    - `changed`: at the same URI, and of another version, as far as the versions are known.
+    - `learned`: at the same URI, and more is known of its version than was planned.
+    - `moved`: at another URI, with the same size, and the same etag or modification time unless sizes are trusted.
+    - `replaced`: at another URI, and not known to be the same file.
+    """
+
+    def __init__(self, tables: duckdb.DuckDBPyConnection, folder: Location) -> None:
+        self._tables = tables
+        self._folder = folder
+        self.planned = self._count("from planned")
+        self.new = self._count("from listing anti join planned using (id)")
+        self.removed = self._count("from planned anti join listing using (id)")
+
+    def repeated_ids(self) -> list[str]:
+        """Return the ids that are listed more than once."""
+        return repeated_ids(self._tables)
+
+    def renamed(self) -> list[tuple[str, str]]:
+        """Return the planned and the listed id of each image that is planned under an id that is no longer listed."""
+        if not self.new or not self.removed:
+            return []
+        query = """
+            select removed.id, listing.id
+            from listing anti join planned using (id)
+            join (from part_rows anti join listing using (id)) as removed using (uri)
+            order by all
+        """
+        pairs: list[tuple[str, str]] = []
+        for part in shards.paths(self._folder):
+            self._tables.register("part_rows", shards.read(part, ["id", "uri"]))
+            pairs += self._tables.execute(query).fetchall()
+        return pairs
+
+    def other_collection(self) -> tuple[str, str] | None:
+        """Return an image that tells the listed folder from that of the plan: its id, and its URI in the listing.
+
+        It is another folder if most of the relative paths in common name other files, or if there are none in common.
+        """
+        replaced = "from compared where state = 'replaced' and is_relative"
+        common = self.planned - self.removed
+        if common and 2 * self._count(replaced) > common:
+            return self._tables.execute(f"select id, uri {replaced} order by id limit 1").fetchone()
+        return self._in_another_folder() if self.planned and not common else None
+
+    def differing(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield the listed rows that differ from each part of the plan, with their `state`; the part's name first."""
+        for (part,) in self._tables.execute("select distinct part from compared order by part").fetchall():
+            query = "select * exclude (part, is_relative) from compared where part = ?"
+            yield part, self._tables.sql(query, params=[part]).to_arrow_table()
+
+    def unplanned(self) -> pa.RecordBatchReader:
+        """Return the listed rows that are not planned, in order of id."""
+        return self._tables.sql("from listing anti join planned using (id) order by id").to_arrow_reader(_BATCH)
+
+    def _in_another_folder(self) -> tuple[str, str] | None:
+        """Return the first listed image, if its folder is not that of the first planned image."""
+        ((listed_id, listed_uri),) = self._tables.execute("select id, uri from listing order by id limit 1").fetchall()
+        planned = shards.read(shards.paths(self._folder)[0], ["id", "uri"]).slice(0, 1).to_pylist()[0]
+        folders = {_folder_above(uri, name) for name, uri in ((listed_id, listed_uri), tuple(planned.values()))}
+        return (listed_id, listed_uri) if len(folders) == 2 and None not in folders else None
+
+    def _count(self, relation: str) -> int:
+        ((number,),) = self._tables.execute(f"select count(*) {relation}").fetchall()  # constants
+        rows: int = number
+        return rows
+
+
+def _folder_above(uri: str, relative: str) -> str | None:
+    """Return the folder that an id is relative to, None if it is not a path in a folder."""
+    return uri.removesuffix(relative) if uri.endswith(f"/{relative}") else None
+
+
+@contextmanager
+def compare_with_plan(folder: Location, listing: Iterable[pa.Table], *, trust_size: bool) -> Iterator[PlanComparison]:
+    """Compare a listing with the plan in a folder.
+
+    Args:
+        folder: Folder of the manifest.
+        listing: Rows of `schema.COLLECTION`, at least one table. Further columns count as part of an image's version.
+        trust_size: Whether files of the same relative path and size are the same.
+    """
+    with database() as tables:
+        columns = _load_listing(tables, listing)
+        _load_plan(tables, folder, columns)
+        others = [name for name in columns.names if name not in schema.COLLECTION.names]
+        either = " or ".join
+        tables.execute(
+            _COMPARED.format(
+                others_differ=either(
+                    [f"listing.{name} is distinct from planned.{name}" for name in others] or ["false"]
+                ),
+                version_differs=either(f"coalesce(listing.{name} <> planned.{name}, false)" for name in _VERSION),
+                version_learned=either(f"(listing.{name} is not null and planned.{name} is null)" for name in _VERSION),
+                trust_size=trust_size,
+            )
+        )
+        yield PlanComparison(tables, folder)
+
+
+@contextmanager
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory whose tables spill to disk."""
+    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as tables:
+        tables.execute(f"set memory_limit = '{_MEMORY}'; set temp_directory = '{spill}'; set TimeZone = 'UTC'")
+        tables.execute("set enable_progress_bar = false")
+        yield tables
+
+
+def repeated_ids(tables: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the ids that occur more than once in the table `listing`."""
+    rows = tables.execute("select id from listing group by id having count(*) > 1 order by id").fetchall()
+    return [row[0] for row in rows]
+
+
+def _load_listing(tables: duckdb.DuckDBPyConnection, listing: Iterable[pa.Table]) -> pa.Schema:
+    """Make the table `listing`, and return its schema."""
+    batches = iter(listing)
+    first = next(batches)
+    tables.register("no_row", first.schema.empty_table())
+    tables.execute("create table listing as from no_row")
+    for table in chain([first], batches):
+        tables.register("rows", table)
+        tables.execute("insert into listing from rows")
+    return first.schema
+
+
+def _load_plan(tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.Schema) -> None:
+    """Make the table `planned`, which has a hash for each URI, and the part of the manifest that the row is in."""
+    derived = "* exclude (uri), hash(uri) as uri_hash, ends_with(uri, '/' || id) as is_relative"
+    tables.register("no_rows", columns.empty_table())
+    tables.execute(f"create table planned as select {derived}, '' as part from no_rows")  # noqa: S608  # constants
+    for part in shards.paths(folder):
+        tables.register("part_rows", shards.read(part, columns.names))
+        tables.execute(f"insert into planned by name select {derived}, ? as part from part_rows", [part.name])  # noqa: S608
