@@ -24,7 +24,7 @@ from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.text_files import read_files, read_texts
-from osrmac.types import Match, QueryResult
+from osrmac.types import Match, QueryResult, Rank
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
 
@@ -190,11 +190,11 @@ def _judge(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryRe
     )
 
 
-def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
-    """Return the 0-based rank of each image; the first one counts if an image is listed twice."""
-    ranks: dict[str, int] = {}
-    for rank, image in enumerate(ranked):
-        ranks.setdefault(benchmark.naming(image), rank)
+def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, Rank]:
+    """Return the rank of each image, none tied; the first one counts if an image is listed twice."""
+    ranks: dict[str, Rank] = {}
+    for position, image in enumerate(ranked):
+        ranks.setdefault(benchmark.naming(image), Rank.untied(position))
     return ranks
 
 
