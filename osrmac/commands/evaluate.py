@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from osrmac.commands.checks import check_benchmark
 from osrmac.config import BenchmarkConfig, ComputeConfig, EvaluationConfig
+from osrmac.credentials import redact, without_credentials
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
@@ -83,7 +84,8 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
     check_benchmark(evaluation)
     ranked_by_query = parse(read_texts(Location.of(rankings)))
     benchmark = _benchmark(evaluation, [name for ranked in ranked_by_query.values() for name in ranked])
-    label = PurePosixPath(rankings).name
+    named = without_credentials(rankings)
+    label = PurePosixPath(named).name
     scored = []
     for mode, queries in benchmark.modes.items():
         missing = [query.name for query in queries if query.name not in ranked_by_query]
@@ -96,7 +98,7 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
             _judge(benchmark, query, ranked_by_query[query.name]) for query in queries if query.name in ranked_by_query
         ]
         scored.append(Score.of(label, label, mode, None, results))
-    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": rankings}, tuple(scored))
+    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": named}, tuple(scored))
     if run is not None:
         _write(Run(run), f"{benchmark.name}-{label}", result)
     return result
@@ -156,7 +158,7 @@ def _fitted_on(methods: Iterable[Method]) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for method in methods:
         if method.reduction is not None and method.name == method.reduction.name:
-            names.setdefault(method.reduction.fitted_on, []).append(method.name)
+            names.setdefault(redact(method.reduction.fitted_on), []).append(method.name)
     if not names:
         return {}
     sources = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]

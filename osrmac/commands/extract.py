@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from osrmac.commands.checks import check_descriptor, check_writable
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.credentials import without_credentials
 from osrmac.progress import Stage, note, stage
 from osrmac.runs.failures import Failures, failed_ids, summary
 from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema
+from osrmac.storage.access import CredentialFilter
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
@@ -118,12 +120,15 @@ def extract(
         check(identity)
     with locked(place.location):
         with watch("plan"), stage("listing") as progress:
-            place.open(identity, to_unicode(images), _versions())
-            changes = manifest.update(place.manifest, _counted(listed, progress), rows_per_shard(identity, compute))
+            place.open(identity, without_credentials(to_unicode(images)), _versions())
+            credentials = CredentialFilter(place.manifest)
+            rows = _counted(credentials(listed), progress)
+            changes = manifest.update(place.manifest, rows, rows_per_shard(identity, compute))
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
-            done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
+            access = credentials.access
+            done = describe(place.manifest, place.descriptors, identity, weights, compute, failures, access)
         with watch("summary"), stage("counting"):
             described, failure_kinds = summary(place)
         profile = Profile(watch.take(), done.workers, done.seconds)

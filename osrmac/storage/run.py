@@ -8,10 +8,15 @@ from typing import Any
 
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
+from osrmac.credentials import redact_all
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage.location import Location
 
 __all__ = ["Identity", "Run"]
+
+_NAMES_OF_FILES = ("images", "weights")
+"""Keys of run.json that earlier versions stored with the credentials of URLs. They only name what was read, unlike the
+weights among the options of the descriptors, which are read again."""
 
 _REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
@@ -119,7 +124,7 @@ class Run:
         return self._record.read_json() is not None
 
     def record(self) -> dict[str, Any]:
-        """Return the content of run.json.
+        """Return the content of run.json; the collection and the source of the weights are without credentials.
 
         Raises:
             StorageError: There is no run here, or its format is not that of this version.
@@ -129,7 +134,7 @@ class Run:
             raise NotFoundError(f"no run at {self.url}: make one with osrmac extract IMAGES {self.url}")
         if record.get("format") != FORMAT_VERSION:
             raise StorageError(f"{self.url} has format {record.get('format')}, this osrmac reads {FORMAT_VERSION}")
-        return record
+        return {key: redact_all(value) if key in _NAMES_OF_FILES else value for key, value in record.items()}
 
     def identity(self) -> Identity:
         """Return the identity of the run's descriptors.
