@@ -56,8 +56,8 @@ bench: setup
 # pdoc documents no submodules of a package that defines __all__, so these are listed.
 docs: setup
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac \
-		$(addprefix osrmac., api commands config demo_collection descriptor distributed errors evaluation options pages prefetch \
-		progress reduction retrieval runs stopwatch storage tables types) \
+		$(addprefix osrmac., api commands config credentials demo_collection descriptor distributed errors evaluation options pages \
+		prefetch progress reduction retrieval runs stopwatch storage tables types) \
 		$(addprefix osrmac.evaluation.protocols., groups holidays oxford_paris revisited ukbench)
 
 format: setup

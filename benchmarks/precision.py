@@ -6,6 +6,7 @@ The last needs a ground truth. Prints JSON.
 import argparse
 from collections.abc import Callable
 from functools import partial
+from statistics import fmean
 from typing import get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from osrmac.descriptor.describer import Describer, Description
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark
 from osrmac.retrieval.distances import distances, ranking
+from osrmac.runs.scoring import query_results
 from osrmac.storage.location import Location
 from osrmac.storage.text_files import read_files
 
@@ -75,11 +77,9 @@ def score(benchmark: Benchmark, names: list[str], vectors: Vector) -> float:
     """Mean average precision of whole-image queries by L1 distance, in percent."""
     queries = benchmark.modes["whole"]
     query_vectors = vectors[[names.index(query.image) for query in queries]]
-    values = []
-    for query, order in zip(queries, ranking(distances(query_vectors, vectors, "l1")), strict=True):
-        ranks = {names[place]: rank for rank, place in enumerate(order)}
-        values.append(benchmark.score(query, ranks)[benchmark.measures[0]])
-    return round(float(np.mean(values)), 2)
+    compared = [("", names, distances(query_vectors, vectors, "l1"))]
+    results = query_results(benchmark, queries, compared, dict(zip(names, names, strict=True)))
+    return round(fmean(result.values[benchmark.measures[0]] for result in results), 2)
 
 
 if __name__ == "__main__":

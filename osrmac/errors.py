@@ -2,9 +2,13 @@
 
 from typing import ClassVar
 
+from osrmac.credentials import redact
+
 
 class OsrmacError(Exception):
     """Base class of all errors that the command line reports as one line, without a traceback.
+
+    Credentials of URLs are removed from the message.
 
     Attributes:
         exit_status: Exit status of the command line: 2 for a mistake in the arguments, found before any work is done,
@@ -12,6 +16,9 @@ class OsrmacError(Exception):
     """
 
     exit_status: ClassVar[int] = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redact(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class ConfigError(OsrmacError):
@@ -49,11 +56,12 @@ class BenchmarkError(OsrmacError):
 
 
 def reason(error: BaseException) -> str:
-    """Return an exception's type and the first line of its message."""
-    line = str(error).strip().partition("\n")[0]
+    """Return an exception's type and the first line of its message, without the credentials of URLs."""
+    line = redact(str(error).strip().partition("\n")[0])
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def printable(text: str) -> str:
-    """Escape line breaks and control characters, so that a terminal shows the text on one line."""
+    """Escape line breaks and control characters, so that a terminal shows one line; remove credentials of URLs."""
+    text = redact(text)
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Verdict"]
+__all__ = ["Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Rank", "Verdict"]
 
 Matrix = NDArray[np.float32]
 """Vectors as rows, or distances of queries (rows) to images (columns)."""
@@ -36,6 +36,7 @@ class Match:
         uri: Location of the image, if it has been looked up.
         shard: URL of the shard that holds the image's row, if known.
         verdict: Judgement of the ground truth, if there is one.
+        tied: Whether another image of the collection is at the same distance, so that ids decide the order of the two.
     """
 
     id: str
@@ -44,6 +45,26 @@ class Match:
     uri: str | None = None
     shard: str | None = field(default=None, compare=False)
     verdict: Verdict | None = None
+    tied: bool = False
+
+
+class Rank(NamedTuple):
+    """Rank of an image in a ranking of a collection.
+
+    Attributes:
+        position: 0-based rank; images at the same distance are in the order of their ids.
+        nearer: Number of images at smaller distances.
+        tied: Number of images at the same distance, this one included.
+    """
+
+    position: int
+    nearer: int
+    tied: int
+
+    @classmethod
+    def untied(cls, position: int) -> Self:
+        """Return a rank in a ranking without ties."""
+        return cls(position, position, 1)
 
 
 @dataclass(frozen=True)
@@ -56,9 +77,10 @@ class QueryResult:
         image: Id of the query image in the run, if it has one.
         uri: Location of the query image, if it has been looked up.
         box: Part of the query image that was described; None for the whole image.
-        values: Score of this query, by measure.
+        values: Score of this query, by measure: the mean over all orders of images at the same distance.
         positives: Number of images relevant to the query.
-        ranks: 0-based ranks of the relevant images after junk is removed, ascending.
+        ranks: 0-based ranks of the relevant images after junk is removed, ascending; like the matches, images at the
+            same distance are in the order of their ids.
     """
 
     query: str

@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 
 if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
     os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
@@ -24,6 +25,7 @@ from osrmac import __version__
 from osrmac.cli.arguments import REGISTRY
 from osrmac.cli.commands import COMMANDS
 from osrmac.cli.renames import check_names
+from osrmac.credentials import redact
 from osrmac.errors import OsrmacError, printable
 from osrmac.progress import set_quiet
 
@@ -59,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"osrmac {__version__}")
         return
     set_quiet("--quiet" in given)
+    sys.excepthook = _print_traceback
     with _sigterm_as_interrupt() as terminated:
         try:
             _run(given)
@@ -137,6 +140,11 @@ def _exit(status: int, message: str) -> None:
     """Exit with one line on standard error."""
     sys.stderr.write(f"osrmac: {printable(message)}\n")
     sys.exit(status)
+
+
+def _print_traceback(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Print the traceback of an exception that ends the process, without the credentials of URLs."""
+    sys.stderr.write(redact("".join(traceback.format_exception(error))))
 
 
 def _discard_output() -> None:

@@ -152,15 +152,22 @@ def search(
 
         _write_sheet(html, search_sheet(run, result))
     json_lines = (
-        {"query": query.query, "rank": match.rank, "id": match.id, "uri": match.uri, "distance": match.distance}
+        {
+            "query": query.query,
+            "rank": match.rank,
+            "id": match.id,
+            "uri": match.uri,
+            "distance": match.distance,
+            "tied": match.tied,
+        }
         for query in result.queries
         for match in query.matches
     )
     tables = (
         table(
             query.query,
-            ("", result.distance, "id"),
-            ((match.rank, match.distance, match.id) for match in query.matches),
+            ("", result.distance, "tied", "id"),
+            ((match.rank, match.distance, "=" if match.tied else "", match.id) for match in query.matches),
             [f"compared by {result.method}"],
         )
         for query in result.queries

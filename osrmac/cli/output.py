@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from osrmac.cli.arguments import Output
+from osrmac.credentials import redact_all
 from osrmac.errors import printable
 from osrmac.progress import note
 from osrmac.tables import Column, Table
@@ -26,7 +27,7 @@ _PIPE_COLUMNS = 1000
 
 
 def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (), summary: Sequence[str] = ()) -> None:
-    """Write the results of a command to standard output.
+    """Write the results of a command to standard output, without the credentials of URLs.
 
     Args:
         output: Format of the results.
@@ -36,7 +37,7 @@ def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (
     """
     if output.format == "json":
         for value in json_lines:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(redact_all(value), ensure_ascii=False) + "\n")
         for line in summary:
             note(line)
         return

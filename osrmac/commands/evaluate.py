@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from osrmac.commands.checks import check_benchmark
 from osrmac.config import BenchmarkConfig, CollectionConfig, ComputeConfig, EvaluationConfig
+from osrmac.credentials import redact, without_credentials
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
@@ -24,7 +25,7 @@ from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.text_files import read_files, read_texts
-from osrmac.types import Match, QueryResult
+from osrmac.types import Match, QueryResult, Rank
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
 
@@ -86,7 +87,8 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
     check_benchmark(evaluation)
     ranked_by_query = parse(read_texts(Location.of(rankings)))
     benchmark = _benchmark(evaluation, [name for ranked in ranked_by_query.values() for name in ranked])
-    label = PurePosixPath(rankings).name
+    named = without_credentials(rankings)
+    label = PurePosixPath(named).name
     scored = []
     for mode, queries in benchmark.modes.items():
         missing = [query.name for query in queries if query.name not in ranked_by_query]
@@ -99,7 +101,7 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
             _judge(benchmark, query, ranked_by_query[query.name]) for query in queries if query.name in ranked_by_query
         ]
         scored.append(Score.of(label, label, mode, None, results))
-    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": rankings}, tuple(scored))
+    result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": named}, tuple(scored))
     if run is not None:
         _write(Run(run), f"{benchmark.name}-{label}", result)
     return result
@@ -159,7 +161,7 @@ def _fitted_on(methods: Iterable[Method]) -> dict[str, str]:
     names: dict[str, list[str]] = {}
     for method in methods:
         if method.reduction is not None and method.name == method.reduction.name:
-            names.setdefault(method.reduction.fitted_on, []).append(method.name)
+            names.setdefault(redact(method.reduction.fitted_on), []).append(method.name)
     if not names:
         return {}
     sources = [f"{source} ({', '.join(fitted)})" for source, fitted in names.items()]
@@ -194,11 +196,11 @@ def _judge(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryRe
     )
 
 
-def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
-    """Return the 0-based rank of each image; the first one counts if an image is listed twice."""
-    ranks: dict[str, int] = {}
-    for rank, image in enumerate(ranked):
-        ranks.setdefault(benchmark.naming(image), rank)
+def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, Rank]:
+    """Return the rank of each image, none tied; the first one counts if an image is listed twice."""
+    ranks: dict[str, Rank] = {}
+    for position, image in enumerate(ranked):
+        ranks.setdefault(benchmark.naming(image), Rank.untied(position))
     return ranks
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from osrmac.commands.checks import check_writable
 from osrmac.config import ExportConfig
+from osrmac.credentials import without_credentials
 from osrmac.errors import ConfigError
 from osrmac.progress import stage
 from osrmac.runs.methods import Method, choose_method
@@ -96,7 +97,7 @@ class _Vectors:
         blocks = read_blocks(self.run, self.method, self.shards)
         for shard, block in zip(self.shards, blocks, strict=True):
             details = find_rows(block.ids, [shard])
-            uris = [details[image]["uri"] for image in block.ids]
+            uris = [without_credentials(details[image]["uri"]) for image in block.ids]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.vectors[0].ravel()), self.dimension)
             yield pa.record_batch([pa.array(block.ids, pa.string()), pa.array(uris, pa.string()), vectors], self.schema)
 

@@ -13,11 +13,13 @@ import pyarrow as pa
 
 from osrmac.commands.checks import check_descriptor, check_writable
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
 from osrmac.progress import Stage, note, stage
 from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
 from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.access import CredentialFilter
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
@@ -130,19 +132,23 @@ def extract(
         if not place.exists() and shards.paths(place.descriptors):
             note(f"{place.url}/run.json was lost: it is written again")
         with watch("plan"), stage("listing") as progress:
-            place.open(identity, to_unicode(images), _versions())
-            tables, rows = _counted(listed, progress), rows_per_shard(identity, compute)
+            place.open(identity, without_credentials(to_unicode(images)), _versions())
+            credentials = CredentialFilter(place.manifest)
+            tables, rows = _counted(credentials(listed), progress), rows_per_shard(identity, compute)
             changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
-            done = describe(place.manifest, place.descriptors, identity, weights, compute, failures)
+            access = credentials.access
+            done = describe(place.manifest, place.descriptors, identity, weights, compute, failures, access)
         with watch("summary"), stage("counting"):
             described, failure_kinds, damaged = _count(place)
         if damaged:
             note(f"{len(damaged)} damaged shards, first {damaged[0]}: their images are described again")
             with watch("describe"):
-                done += describe(place.manifest, place.descriptors, identity, weights, compute, failures, damaged)
+                done += describe(
+                    place.manifest, place.descriptors, identity, weights, compute, failures, access, damaged
+                )
             with watch("summary"), stage("counting"):
                 described, failure_kinds, _ = _count(place)
         profile = Profile(watch.take(), done.workers, done.seconds)

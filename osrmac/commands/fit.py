@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from osrmac.commands.checks import check_reduction
 from osrmac.config import ClusterConfig, ReductionConfig
+from osrmac.credentials import redact
 from osrmac.errors import StorageError
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction, Selection
@@ -111,7 +112,9 @@ class _Plan:
         ):
             return False
         source = (self.samples, self.fitted_on, self.fingerprint)
-        return (fitted.seed, fitted.samples, fitted.fitted_on, fitted.fingerprint) == (self.config.seed, *source)
+        # Earlier versions stored the credentials of URLs.
+        fitted_source = (fitted.samples, redact(fitted.fitted_on), fitted.fingerprint)
+        return (fitted.seed, *fitted_source) == (self.config.seed, *source)
 
     def fit(self, cluster: ClusterConfig) -> Iterator[Reduction]:
         """Fit all reductions."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from osrmac.credentials import redact_all
 from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
@@ -111,7 +112,7 @@ def info(run: str) -> RunInfo:
         planned=sum(plan.rows for plan in manifest.shard_plans(place.manifest)),
         described=described,
         failures=tuple(failures),
-        descriptor=record["descriptor"],
+        descriptor=redact_all(record["descriptor"]),
         weights=record["weights"],
         fingerprint=record["fingerprint"],
         dimensions=record["dimensions"],

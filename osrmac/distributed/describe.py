@@ -24,6 +24,7 @@ from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool, size_worker_pool
 from osrmac.errors import FailureRateError
 from osrmac.storage import manifest
+from osrmac.storage.access import AccessUrls
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
@@ -74,6 +75,7 @@ def describe(
     weights: Weights,
     compute: ComputeConfig,
     failures: FailureConfig = FailureConfig(),
+    access: AccessUrls | None = None,
     damaged: Collection[str] = (),
 ) -> DescribeResult:
     """Describe and commit every shard of a manifest that is not committed yet.
@@ -85,6 +87,7 @@ def describe(
         weights: Weights of the backbone.
         compute: The cluster, and the workers on it.
         failures: Retries, timeouts and the failure rate that is accepted.
+        access: URLs with credentials of images whose planned URIs lack them.
         damaged: Names of committed shards to describe again.
 
     Raises:
@@ -104,7 +107,8 @@ def describe(
     tracker = start_work_tracker()
     state = ray.put(dict(weights.state))
     recipes = {name: RECIPES[name] for name in identity.descriptor.recipes}
-    job = DescribeJob(planned, folder, identity, state, recipes, pool, compute, failures)
+    urls = None if access is None else ray.put(access)
+    job = DescribeJob(planned, folder, identity, state, recipes, pool, compute, failures, urls)
     batches = _describe_batches(plans, job, tracker)
     images = sum(plan.rows for plan in plans)
     with show_progress(tracker, images), _ray_data_logging(compute.log_ray), root_cause():

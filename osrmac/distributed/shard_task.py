@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from osrmac.descriptor.describer import Description, Failure
 from osrmac.errors import DamagedFileError
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.access import AccessUrls
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.types import Box
@@ -31,6 +32,7 @@ class ShardTask:
         kept: Committed rows that fulfil the plan, or None if the shard does not exist yet.
         attempt: 1 for the first worker that takes the shard.
         deaths: For each image, how many workers died while describing it by itself.
+        access: URLs with credentials of images whose planned URIs lack them.
     """
 
     plan: ShardPlan
@@ -38,10 +40,17 @@ class ShardTask:
     kept: pa.Table | None
     attempt: int
     deaths: Mapping[str, int]
+    access: AccessUrls | None = None
 
     @classmethod
     def load(
-        cls, plan: ShardPlan, planned: Location, folder: Location, attempt: int, deaths: Mapping[str, int]
+        cls,
+        plan: ShardPlan,
+        planned: Location,
+        folder: Location,
+        attempt: int,
+        deaths: Mapping[str, int],
+        access: AccessUrls | None = None,
     ) -> ShardTask:
         """Compare the rows of a shard in the manifest `planned` with those committed in `folder`.
 
@@ -52,23 +61,24 @@ class ShardTask:
         """
         rows, shard = manifest.read(planned, plan), folder / plan.shard
         if not shard.exists():
-            return cls(plan, rows, None, attempt, deaths)
+            return cls(plan, rows, None, attempt, deaths, access)
         try:
             generation, committed = shards.generation(shard), shards.read(shard)
         except DamagedFileError:
-            return cls(plan, rows, None, attempt, deaths)
+            return cls(plan, rows, None, attempt, deaths, access)
         if committed["id"].combine_chunks().sort() != rows["id"].combine_chunks().sort():
-            return cls(plan, rows, None, attempt, deaths)
+            return cls(plan, rows, None, attempt, deaths, access)
         fulfilled = rows.filter(pc.field("generation") <= generation)
         kept = committed.filter(_is_in(committed["id"], fulfilled["id"]))
         due = rows.filter(pc.invert(_is_in(rows["id"], kept["id"])))
-        return cls(plan, due, kept, attempt, deaths)
+        return cls(plan, due, kept, attempt, deaths, access)
 
     @property
     def images(self) -> list[tuple[str, str, Box | None]]:
-        """Id, URI and box of each due image; the box is None for the entire image."""
+        """Id, URL to read and box of each due image; the box is None for the entire image."""
         boxes = self.due["box"].to_pylist() if "box" in self.due.column_names else [None] * self.due.num_rows
-        return list(zip(self.due["id"].to_pylist(), self.due["uri"].to_pylist(), boxes, strict=True))
+        images = zip(self.due["id"].to_pylist(), self.due["uri"].to_pylist(), boxes, strict=True)
+        return [(image, self.access.url(image, uri) if self.access else uri, box) for image, uri, box in images]
 
     def rows(self, results: Iterable[Description | Failure], columns: pa.Schema) -> pa.Table:
         """Return all rows of the shard: those kept, and one for each due image.

@@ -25,6 +25,7 @@ from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import schema, shards
+from osrmac.storage.access import AccessUrls
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
@@ -55,6 +56,7 @@ class DescribeJob:
         pool: Device, threads and resources of each worker.
         compute: Concurrent reads, and whether the network is compiled.
         failures: Retries and timeouts.
+        access: Reference to the `AccessUrls` in the object store; None if no image has one.
     """
 
     planned: Location
@@ -65,6 +67,7 @@ class DescribeJob:
     pool: WorkerPool
     compute: ComputeConfig
     failures: FailureConfig
+    access: Any = None
 
     def load_describer(self) -> Describer:
         """Build the backbone from the object store."""
@@ -92,6 +95,7 @@ class DescribeWorker:
         self._job = job
         self._tracker = tracker
         self._describer = job.load_describer()
+        self._access: AccessUrls | None = None if job.access is None else ray.get(job.access)
         self._fetch = Fetcher(job.compute.concurrent_reads, job.failures.attempts, job.failures.fetch_timeout)
         identity = job.identity
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
@@ -141,7 +145,7 @@ class DescribeWorker:
 
     def _start(self, plan: ShardPlan) -> ShardTask:
         attempt, deaths = ray.get(self._tracker.start.remote(plan.shard))
-        return ShardTask.load(plan, self._job.planned, self._job.folder, attempt, deaths)
+        return ShardTask.load(plan, self._job.planned, self._job.folder, attempt, deaths, self._access)
 
     def _describe_ahead(self, tasks: Sequence[ShardTask]) -> Iterator[Description | Failure]:
         """Describe the images of several shards, while the next images are fetched and decoded."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation import metrics
-from osrmac.types import Box
+from osrmac.evaluation import metrics, ties
+from osrmac.evaluation.ties import Tie
+from osrmac.types import Box, Rank
 
 __all__ = ["Benchmark", "Query", "by_id", "by_stem"]
 
-_MEASURES: Mapping[str, Callable[[Collection[int], int], float]] = {
-    "mAP": lambda ranks, positives: 100 * metrics.average_precision(ranks, positives),
-    "mP@1": lambda ranks, _: 100 * metrics.precision_at(ranks, 1),
-    "mP@5": lambda ranks, _: 100 * metrics.precision_at(ranks, 5),
-    "mP@10": lambda ranks, _: 100 * metrics.precision_at(ranks, 10),
-    "N-S": lambda ranks, _: metrics.n_s_score(ranks),
+_MEASURES: Mapping[str, Callable[[Sequence[Tie], int], float]] = {
+    "mAP": lambda found, positives: 100 * metrics.average_precision(found, positives),
+    "mP@1": lambda found, _: 100 * metrics.precision_at(found, 1),
+    "mP@5": lambda found, _: 100 * metrics.precision_at(found, 5),
+    "mP@10": lambda found, _: 100 * metrics.precision_at(found, 10),
+    "N-S": lambda found, _: metrics.n_s_score(found),
 }
-"""Functions of the ranks of the retrieved positives, junk removed, and the number of all positives."""
+"""Functions of the retrieved positives by distance, junk removed, and the number of all positives."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,23 @@ class Query:
     junk: frozenset[str] = frozenset()
     box: Box | None = None
 
-    def positive_ranks(self, ranks: Mapping[str, int]) -> list[int]:
-        """Return the 0-based ranks of the positives after junk is removed, ascending.
+    def positive_ranks(self, ranks: Mapping[str, Rank]) -> list[int]:
+        """Return the 0-based ranks of the positives after junk is removed, ascending; ties ordered by id.
 
         Args:
-            ranks: 0-based ranks by image name; images that were not retrieved are absent.
+            ranks: Ranks by image name; images that were not retrieved are absent.
         """
+        positives, junk = self._judged(ranks)
+        return metrics.without_junk((rank.position for rank in positives), (rank.position for rank in junk))
+
+    def tied_positives(self, ranks: Mapping[str, Rank]) -> list[Tie]:
+        """Return the positives by distance after junk is removed, from the same ranks as `positive_ranks`."""
+        return ties.group(*self._judged(ranks))
+
+    def _judged(self, ranks: Mapping[str, Rank]) -> tuple[list[Rank], list[Rank]]:
+        """Return the ranks of the positives and of the junk."""
         positives, junk = ([ranks[name] for name in names if name in ranks] for names in (self.positives, self.junk))
-        return metrics.without_junk(positives, junk)
+        return positives, junk
 
 
 def by_stem(image_id: str) -> str:
@@ -145,7 +155,12 @@ class Benchmark:
             if query.image in present and scorable:
                 yield replace(query, positives=positives)
 
-    def score(self, query: Query, ranks: Mapping[str, int]) -> dict[str, float]:
-        """Return the value of each measure for one query; see `Query.positive_ranks` for the ranks."""
-        positive_ranks = query.positive_ranks(ranks)
-        return {measure: _MEASURES[measure](positive_ranks, len(query.positives)) for measure in self.measures}
+    def score(self, query: Query, ranks: Mapping[str, Rank]) -> dict[str, float]:
+        """Return the value of each measure for one query: where images are tied, its mean over all their orders.
+
+        Args:
+            query: Query of the benchmark.
+            ranks: Ranks by image name; images that were not retrieved are absent.
+        """
+        found = query.tied_positives(ranks)
+        return {measure: _MEASURES[measure](found, len(query.positives)) for measure in self.measures}

@@ -18,7 +18,7 @@ def interpolated_precision(ranks: Collection[int], positives: int) -> list[float
     Retrieval, 2008, section 8.4).
 
     Args:
-        ranks: 0-based ranks of the relevant images that were retrieved, distinct.
+        ranks: 0-based ranks of the relevant images that were retrieved, distinct; one order of tied images.
         positives: Number of relevant images that exist, at least 1.
 
     >>> interpolated_precision([0, 3], positives=2)

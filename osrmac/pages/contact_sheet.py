@@ -38,7 +38,7 @@ def _pictures(result: QueryResult, shown: Iterator[Thumbnail]) -> Iterator[Pictu
     box = "" if result.box is None else f", box {' '.join(f'{edge:g}' for edge in result.box)}"
     yield Picture(result.query, f"query{box}", next(shown), "query")
     for match in result.matches:
-        yield Picture(match.id, f"{match.rank} · {match.distance:.3f}", next(shown))
+        yield Picture(match.id, f"{match.rank} · {match.distance:.3f}{' · tied' if match.tied else ''}", next(shown))
 
 
 def duplicates_sheet(run: str, duplicates: Duplicates) -> str:

@@ -1,4 +1,4 @@
-"""Render the templates of this package; values are escaped."""
+"""Render the templates of this package; values are escaped, and URLs lose their credentials."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from osrmac.credentials import redact
+
 __all__ = ["render"]
 
 _TEMPLATES = Environment(
     loader=PackageLoader("osrmac.pages"),
     autoescape=True,
+    finalize=lambda value: redact(value) if type(value) is str else value,  # not Markup, which is a page's own
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -6,16 +6,18 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from osrmac.types import DistanceBlock, Matrix
+from osrmac.types import DistanceBlock, Matrix, Rank
 
 __all__ = ["ranks"]
 
 
-def ranks(blocks: Iterable[DistanceBlock], targets: Sequence[Mapping[str, float]]) -> list[dict[str, int]]:
-    """Return for each query the 0-based ranks of its targets among all images, ties ordered by id.
+def ranks(blocks: Iterable[DistanceBlock], targets: Sequence[Mapping[str, float]]) -> list[dict[str, Rank]]:
+    """Return for each query the ranks of its targets among all images.
 
-    Memory grows with the number of targets, not with the collection.
+    Images are tied if their distances are equal bit by bit. Memory grows with the number of targets, not with the
+    collection.
 
     Args:
         blocks: The collection, block by block, compared with m queries.
@@ -29,21 +31,33 @@ def ranks(blocks: Iterable[DistanceBlock], targets: Sequence[Mapping[str, float]
 
 
 class _RankCounter:
-    """Count the images that precede each target of one query."""
+    """Count the images that precede each target of one query, and those at the same distance."""
 
     def __init__(self, targets: Mapping[str, float]) -> None:
         self._targets = sorted((distance, image) for image, distance in targets.items())
         self._distances = np.array([distance for distance, _ in self._targets], np.float32)
-        self._counts = np.zeros(len(self._targets) + 1, np.int64)  # images between one target and the next
+        # Images by the first target that is beyond them, not nearer, or that they precede.
+        self._nearer, self._not_beyond, self._preceding = np.zeros((3, len(self._targets) + 1), np.int64)
 
     def add(self, ids: Sequence[str], distances: Matrix) -> None:
-        """Count the images of a block, (n,), by the first target that they precede."""
-        following = np.searchsorted(self._distances, distances)
-        tied = np.flatnonzero(following != np.searchsorted(self._distances, distances, side="right"))
-        for position in tied.tolist():
+        """Count the images of a block, (n,)."""
+        first_beyond = np.searchsorted(self._distances, distances, side="right")
+        first_not_nearer = np.searchsorted(self._distances, distances)
+        following = first_not_nearer.copy()
+        for position in np.flatnonzero(first_not_nearer != first_beyond).tolist():
             following[position] = bisect_right(self._targets, (float(distances[position]), ids[position]))
-        self._counts += np.bincount(following, minlength=len(self._counts))
+        self._nearer += self._count(first_beyond)
+        self._not_beyond += self._count(first_not_nearer)
+        self._preceding += self._count(following)
 
-    def ranks(self) -> dict[str, int]:
-        preceding = np.cumsum(self._counts)
-        return {image: int(rank) for (_, image), rank in zip(self._targets, preceding, strict=False)}
+    def _count(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.bincount(targets, minlength=len(self._targets) + 1)
+
+    def ranks(self) -> dict[str, Rank]:
+        nearer, not_beyond, preceding = (
+            np.cumsum(counts).tolist() for counts in (self._nearer, self._not_beyond, self._preceding)
+        )
+        return {
+            image: Rank(preceding[target], nearer[target], not_beyond[target] - nearer[target])
+            for target, (_, image) in enumerate(self._targets)
+        }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,7 +13,7 @@ __all__ = ["nearest"]
 
 
 def nearest(blocks: Iterable[DistanceBlock], queries: int, number: int) -> list[list[Match]]:
-    """Return the nearest images of each query, nearest first, ties ordered by id.
+    """Return the nearest images of each query, nearest first; ties are ordered by id and marked.
 
     Args:
         blocks: The collection, block by block; only one block is held at a time.
@@ -20,14 +21,21 @@ def nearest(blocks: Iterable[DistanceBlock], queries: int, number: int) -> list[
         number: Number of images to return for each query; a smaller collection gives fewer.
     """
     best: list[list[tuple[float, str, str]]] = [[] for _ in range(queries)]
+    wanted = number + 1  # one more, which may be tied with the last
     for shard, ids, distances in blocks:
         for kept, row in zip(best, distances, strict=True):
-            bound = kept[-1][0] if len(kept) == number else np.inf
-            candidates = [(float(row[position]), ids[position], shard) for position in _smallest(row, number, bound)]
-            kept[:] = sorted([*kept, *candidates])[:number]
+            bound = kept[-1][0] if len(kept) == wanted else np.inf
+            candidates = [(float(row[position]), ids[position], shard) for position in _smallest(row, wanted, bound)]
+            kept[:] = sorted([*kept, *candidates])[:wanted]
+    return [_matches(kept)[:number] for kept in best]
+
+
+def _matches(ranked: Sequence[tuple[float, str, str]]) -> list[Match]:
+    """Return matches of ranked images, each with its distance, id and shard."""
+    shared = Counter(distance for distance, _, _ in ranked)
     return [
-        [Match(image, rank, distance, shard=shard) for rank, (distance, image, shard) in enumerate(kept, start=1)]
-        for kept in best
+        Match(image, rank, distance, shard=shard, tied=shared[distance] > 1)
+        for rank, (distance, image, shard) in enumerate(ranked, start=1)
     ]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from osrmac.config import ComputeConfig, DescriptorConfig, canonical
+from osrmac.credentials import without_credentials
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.weights import Weights
-from osrmac.errors import StorageError
+from osrmac.errors import StorageError, WeightsError
 from osrmac.storage import shards
 from osrmac.storage.run import Identity, Run
 
@@ -23,6 +25,8 @@ def rows_per_shard(identity: Identity, compute: ComputeConfig) -> Callable[[int]
 def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     """Load the weights of a backbone, and return them with the identity of the descriptors that they give.
 
+    The identity names the weights without the credentials of their URL.
+
     Raises:
         ConfigError: Unknown backbone, layer or recipe.
         WeightsError: The weights are unavailable or do not fit the backbone.
@@ -34,7 +38,8 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
     name = "; ".join([weights.source, *weights.remarks])
     describer = Describer(backbone, descriptor)
     regional = tuple(name for name, recipe in describer.recipes.items() if recipe.regional)
-    return Identity(descriptor, values, name, describer.parts, regional), weights
+    stored = replace(descriptor, weights=without_credentials(descriptor.weights))
+    return Identity(stored, values, name, describer.parts, regional), weights
 
 
 def identify_again(run: Run) -> tuple[Identity, Weights]:
@@ -45,7 +50,15 @@ def identify_again(run: Run) -> tuple[Identity, Weights]:
         WeightsError: The weights are unavailable.
     """
     identity = run.identity()
-    loaded, weights = identify(identity.descriptor)
+    try:
+        loaded, weights = identify(identity.descriptor)
+    except WeightsError as error:
+        if "://" not in identity.descriptor.weights:
+            raise
+        raise WeightsError(
+            f"{error}; a run keeps no credentials: if these weights need some, give them as docs/bucket.md says, or "
+            "continue the run once with --weights PATH"
+        ) from error
     if loaded.fingerprint != identity.fingerprint:
         raise StorageError(f"the weights {identity.weights} have changed since {run.url} was made: use another run")
     return identity, weights

@@ -44,7 +44,7 @@ class Scan:
             yield url, block.ids, smallest_distances(queries, block.vectors, self.distance, self.device)
 
     def nearest(self, queries: Sequence[Matrix], number: int) -> list[list[Match]]:
-        """Return the nearest images of each query, nearest first; ties are ordered by id."""
+        """Return the nearest images of each query, nearest first; ties are ordered by id and marked."""
         return nearest(self.distances(queries), len(queries[0]), number)
 
     def expanded(self, queries: Sequence[Matrix], neighbours: int, alpha: float) -> list[Matrix]:

@@ -23,7 +23,7 @@ from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
-from osrmac.types import DistanceBlock, Match, Matrix, QueryResult, Verdict
+from osrmac.types import DistanceBlock, Match, Matrix, QueryResult, Rank, Verdict
 
 __all__ = ["SHOWN", "judge", "query_results", "query_vectors", "scores"]
 
@@ -191,13 +191,13 @@ def _noting(
         yield url, images, block
 
 
-def judge(benchmark: Benchmark, query: Query, ranks: Mapping[str, int], nearest: Sequence[Match]) -> QueryResult:
+def judge(benchmark: Benchmark, query: Query, ranks: Mapping[str, Rank], nearest: Sequence[Match]) -> QueryResult:
     """Judge the ranking of one query.
 
     Args:
         benchmark: Benchmark with its measures.
         query: Query of the benchmark.
-        ranks: 0-based ranks of the query's positives and junk, by name.
+        ranks: Ranks of the query's positives and junk, by name.
         nearest: Images ranked first.
     """
     matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id))) for match in nearest]

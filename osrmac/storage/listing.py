@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from fsspec.utils import glob_translate
 
+from osrmac.credentials import without_credentials
 from osrmac.errors import NotFoundError, StorageError, reason
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.filesystem import storage_errors
@@ -55,7 +56,7 @@ def listing(images: Location) -> Iterator[pa.Table]:
         StorageError: There is no such folder or file, it has no images, or the list cannot be used.
     """
     with storage_errors(images.url):
-        is_list = images.path.endswith(_LIST_SUFFIXES) and images.fs.isfile(images.path)
+        is_list = without_credentials(images.path).endswith(_LIST_SUFFIXES) and images.fs.isfile(images.path)
     if is_list:
         tables = (_listed_rows(images, table) for table in _parsed(images))
     else:
@@ -123,11 +124,12 @@ def _version(file: File) -> dict[str, Any]:
 
 def _parsed(location: Location) -> Iterator[pa.Table]:
     """Read the columns of a list, some rows at a time."""
+    name = without_credentials(location.path)
     try:
         with location.fs.open(location.path, "rb") as file:
-            if location.path.endswith(".parquet"):
+            if name.endswith(".parquet"):
                 yield from map(_table, _row_batches(pq.ParquetFile(file)))
-            elif location.path.endswith(".csv"):
+            elif name.endswith(".csv"):
                 options = pyarrow.csv.ConvertOptions(column_types=_CSV_TYPES)
                 yield from map(_table, pyarrow.csv.open_csv(file, convert_options=options))
             else:

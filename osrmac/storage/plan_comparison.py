@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from osrmac.storage import schema, shards
+from osrmac.storage.access import without_credentials_in
 from osrmac.storage.location import Location
 
 __all__ = ["PlanComparison", "compare_with_plan", "database", "repeated_ids"]
@@ -78,7 +79,7 @@ class PlanComparison:
         """
         pairs: list[tuple[str, str]] = []
         for part in shards.paths(self._folder):
-            self._tables.register("part_rows", shards.read(part, ["id", "uri"]))
+            self._tables.register("part_rows", without_credentials_in(shards.read(part, ["id", "uri"])))
             pairs += self._tables.execute(query).fetchall()
         return pairs
 
@@ -181,5 +182,5 @@ def _load_plan(tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.
     tables.register("no_rows", columns.empty_table())
     tables.execute(f"create table planned as select {derived}, '' as part from no_rows")  # noqa: S608  # constants
     for part in shards.paths(folder):
-        tables.register("part_rows", shards.read(part, columns.names))
+        tables.register("part_rows", without_credentials_in(shards.read(part, columns.names)))
         tables.execute(f"insert into planned by name select {derived}, ? as part from part_rows", [part.name])  # noqa: S608

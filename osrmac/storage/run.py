@@ -8,6 +8,7 @@ from typing import Any
 
 from osrmac import __version__
 from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
+from osrmac.credentials import redact_all
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage import shards
 from osrmac.storage.damage import damaged
@@ -17,6 +18,9 @@ __all__ = ["Identity", "Run"]
 
 _KEYS = frozenset({"format", "fingerprint", "identity", "descriptor", "weights", "images", "dimensions"})
 """Keys that every run.json has, those of early versions too."""
+_NAMES_OF_FILES = ("images", "weights")
+"""Keys of run.json that earlier versions stored with the credentials of URLs. They only name what was read, unlike the
+weights among the options of the descriptors, which are read again."""
 
 _REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
@@ -124,7 +128,7 @@ class Run:
         return self._record.read_json() is not None
 
     def record(self) -> dict[str, Any]:
-        """Return the content of run.json.
+        """Return the content of run.json; the collection and the source of the weights are without credentials.
 
         Raises:
             DamagedFileError: The record is not as it was written.
@@ -140,7 +144,7 @@ class Run:
             raise StorageError(f"{self.url} has format {record['format']}, this osrmac reads {FORMAT_VERSION}")
         if fingerprint(record["identity"]) != record["fingerprint"]:
             raise damaged(self._record.url, "its fingerprint is not that of its settings")
-        return record
+        return {key: redact_all(value) if key in _NAMES_OF_FILES else value for key, value in record.items()}
 
     def identity(self) -> Identity:
         """Return the identity of the run's descriptors.

@@ -1,6 +1,7 @@
 """Output of the commands: tables by default, JSON Lines with `--format json`."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,17 @@ def test_search(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("search", finished.url, "--top", "3", "copy1.png", "even/08.png")
     found = search(finished.url, ["copy1.png", "even/08.png"], SearchConfig(top=3))
     rows = json_of(capsys, *command)
-    assert [(row["query"], row["rank"], row["id"], row["uri"]) for row in rows] == [
-        (result.query, match.rank, match.id, match.uri) for result in found for match in result.matches
+    assert [(row["query"], row["rank"], row["id"], row["uri"], row["tied"]) for row in rows] == [
+        (result.query, match.rank, match.id, match.uri, match.tied) for result in found for match in result.matches
     ]
+    # copy1.png is a copy of odd/01.png, and the third, copy2.png, of the fourth, even/02.png.
+    assert [row["tied"] for row in rows] == [True, True, True, False, False, False]
     shown = text_of(capsys, *command)
-    assert "odd/01.png" in shown
+    assert re.findall(r"(\d) +│ +0\.0000 │ (.{4}) │ (\S+)", shown) == [
+        ("1", "=   ", "copy1.png"),
+        ("2", "=   ", "odd/01.png"),
+        ("1", "    ", "even/08.png"),
+    ]
     assert "compared by osrmac+cam" in shown
     assert "uri" not in shown
 

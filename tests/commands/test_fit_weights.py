@@ -1,3 +1,4 @@
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from osrmac.commands.fit_weights import fit_weights
 from osrmac.config import BenchmarkConfig, EvaluationConfig, LayerWeightsConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.evaluation.metrics import average_precision
+from osrmac.evaluation.ties import Tie
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
@@ -33,10 +35,11 @@ def slow_map(ids: list[str], vectors: NDArray[np.float32]) -> float:
     for group in GROUPS:
         for query in group:
             apart = np.abs(vectors - vectors[ids.index(query)]).sum(axis=1)
-            ranked = [image for _, image in sorted(zip(apart, ids, strict=True)) if image != query]
-            precisions.append(
-                average_precision([ranked.index(image) for image in group if image != query], len(group) - 1)
-            )
+            others = {image: distance for image, distance in zip(ids, apart.tolist(), strict=True) if image != query}
+            all_distances = sorted(others.values())
+            found = Counter(others[image] for image in group if image != query)
+            ties = [Tie(all_distances.index(at), all_distances.count(at), number) for at, number in found.items()]
+            precisions.append(average_precision(ties, len(group) - 1))
     return 100 * float(np.mean(precisions))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark, Query, by_id, by_stem
+from osrmac.types import Rank
 
 TOWER = Query("tower", "t0", positives=frozenset({"t0", "t1", "t2"}), junk=frozenset({"blurred"}), box=(0, 0, 9, 9))
 GATE = Query("gate", "g0", positives=frozenset({"g1"}))
@@ -14,6 +15,10 @@ QUARTET = Query("u0", "u0", positives=frozenset({"u0", "u1", "u2", "u3"}))
 FOURS = Benchmark("fours", {"all": (QUARTET, GATE)}, ("N-S",), size=6)
 
 ALL_IMAGES = ["g0", "g1", "other", "t0", "t1", "t2"]
+
+
+def untied(*ranked: str) -> dict[str, Rank]:
+    return {image: Rank.untied(position) for position, image in enumerate(ranked)}
 
 
 def test_images_are_named_by_stem_or_by_id() -> None:
@@ -91,17 +96,27 @@ def test_a_query_mode_without_queries_is_refused() -> None:
 
 def test_junk_counts_neither_for_nor_against() -> None:
     """Without junk, t0 and t1 are first and second, and t2 is fourth."""
-    ranks = {"t0": 0, "blurred": 1, "t1": 2, "other": 3, "t2": 4}
+    ranks = untied("t0", "blurred", "t1", "other", "t2")
     expected = 100 * (1 + 1 + (2 / 3 + 3 / 4) / 2) / 3
 
     assert LANDMARKS.score(TOWER, ranks) == pytest.approx({"mAP": expected})
-    assert LANDMARKS.score(TOWER, {"t0": 0, "t1": 1, "other": 2, "t2": 3}) == pytest.approx({"mAP": expected})
+    assert LANDMARKS.score(TOWER, untied("t0", "t1", "other", "t2")) == pytest.approx({"mAP": expected})
 
 
 def test_positives_that_were_not_retrieved_lower_the_score() -> None:
-    assert LANDMARKS.score(TOWER, {"t1": 0}) == pytest.approx({"mAP": 100 / 3})
+    assert LANDMARKS.score(TOWER, untied("t1")) == pytest.approx({"mAP": 100 / 3})
     assert LANDMARKS.score(GATE, {}) == {"mAP": 0}
 
 
 def test_the_n_s_score_includes_the_query() -> None:
-    assert FOURS.score(QUARTET, {"u0": 0, "u1": 5, "u2": 3, "u3": 4}) == {"N-S": 2}
+    assert FOURS.score(QUARTET, untied("u0", "other", "t0", "u2", "u3", "u1")) == {"N-S": 2}
+
+
+def test_tied_images_count_by_the_mean_over_their_orders_without_junk() -> None:
+    """After t0 come t1, t2 and another image in any order: t1 and t2 are second and third, second and fourth, or
+    third and fourth; three orders of equal probability."""
+    ranks = {"t0": Rank(0, 0, 1), "blurred": Rank(1, 1, 4), "t1": Rank(3, 1, 4), "t2": Rank(4, 1, 4)}
+    orders = [1 + 1, 1 + (2 / 3 + 3 / 4) / 2, (1 / 2 + 2 / 3) / 2 + (2 / 3 + 3 / 4) / 2]
+
+    assert LANDMARKS.score(TOWER, ranks) == pytest.approx({"mAP": 100 * (1 + sum(orders) / 3) / 3})
+    assert TOWER.positive_ranks(ranks) == [0, 2, 3]

@@ -8,6 +8,7 @@ import pytest
 
 from osrmac.evaluation import protocols, rankings
 from osrmac.evaluation.benchmark import Benchmark
+from osrmac.types import Rank
 
 pytestmark = pytest.mark.measured
 
@@ -20,9 +21,9 @@ def texts(folder: Path) -> dict[str, str]:
     return {name: content.decode() for name, content in contents(folder).items()}
 
 
-def first_ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, int]:
+def first_ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, Rank]:
     """Return the rank of each image, the first one if it is listed twice."""
-    ranks = [(benchmark.naming(image), rank) for rank, image in enumerate(ranked)]
+    ranks = [(benchmark.naming(image), Rank.untied(rank)) for rank, image in enumerate(ranked)]
     return dict(reversed(ranks))
 
 

@@ -1,5 +1,7 @@
 """Measures against hand-computed cases and transcripts of the programs that define them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from osrmac.evaluation.metrics import average_precision, n_s_score, precision_at, without_junk
+from osrmac.evaluation.ties import Tie
+
+
+def untied(ranks: Iterable[int]) -> list[Tie]:
+    return [Tie(rank, 1, 1) for rank in ranks]
 
 
 def compute_ap(positives: set[int], junk: set[int], ranked: list[int]) -> float:
@@ -49,7 +56,7 @@ def ap_of_ranking(positives: set[int], junk: set[int], ranked: list[int]) -> flo
     positive_ranks = without_junk(
         (ranks[image] for image in positives & set(ranked)), (ranks[i] for i in junk & set(ranked))
     )
-    return average_precision(positive_ranks, len(positives))
+    return average_precision(untied(positive_ranks), len(positives))
 
 
 @st.composite
@@ -87,13 +94,13 @@ def test_average_precision_equals_that_of_inria(relevant: set[int], images: list
     ],
 )
 def test_average_precision_matches_hand_computed_values(ranks: list[int], positives: int, expected: float) -> None:
-    assert average_precision(ranks, positives) == pytest.approx(expected, abs=1e-15)
+    assert average_precision(untied(ranks), positives) == pytest.approx(expected, abs=1e-15)
 
 
 def test_average_precision_differs_from_that_of_scikit_learn() -> None:
     """One relevant image, second of two: the precision is 1/2 at its rank, and 0 just before."""
     assert average_precision_score(np.array([0, 1]), np.array([2.0, 1.0])) == 1 / 2
-    assert average_precision([1], positives=1) == 1 / 4
+    assert average_precision(untied([1]), positives=1) == 1 / 4
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ def test_average_precision_differs_from_that_of_scikit_learn() -> None:
     ],
 )
 def test_precision_at_k_matches_hand_computed_values(ranks: list[int], k: int, expected: float) -> None:
-    assert precision_at(ranks, k) == pytest.approx(expected, abs=1e-15)
+    assert precision_at(untied(ranks), k) == pytest.approx(expected, abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -134,4 +141,4 @@ def test_removed_junk_moves_later_images_up(ranks: list[int], junk: list[int], r
     ("ranks", "score"), [([], 0), ([0, 1, 2, 3], 4), ([3, 0], 2), ([0, 4, 5, 6], 1), ([4, 5, 6, 7], 0)]
 )
 def test_the_n_s_score_counts_the_first_four(ranks: list[int], score: float) -> None:
-    assert n_s_score(ranks) == score
+    assert n_s_score(untied(ranks)) == score

@@ -66,6 +66,16 @@ def test_equal_vectors_are_equally_far_at_any_position(queries: int, distance: D
 
 
 @every_distance
+def test_equal_vectors_are_equally_far_in_any_shard_and_any_company(distance: Distance) -> None:
+    """Ties are recognised by equal distances, so these must be equal to the last bit."""
+    for size in (1, 2, 5, 32):
+        shards = [np.concatenate([vectors(size, seed), DATABASE[-1:], vectors(seed, size)]) for seed in range(1, 9)]
+        (first, *others) = [distances(DATABASE, shard, distance)[:, size] for shard in shards]
+        for other in others:
+            np.testing.assert_array_equal(first, other)
+
+
+@every_distance
 def test_a_vector_is_nearest_to_itself(distance: Distance) -> None:
     result = distances(DATABASE, DATABASE, distance)
 

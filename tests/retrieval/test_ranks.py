@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osrmac.retrieval.ranks import ranks
+from osrmac.types import Rank
 
 distances = st.integers(0, 3).map(float)
 
@@ -30,11 +31,19 @@ def test_ranks_equal_those_of_a_sort_of_all_images(
 
     for query in (0, 1):
         order = sorted(names, key=lambda image: (images[image][query], image))
-        assert result[query] == {image: order.index(image) for image in targets}
+        at = [row[query] for row in images.values()]
+        assert result[query] == {
+            image: Rank(
+                order.index(image),
+                sum(distance < images[image][query] for distance in at),
+                at.count(images[image][query]),
+            )
+            for image in targets
+        }
 
 
 def test_distances_one_ulp_apart_are_distinguished() -> None:
     near, far = np.float32(0.1), np.nextafter(np.float32(0.1), np.float32(1))
     blocks = [("", ["b", "a", "c"], np.array([[near, far, near]]))]
-    assert ranks(blocks, [{"a": float(far), "c": float(near)}]) == [{"a": 2, "c": 1}]
+    assert ranks(blocks, [{"a": float(far), "c": float(near)}]) == [{"a": Rank(2, 2, 1), "c": Rank(1, 0, 2)}]
     assert ranks(blocks, [{}]) == [{}]

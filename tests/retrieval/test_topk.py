@@ -29,6 +29,16 @@ def test_nearest_images_equal_those_of_a_sort_of_all_images(
         expected = sorted((row[query], image, block) for row, image, block in all_images)[:number]
         assert [(match.distance, match.id, match.shard) for match in result[query]] == expected
         assert [match.rank for match in result[query]] == list(range(1, len(expected) + 1))
+        at = [row[query] for row, _, _ in all_images]
+        assert [match.tied for match in result[query]] == [at.count(distance) > 1 for distance, _, _ in expected]
+
+
+def test_a_tie_with_an_image_beyond_the_last_is_marked() -> None:
+    blocks = [("one", ["d", "b"], np.array([[2, 1]], np.float32)), ("two", ["a", "c"], np.array([[1, 2]], np.float32))]
+    for number, tied in [(1, [True]), (2, [True] * 2), (3, [True] * 3), (9, [True] * 4)]:
+        (matches,) = nearest(blocks, 1, number)
+        assert [(match.id, match.tied) for match in matches] == list(zip("abcd", tied, strict=False))
+    assert [match.tied for match in nearest(blocks[:1], 1, 1)[0]] == [False]
 
 
 def test_an_empty_collection_gives_no_matches() -> None:

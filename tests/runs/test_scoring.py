@@ -107,9 +107,34 @@ def test_a_query_that_has_no_vector_is_refused(run: Run) -> None:
         list(scores(run, broken, run.queries("tiny"), {"broken.jpg": "broken.jpg"}, [SINGLE], EvaluationConfig()))
 
 
-def test_tied_images_are_ranked_by_id() -> None:
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("distance", ["l1", "l2", "cosine"])
+def test_identical_images_score_the_same_whatever_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distance: str, in_memory: bool
+) -> None:
+    if not in_memory:
+        monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
+    names = [f"{number:02d}" for number in range(32)]
+    identical = tiny_run(tmp_path / "run", {"single": dict.fromkeys(names, VECTORS["0.jpg"])}, rows_per_shard=5)
+    evaluation = EvaluationConfig(benchmark="tiny", distance=distance)  # type: ignore[arg-type]
+    found: list[Score] = []
+    for others in ({"00"}, {"09"}, {"31"}):
+        query = Query("10", "10", frozenset(others), frozenset({"10"}))
+        benchmark = Benchmark("tiny", {"whole": (query,)}, ("mAP", "mP@1", "mP@5", "mP@10"), None, by_id)
+        ids = dict(zip(names, names, strict=True))
+        found += scores(identical, benchmark, identical.queries("tiny"), ids, [SINGLE], evaluation)
+    # The relevant image is at each of 31 ranks with equal probability.
+    average_precision = (1 + sum(1 / (2 * rank) for rank in range(2, 32))) / 31
+    assert found[0].values["mAP"] == pytest.approx(100 * average_precision)
+    assert found[0].values["mP@1"] == pytest.approx(100 / 31)
+    assert found[0].values == found[1].values == found[2].values
+
+
+def test_tied_images_are_ranked_by_id_and_scored_by_the_mean_over_their_orders() -> None:
     tied = [("", ["a", "b", "c", "q"], np.array([[1, 1, 1, 0]], np.float32))]
     query = Query("q", "q", frozenset({"c"}), frozenset({"q"}))
     benchmark = Benchmark("tiny", {"whole": (query,)}, ("mAP",), None, by_id)
     (result,) = query_results(benchmark, [query], tied, {name: name for name in "abcq"})
     assert result.ranks == (2,)
+    assert result.values["mAP"] == pytest.approx(100 * (1 + 1 / 4 + 1 / 6) / 3)
+    assert [(match.id, match.tied) for match in result.matches] == [("a", True), ("b", True), ("c", True)]

@@ -326,3 +326,8 @@ def test_unplanned_and_damaged_shards_are_known(tmp_path: Path) -> None:
     manifest.replan(plan, ["a"])
     first.write_bytes(b"damaged")
     assert [found.shard for found in manifest.pending(manifest.shard_plans(plan), committed)] == [first.name]
+
+
+def test_a_uri_that_was_stored_with_credentials_is_the_same_place(tmp_path: Path) -> None:
+    update(tmp_path, images({"a": "https://me:secret@host/a.jpg?size=2&X-Amz-Signature=0f"}))
+    assert update(tmp_path, images({"a": "https://host/a.jpg?size=2"})) == Changes(0, 0, 0)

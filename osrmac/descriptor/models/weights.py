@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import fsspec
 import torch
 
+from osrmac.credentials import without_credentials
 from osrmac.descriptor.models.checkpoints import StateDict, flatten, is_batch_counter
 from osrmac.errors import WeightsError, reason
 
@@ -32,7 +33,7 @@ class Weights:
 
     Attributes:
         state: Tensors by name.
-        source: Where they come from: a path, a URL, or the name of published weights.
+        source: Where they come from: a path, a URL without credentials, or the name of published weights.
         remarks: Notes for the user on how they were read, one per line.
     """
 
@@ -80,7 +81,7 @@ def from_file(url: str) -> Weights:
         raise WeightsError(f"cannot read weights from {url}: {reason(error)}") from error
     if not state:
         raise WeightsError(f"{url} contains no state dict: it must map parameter names to tensors")
-    return Weights(state, url)
+    return Weights(state, without_credentials(url))
 
 
 _SAFETENSORS_LENGTH = 8

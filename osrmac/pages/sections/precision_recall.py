@@ -22,7 +22,8 @@ def precision_recall_section(curves: Mapping[tuple[str, str], Mapping[str, Seque
     charts = [_chart(benchmark, mode, precisions) for (benchmark, mode), precisions in curves.items() if precisions]
     note = (
         "Interpolated precision at eleven levels of recall: the highest precision at this recall or a greater one. "
-        "Mean over the queries, without junk images. Shown are the best methods, and the steps of the paper."
+        "Mean over the queries, without junk images; images at the same distance are in the order of their ids. "
+        "Shown are the best methods, and the steps of the paper."
     )
     return Section("Precision and recall", [Grid(charts)], note) if charts else None
 

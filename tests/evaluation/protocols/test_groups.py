@@ -5,6 +5,7 @@ import pytest
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
+from osrmac.types import Rank
 
 
 def load(table: str) -> Benchmark:
@@ -67,7 +68,7 @@ def test_the_query_is_removed_from_its_own_ranking() -> None:
     (query_a,) = groups.modes["marked"]
 
     # Without the query, the relevant images are first and third.
-    ranks = {image: rank for rank, image in enumerate(["b", "a", "other", "c"])}
+    ranks = {image: Rank.untied(rank) for rank, image in enumerate(["b", "a", "other", "c"])}
     assert groups.score(query_a, ranks)["mAP"] == pytest.approx(100 * (1 + (1 / 2 + 2 / 3) / 2) / 2)
 
 

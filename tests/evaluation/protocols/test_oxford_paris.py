@@ -7,6 +7,7 @@ import pytest
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark
+from osrmac.types import Rank
 
 OXFORD = {
     "gate_2_query.txt": "oxc1_gate_000007 136.5 34.1 648.5 955.7\n",
@@ -56,7 +57,7 @@ def test_names_of_paris_have_no_prefix() -> None:
 
 def test_scores_match_hand_computed_values() -> None:
     ranking = ["tower_000001", "tower_000004", "other", "gate_000007", "tower_000003", "tower_000002"]
-    ranks = {image: rank for rank, image in enumerate(ranking)}
+    ranks = {image: Rank.untied(rank) for rank, image in enumerate(ranking)}
     oxford = load(OXFORD)
 
     gate, tower = (oxford.score(query, ranks)["mAP"] for query in oxford.modes["cropped"])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark
+from osrmac.types import Rank
 
 IMAGES = ["easy1", "hard1", "blurred", "easy2", "hard2", "other", "gate1"]
 TRUTH: dict[str, Any] = {
@@ -95,7 +96,7 @@ def test_the_size_excludes_the_query_images(name: str, size: int) -> None:
 
 def test_scores_match_hand_computed_values() -> None:
     ranking = ["tower", "hard1", "gate", "easy1", "blurred", "other", "easy2", "gate1", "hard2"]
-    ranks = {image: rank for rank, image in enumerate(ranking)}
+    ranks = {image: Rank.untied(rank) for rank, image in enumerate(ranking)}
     benchmark = load(TRUTH)
     (easy,), (medium, gate), (hard, _) = benchmark.modes.values()
 
@@ -151,7 +152,9 @@ def test_scores_equal_the_authors_evaluation_code(kinds: list[str], random: Any)
     scores = {
         mode: [
             value / 100
-            for value in benchmark.score(queries[0], {image: rank for rank, image in enumerate(ranked)}).values()
+            for value in benchmark.score(
+                queries[0], {image: Rank.untied(rank) for rank, image in enumerate(ranked)}
+            ).values()
         ]
         for mode, queries in benchmark.modes.items()
         if queries[0].name == "q"

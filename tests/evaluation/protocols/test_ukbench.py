@@ -6,6 +6,7 @@ import pytest
 
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation import protocols
+from osrmac.types import Rank
 
 UKBENCH = protocols.load("ukbench", {}, collection=(), subset=False)
 EIGHT = [f"ukbench{number:05d}" for number in range(8)]
@@ -34,7 +35,7 @@ def test_n_s_scores_match_hand_computed_values(mode: str, scores: list[float], m
     n_s = []
     for query in UKBENCH.on(EIGHT, subset=True).modes[mode]:
         ranking = [query.image, *(name for name in others if name != query.image)]
-        n_s.append(UKBENCH.score(query, {name: rank for rank, name in enumerate(ranking)})["N-S"])
+        n_s.append(UKBENCH.score(query, {name: Rank.untied(rank) for rank, name in enumerate(ranking)})["N-S"])
 
     assert n_s == scores
     assert fmean(n_s) == mean
