@@ -53,12 +53,6 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *, extra:
     return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def icon(png_file: bytes) -> bytes:
-    """Wrap a PNG file of any size in an ICO file whose header says 16x16."""
-    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(png_file), 22)
-    return struct.pack("<HHH", 0, 1, 1) + entry + png_file
-
-
 def tiff(tags: list[tuple[int, int, int, int]]) -> bytes:
     """Encode a TIFF file of tags alone, given as number, type, count and value."""
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)

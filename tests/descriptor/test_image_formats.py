@@ -47,13 +47,17 @@ REFUSED = {
 HARMLESS = {
     "DcxImagePlugin: imports PcxImagePlugin": "the base class: pages are read as PCX, not opened",
     "GifImagePlugin._save_netpbm: subprocess": "saves",
+    "ImageFile.Parser.close: Image.open": "for callers that have a file in parts",
+    "ImageFile.Parser.feed: Image.open": "for callers that have a file in parts",
     "ImageFile.ImageFile.get_child_images: Image.open": "never called by Pillow",
     "ImageFile.ImageFile.get_child_images: imports TiffImagePlugin": "never called by Pillow",
     "JpegImagePlugin.JpegImageFile.load_djpeg: Image.open": "never called by Pillow",
     "JpegImagePlugin.JpegImageFile.load_djpeg: subprocess": "never called by Pillow",
+    "JpegImagePlugin: imports MpoImagePlugin": "for type checkers",
     "JpegImagePlugin._getmp: imports TiffImagePlugin": "for the reader of tags",
     "JpegImagePlugin.jpeg_factory: imports MpoImagePlugin": "another class for the same file",
     "MpoImagePlugin: imports JpegImagePlugin": "the base class: the first image is read as JPEG, not opened",
+    "MpoImagePlugin: imports TiffImagePlugin": "for the writer of tags",
 }
 """What the check finds in plugins of accepted formats, and why that is harmless."""
 
