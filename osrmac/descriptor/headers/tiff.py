@@ -84,11 +84,13 @@ class _Directory:
 def longest_list(encoded: bytes) -> int:
     """Return the number of values of the largest entry, apart from those of bytes; 0 if this is no TIFF file.
 
-    Pillow makes a Python object of each value as soon as it opens the file, and more of each strip and tile.
+    Pillow makes a Python object of each value as soon as it opens the file, and more of each strip and tile. It skips
+    entries that are larger than the file.
     """
     if not encoded.startswith((b"II", b"MM")):
         return 0
-    return max((entry.number for entry in _Directory(encoded).entries if entry.kind not in _BYTES), default=0)
+    numbers = (entry.number for entry in _Directory(encoded).entries if entry.kind not in _BYTES)
+    return max((number for number in numbers if 2 * number <= len(encoded)), default=0)
 
 
 def decoder_memory(image: TiffImageFile, encoded: bytes) -> int:

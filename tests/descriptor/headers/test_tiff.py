@@ -77,6 +77,10 @@ def test_the_longest_list_of_numbers_is_found() -> None:
     assert tiff.longest_list(encoded(Image.new("L", (9, 9)))) == 0
 
 
+def test_a_list_that_is_longer_than_the_file_is_skipped() -> None:
+    assert tiff.longest_list(tiff_of_tiles(10, 10, 16, 16, extra=[(700, 4, 10**9, 8)])) == 3
+
+
 @pytest.mark.parametrize("length", range(0, 200, 11))
 def test_truncated_directories_are_read_as_far_as_possible(length: int) -> None:
     assert 0 <= tiff.longest_list(tiff_of_tiles(10, 10, 16, 16)[:length]) <= 3
