@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from osrmac.descriptor.headers import tiff
 from osrmac.descriptor.headers.memory import decoding_memory
 from osrmac.descriptor.image_formats import available_formats, refused_format
+from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.pillow_settings import pillow_settings
 from osrmac.descriptor.pixels import WideGrey, to_rgb
 from osrmac.errors import reason
@@ -45,6 +46,9 @@ _MAX_SCANS = 100
 _MEMORY = 1_800_000_000
 _BYTES_PER_PIXEL = 10
 """Memory that decoding an image may take, in bytes: so much per pixel of the limit, at least that of the default."""
+
+_LARGE = 1 << 25
+"""Pixels of an image whose copies are returned to the system as soon as they are freed, rather than kept for reuse."""
 
 _MAX_TIFF_VALUES = 1_000_000
 """Values of a TIFF tag, such as the positions of strips. Each takes up to 400 bytes as soon as the file is opened."""
@@ -112,7 +116,11 @@ def _decode(encoded: bytes, max_pixels: int, exif_orientation: bool, min_longest
     image, grey, size = _load(encoded, max_pixels, exif_orientation, min_longest_side)
     if image.mode == "F":
         raise DecodeError("floating-point pixels have no defined white")
-    return DecodedImage(to_rgb(image, grey), size)
+    rgb = to_rgb(image, grey)
+    del image
+    if rgb.width * rgb.height > _LARGE:
+        malloc.trim()
+    return DecodedImage(rgb, size)
 
 
 def _load(
@@ -149,8 +157,10 @@ def _fit_into_memory(
     half_size = (stored_size[0] + 1) // 2, (stored_size[1] + 1) // 2
     is_large = min_longest_side is not None and max(half_size) >= min_longest_side
     if needed is not None and needed > allowed and is_large and isinstance(image, Jpeg2KImageFile):
-        image.reduce = 1
-        needed = decoding_memory(image, encoded, stored_size, half_size)
+        halved = decoding_memory(image, encoded, stored_size, half_size)
+        if halved is not None and halved <= allowed:
+            image.reduce = 1
+            return
     if needed is None:
         raise DecodeError("the header does not tell how much memory decoding takes")
     if needed > allowed:
