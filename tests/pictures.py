@@ -53,10 +53,25 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *, extra:
     return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def icon(png_file: bytes) -> bytes:
-    """Wrap a PNG file of any size in an ICO file whose header says 16x16."""
-    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(png_file), 22)
-    return struct.pack("<HHH", 0, 1, 1) + entry + png_file
+def handmade(image: Image.Image) -> dict[str, bytes]:
+    """Encode an RGB image, of even size, in the accepted formats that Pillow reads but does not write."""
+    width, height = image.size
+    pcx = encoded(image, "PCX")
+    letters = [bytes([65 + level // 16]) for level in image.convert("L").tobytes()]
+    rows = [b'"' + b"".join(letters[row * width : (row + 1) * width]) + b'",\n' for row in range(height)]
+    colors = [b'"%c c #%02x%02x%02x",\n' % (65 + level, *(level * 16,) * 3) for level in range(16)]
+    return {
+        "DCX": struct.pack("<III", 0x3ADE68B1, 12, 0) + pcx,
+        "PCD": (bytes(2048) + b"PCD_").ljust(96 * 2048, b"\0") + bytes(768 * 512 * 3 // 2),
+        "PSD": struct.pack(">4sH6xHIIHHIII", b"8BPS", 1, 3, height, width, 8, 3, 0, 0, 0)
+        + bytes(2)
+        + b"".join(band.tobytes() for band in image.split()),
+        "SUN": struct.pack(">8I", 0x59A66A95, width, height, 24, width * height * 3, 3, 0, 0) + image.tobytes(),
+        "XPM": b"/* XPM */\nstatic char *image[] = {\n"
+        + b'"%d %d 16 1",\n' % image.size
+        + b"".join((*colors, *rows))
+        + b"};\n",
+    }
 
 
 def tiff(tags: list[tuple[int, int, int, int]]) -> bytes:

@@ -8,7 +8,9 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from tests.pictures import chunk, encoded, icon, noise, palette, photograph, png, smooth, tiff, with_scans
+from tests.bombs import bombs
+from tests.containers import EPS, icon, iptc
+from tests.pictures import chunk, encoded, noise, palette, photograph, png, smooth, tiff, with_scans
 
 Size = tuple[int, int]
 
@@ -42,7 +44,8 @@ def _other_files() -> Iterator[tuple[str, bytes, Size | None]]:
     yield "empty", b"", _FAILS
     yield "text.jpg", b"some text, and\nno image", _FAILS
     yield "page.jpg", b"<!DOCTYPE html>\n<html><body>404 not found</body></html>\n", _FAILS
-    yield "drawing.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{} loop\n", _FAILS
+    yield "drawing.eps", EPS, _FAILS
+    yield "drawing in IPTC.jpg", iptc(EPS), _FAILS
 
 
 def _truncated() -> Iterator[tuple[str, bytes, Size | None]]:
@@ -66,6 +69,7 @@ def _too_large() -> Iterator[tuple[str, bytes, Size | None]]:
     text = b"Comment\0\1\0\0\0" + zlib.compress(bytes(2**26))
     yield "bomb in iTXt", png(1, 1, 8, 0, b"\0\0", extra=chunk(b"iTXt", text)), _FAILS
     yield "bomb of scans", with_scans(encoded(smooth(*_SIZE), "JPEG", progressive=True), 1000), _FAILS
+    yield from ((name, content, _FAILS) for name, content in bombs().items())
     yield "tag counts", tiff([(256, 4, 2**32 - 1, 0), (257, 4, 2**31, 0), (273, 12, 2**30, 9)]), _FAILS
     yield "tags beyond the end", struct.pack("<2sHIH", b"II", 42, 8, 65535), _FAILS
 
@@ -109,7 +113,7 @@ def _containers() -> Iterator[tuple[str, bytes, Size | None]]:
     yield "JPEG 2000", encoded(photo, "JPEG2000"), _SIZE
     for kind in ("GIF", "WEBP", "TIFF", "MPO"):
         yield f"{kind} of two frames", encoded(photo, kind, save_all=True, append_images=[other]), _SIZE
-    yield "icon", icon(encoded(Image.new("RGBA", (16, 16)))), (16, 16)
+    yield "icon", icon(encoded(Image.new("RGBA", (16, 16)))), _FAILS
 
 
 def _exif() -> Iterator[tuple[str, bytes, Size | None]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from osrmac.descriptor.batching import fitting_batch_size
+from osrmac.descriptor.pixels import to_array
 from osrmac.descriptor.resize import image_pyramid, resize
 
 __all__ = ["CPUDevice", "ComputeDevice", "GPUDevice", "PreprocessedImage"]
@@ -98,7 +98,7 @@ class GPUDevice:
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Copy an RGB image to pinned memory: uint8, (H, W, 3)."""
-        return [torch.from_numpy(np.array(image)).pin_memory()]
+        return [torch.from_numpy(to_array(image)).pin_memory()]
 
     def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
         """Upload a batch and yield it at each image size, resized when it is needed."""

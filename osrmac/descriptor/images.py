@@ -3,22 +3,23 @@
 import io
 import math
 import re
-from functools import cache
 from typing import NamedTuple
 
-import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
+from osrmac.descriptor.headers import tiff
+from osrmac.descriptor.headers.memory import decoding_memory
+from osrmac.descriptor.image_formats import available_formats, refused_format
+from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.pillow_settings import pillow_settings
+from osrmac.descriptor.pixels import WideGrey, to_rgb
 from osrmac.errors import reason
 from osrmac.types import Box
 
 __all__ = ["DecodeError", "DecodedImage", "crop", "decode"]
-
-_WHITE_16_BIT = 65535
-
-_SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations of images that are stored with width and height exchanged."""
 
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,9 +32,26 @@ _TRANSPOSITIONS = {
 }
 """How to turn an image upright, by its EXIF orientation."""
 
+_INVERSE = _TRANSPOSITIONS | {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+"""How to undo that."""
+
+_SIDEWAYS = {_TRANSPOSITIONS[orientation] for orientation in (5, 6, 7, 8)}
+"""Transpositions that exchange width and height."""
+
 _START_OF_SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 _MAX_SCANS = 100
 """Scans of a JPEG. Cameras and optimizers write about ten. Each costs a pass over all pixels for about ten bytes."""
+
+
+_MEMORY = 1_800_000_000
+_BYTES_PER_PIXEL = 10
+"""Memory that decoding an image may take, in bytes: so much per pixel of the limit, at least that of the default."""
+
+_LARGE = 1 << 25
+"""Pixels of an image whose copies are returned to the system as soon as they are freed, rather than kept for reuse."""
+
+_MAX_TIFF_VALUES = 1_000_000
+"""Values of a TIFF tag, such as the positions of strips. Each takes up to 400 bytes as soon as the file is opened."""
 
 
 class DecodeError(Exception):
@@ -60,21 +78,23 @@ def decode(
     min_longest_side: int | None = None,
     allow_truncated: bool = False,
 ) -> DecodedImage:
-    """Decode an image file of any format that Pillow reads, except EPS, to RGB.
+    """Decode an image file of one of `image_formats.FORMATS` to RGB.
 
     Animations give their first frame. Transparent images are composited over white; of 16-bit pixels the high byte is
-    kept. Thread-safe: the options apply to this call only.
+    kept. Decoding starts no process, and takes at most 1.8 GB, or 10 bytes per pixel of a larger limit: an image that
+    needs more, according to its header, is refused. Thread-safe: the options apply to this call only.
 
     Args:
         encoded: Content of the file.
-        max_pixels: Refuse larger images before their pixels are decoded.
+        max_pixels: Refuse images of more pixels, before these are decoded.
         exif_orientation: Turn the image upright according to its EXIF data.
         min_longest_side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size, which is much faster, while its longest side
-            has at least this many pixels. None decodes at full size.
+            has at least this many pixels, and a JPEG 2000 at 1/2 if it takes too much memory otherwise. None decodes at
+            full size.
         allow_truncated: Decode truncated and damaged files as far as possible, for people to look at.
 
     Raises:
-        DecodeError: The file is empty, of an unknown format, truncated, damaged or too large.
+        DecodeError: The file is empty, of another format, truncated, damaged or too large.
     """
     if not encoded:
         raise DecodeError("the file is empty")
@@ -84,7 +104,8 @@ def decode(
         except DecodeError:
             raise
         except UnidentifiedImageError as error:
-            raise DecodeError("not an image of a known format") from error
+            refused = refused_format(encoded)
+            raise DecodeError(f"{refused} is not decoded" if refused else "not an image of a known format") from error
         except Image.DecompressionBombError as error:
             raise DecodeError(f"more than twice the limit of {max_pixels} pixels") from error
         except Exception as error:  # damaged files make Pillow's plugins raise exceptions of any type
@@ -92,28 +113,58 @@ def decode(
 
 
 def _decode(encoded: bytes, max_pixels: int, exif_orientation: bool, min_longest_side: int | None) -> DecodedImage:
-    with Image.open(io.BytesIO(encoded), formats=_formats()) as image:
+    image, grey, size = _load(encoded, max_pixels, exif_orientation, min_longest_side)
+    if image.mode == "F":
+        raise DecodeError("floating-point pixels have no defined white")
+    rgb = to_rgb(image, grey)
+    del image
+    if rgb.width * rgb.height > _LARGE:
+        malloc.trim()
+    return DecodedImage(rgb, size)
+
+
+def _load(
+    encoded: bytes, max_pixels: int, exif_orientation: bool, min_longest_side: int | None
+) -> tuple[Image.Image, WideGrey, tuple[int, int]]:
+    """Load an image and turn it upright; return it with the meaning of its pixels and its full size."""
+    if tiff.longest_list(encoded) > _MAX_TIFF_VALUES:
+        raise DecodeError(f"a TIFF tag of more than {_MAX_TIFF_VALUES} values")
+    with Image.open(io.BytesIO(encoded), formats=available_formats()) as image:
         if image.width * image.height > max_pixels:
             raise DecodeError(f"{image.width}x{image.height} pixels are over the limit of {max_pixels}")
         if image.format in {"JPEG", "MPO"} and len(_START_OF_SCAN.findall(encoded)) > _MAX_SCANS:
             raise DecodeError(f"a JPEG of more than {_MAX_SCANS} scans")
         stored_size = image.size
-        is_reduced = (
-            min_longest_side is not None
-            and image.draft(image.mode, _draft_size(stored_size, min_longest_side)) is not None
-        )
-        image.load()
-        orientation = _orientation(image) if exif_orientation else 1
-        upright = image.transpose(_TRANSPOSITIONS[orientation]) if orientation in _TRANSPOSITIONS else image
-        upright_size = stored_size[::-1] if orientation in _SIDEWAYS else stored_size
-        return DecodedImage(_to_rgb(upright), upright_size if is_reduced else upright.size)
+        if min_longest_side is not None:
+            image.draft(image.mode, _draft_size(stored_size, min_longest_side))
+        _fit_into_memory(image, encoded, stored_size, min_longest_side, max(_MEMORY, _BYTES_PER_PIXEL * max_pixels))
+        grey = WideGrey.of(image)
+        if isinstance(image, TiffImageFile):  # Pillow turns these upright as it loads them
+            transposition = None if exif_orientation else _INVERSE.get(_orientation(image))
+            image.load()
+        else:
+            image.load()
+            transposition = _TRANSPOSITIONS.get(_orientation(image)) if exif_orientation else None
+        upright = image if transposition is None else image.transpose(transposition)
+        return upright, grey, stored_size[::-1] if transposition in _SIDEWAYS else stored_size
 
 
-@cache
-def _formats() -> tuple[str, ...]:
-    """Names of the formats to try: all but EPS, a programming language whose interpreter may run for ever."""
-    Image.init()
-    return tuple(name for name in Image.OPEN if name != "EPS")
+def _fit_into_memory(
+    image: ImageFile, encoded: bytes, stored_size: tuple[int, int], min_longest_side: int | None, allowed: int
+) -> None:
+    """Refuse an image that takes more memory than allowed; decode a JPEG 2000 at half its size if that is enough."""
+    needed = decoding_memory(image, encoded, stored_size, image.size)
+    half_size = (stored_size[0] + 1) // 2, (stored_size[1] + 1) // 2
+    is_large = min_longest_side is not None and max(half_size) >= min_longest_side
+    if needed is not None and needed > allowed and is_large and isinstance(image, Jpeg2KImageFile):
+        halved = decoding_memory(image, encoded, stored_size, half_size)
+        if halved is not None and halved <= allowed:
+            image.reduce = 1
+            return
+    if needed is None:
+        raise DecodeError("the header does not tell how much memory decoding takes")
+    if needed > allowed:
+        raise DecodeError(f"decoding takes {needed / 1e9:.1f} GB, more than the {allowed / 1e9:.1f} GB allowed")
 
 
 def _draft_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
@@ -121,25 +172,12 @@ def _draft_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     return max(1, size[0] * longest_side // max(size)), max(1, size[1] * longest_side // max(size))
 
 
-def _orientation(image: Image.Image) -> int | None:
+def _orientation(image: Image.Image) -> int:
     # ImageOps.exif_transpose also writes the EXIF data again, and fails where they cannot be written.
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # EXIF data are often damaged where the image is not
-        return None
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise DecodeError("floating-point pixels have no defined white")
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        wide = np.asarray(image).clip(0, _WHITE_16_BIT)
-        return Image.fromarray((wide >> 8).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+        return 1
 
 
 def crop(image: Image.Image, box: Box) -> Image.Image:

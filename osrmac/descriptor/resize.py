@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
+
+from osrmac.descriptor.pixels import to_array
 
 __all__ = ["image_pyramid", "resize", "scaled_size"]
 
@@ -46,5 +47,5 @@ def image_pyramid(image: Image.Image, image_sizes: Iterable[int]) -> list[Tensor
     Returns:
         Pixels at each size, uint8, (3, H_s, W_s).
     """
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    pixels = torch.from_numpy(to_array(image)).permute(2, 0, 1)
     return [resize(pixels, longest_side) for longest_side in image_sizes]

@@ -1,5 +1,6 @@
 """Decoding of synthetic images in every pixel format and orientation, refusals, and cropping."""
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from osrmac.config import DescriptorConfig
 from osrmac.descriptor import images
+from osrmac.descriptor.headers.jpeg2000 import decoder_memory
 from osrmac.descriptor.images import DecodeError, crop
 from osrmac.types import Box
+from tests.bombs import bombs, webp
 from tests.pictures import STORED, Bytes, encoded, noise, palette, photograph, png, smooth, with_scans
 from tests.zoo import LIMIT, zoo
 
 MANY = 10**6
+DEFAULT_LIMIT = DescriptorConfig().max_pixels
+PHOTOMETRIC, SAMPLE_FORMAT = 262, 339
 
 
 def decode(encoded: bytes, **options: Any) -> Bytes:
@@ -27,20 +33,26 @@ def decode(encoded: bytes, **options: Any) -> Bytes:
 # Orientation
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_exif_orientation_is_applied(orientation: int) -> None:
+def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     upright = noise(5, 8)
 
-    np.testing.assert_array_equal(decode(photograph(upright, orientation)), upright)
+    image, size = images.decode(photograph(upright, orientation, kind), max_pixels=MANY)
+
+    np.testing.assert_array_equal(np.asarray(image), upright)
+    assert image.size == size == (8, 5)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_exif_orientation_can_be_ignored(orientation: int) -> None:
+def test_exif_orientation_can_be_ignored(orientation: int, kind: str) -> None:
     upright = noise(5, 8)
 
-    decoded = decode(photograph(upright, orientation), exif_orientation=False)
+    image, size = images.decode(photograph(upright, orientation, kind), max_pixels=MANY, exif_orientation=False)
 
-    np.testing.assert_array_equal(decoded, STORED[orientation](upright))
+    np.testing.assert_array_equal(np.asarray(image), STORED[orientation](upright))
+    assert image.size == size
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -229,6 +241,29 @@ def test_32_bit_integers_are_read_as_16_bit() -> None:
     np.testing.assert_array_equal(decoded, np.stack([RAMP >> 8] * 3, axis=-1))
 
 
+def test_zero_is_white_in_a_16_bit_tiff_that_says_so() -> None:
+    white_is_zero = encoded(Image.fromarray(RAMP), "TIFF", tiffinfo={PHOTOMETRIC: 0})
+
+    np.testing.assert_array_equal(decode(white_is_zero), 255 - decode(encoded(Image.fromarray(RAMP), "TIFF")))
+
+
+@pytest.mark.parametrize(("sample_format", "expected"), [(1, [0, 0x12, 255, 255, 255]), (2, [0, 0x12, 255, 0, 0])])
+def test_32_bit_integers_have_the_sign_that_the_file_says(sample_format: int, expected: list[int]) -> None:
+    values = np.array([[0, 0x1234, 65536, 2**31, 2**32 - 1]], np.uint32)
+    signed, other = (struct.pack("<HHIHH", SAMPLE_FORMAT, 3, 1, value, 0) for value in (2, sample_format))
+    file = encoded(Image.fromarray(values.view(np.int32)), "TIFF").replace(signed, other)
+
+    np.testing.assert_array_equal(decode(file)[0, :, 0], expected)
+
+
+def test_the_transparent_grey_of_a_16_bit_png_becomes_white() -> None:
+    values = np.array([[0x1234, 0x1235, 0x3412]], np.uint16)
+
+    decoded = decode(encoded(Image.fromarray(values), transparency=0x1234))
+
+    np.testing.assert_array_equal(decoded[0, :, 0], [255, 0x12, 0x34])
+
+
 def test_16_bit_rgb_keeps_the_high_byte() -> None:
     pixels = np.random.default_rng(0).integers(0, 65536, (5, 8, 3), dtype=np.uint16)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
@@ -307,9 +342,55 @@ def test_a_jpeg_with_too_many_scans_is_refused() -> None:
         decode(with_scans(progressive, 100))
 
 
-def test_eps_is_refused() -> None:
-    with pytest.raises(DecodeError, match=r"^not an image of a known format$"):
-        decode(encoded(smooth(24, 40), "EPS"))
+def test_another_format_of_pillow_is_refused_by_name() -> None:
+    for kind in ("EPS", "ICO"):
+        with pytest.raises(DecodeError, match=rf"^{kind} is not decoded$"):
+            decode(encoded(smooth(24, 40), kind))
+
+
+# Memory
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_bombs_are_refused_by_their_headers(name: str) -> None:
+    reasons = r"decoding takes [\d.]+ GB, more than the 1.8 GB allowed|a TIFF tag of more than 1000000 values"
+    other_reasons = r"FITS is not decoded|not an image of a known format"
+
+    with pytest.raises(DecodeError, match=rf"^({reasons}|{other_reasons})$"):
+        decode(bombs()[name], max_pixels=DEFAULT_LIMIT)
+
+
+def test_more_memory_is_allowed_with_a_higher_limit() -> None:
+    bomb = webp(12_000, 10_000)
+
+    with pytest.raises(DecodeError, match=r"^decoding takes 2.0 GB, more than the 1.8 GB allowed$"):
+        decode(bomb, max_pixels=DEFAULT_LIMIT)
+    with pytest.raises(DecodeError, match=r"^decoding takes 2.0 GB, more than the 1.9 GB allowed$"):
+        decode(bomb, max_pixels=190_000_000)
+
+
+def test_an_image_is_refused_if_its_header_hides_the_memory_that_it_takes() -> None:
+    file = encoded(smooth(24, 40), "AVIF")
+    start = file.index(b"mdat") + 4
+
+    with pytest.raises(DecodeError, match=r"^the header does not tell how much memory decoding takes$"):
+        decode(file[:start] + bytes(len(file) - start))
+
+
+def test_a_jpeg_2000_is_halved_if_it_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory is that for 100 megapixels in one tile, scaled down."""
+    picture = smooth(100, 160)
+    file = encoded(picture, "JPEG2000")
+    monkeypatch.setattr(images, "_BYTES_PER_PIXEL", 0)
+    monkeypatch.setattr(images, "_MEMORY", decoder_memory(file))
+
+    image, size = images.decode(file, max_pixels=MANY, min_longest_side=80)
+
+    assert (image.size, size) == ((80, 50), (160, 100))
+    np.testing.assert_allclose(np.asarray(image), np.asarray(picture.reduce(2)), atol=4)
+    for options in ({}, {"min_longest_side": 81}):
+        with pytest.raises(DecodeError, match=r"^decoding takes"):
+            decode(file, **options)
 
 
 @given(

@@ -14,11 +14,11 @@ from PIL import Image, ImageFile
 
 from osrmac.descriptor.images import DecodeError, decode
 from osrmac.descriptor.pillow_settings import pillow_settings
-from tests.pictures import encoded, icon, noise, smooth
+from tests.pictures import encoded, noise, smooth
 
 TRUNCATED = encoded(smooth(240, 400), "JPEG")[:3000]
 BAD_EXIF = encoded(smooth(24, 40), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12")
-LARGE_ICON = icon(encoded(Image.new("1", (500, 500))))  # its header says 16x16
+LARGE = encoded(Image.new("1", (500, 500)))
 
 
 def outcome(data: bytes, max_pixels: int, **options: Any) -> str:
@@ -60,9 +60,9 @@ class Paused:
 def test_each_thread_has_its_own_pixel_limit(limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     expected = {10_000: "more than twice the limit of 10000 pixels", 10**6: "500x500"}
     first, second = limits
-    paused = Paused(monkeypatch, partial(outcome, LARGE_ICON, first))
+    paused = Paused(monkeypatch, partial(outcome, LARGE, first))
 
-    assert outcome(LARGE_ICON, second) == expected[second]
+    assert outcome(LARGE, second) == expected[second]
     assert paused.finish() == expected[first]
 
 
@@ -75,8 +75,8 @@ def test_a_truncated_file_is_refused_while_another_thread_allows_one(monkeypatch
 
 def test_many_threads_decode_independently() -> None:
     cases: list[Callable[[], str]] = [
-        partial(outcome, LARGE_ICON, 10_000),
-        partial(outcome, LARGE_ICON, 10**6),
+        partial(outcome, LARGE, 10_000),
+        partial(outcome, LARGE, 10**6),
         partial(outcome, TRUNCATED, 10**6),
         partial(outcome, TRUNCATED, 10**6, allow_truncated=True),
         partial(outcome, BAD_EXIF, 10**6),
@@ -135,7 +135,7 @@ def test_settings_outside_of_a_decode_are_those_of_pillow(monkeypatch: pytest.Mo
 def test_a_disabled_limit_stays_disabled_outside_of_a_decode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
 
-    assert outcome(LARGE_ICON, 10_000) == "more than twice the limit of 10000 pixels"
+    assert outcome(LARGE, 10_000) == "more than twice the limit of 10000 pixels"
     assert Image.new("1", (20_000, 20_000)).crop((0, 0, 20_000, 19_000)).size == (20_000, 19_000)
 
 

@@ -1,60 +1,88 @@
-"""Randomly damaged image files, reproducible from a number."""
+"""Randomly damaged image files of every accepted format, reproducible from a number."""
 
+import struct
 import zlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
+from operator import xor
 from random import Random
 from typing import Literal
 
 from PIL import Image
 
-from tests.pictures import encoded, noise, palette, smooth
+from tests.bombs import j2k, tiff_of_tiles, webp
+from tests.containers import CONTAINERS
+from tests.fuzz.headers import tamper
+from tests.pictures import encoded, handmade, noise, palette, smooth
 
 Mutation = Callable[[bytearray, Random], None]
 
 
 @cache
 def seeds() -> tuple[bytes, ...]:
-    """Return small valid files of common image formats."""
+    """Return small valid files of every accepted format."""
+    Image.init()
     photo = Image.blend(smooth(24, 40), Image.fromarray(noise(24, 40)), 0.2)
     several = {"save_all": True, "append_images": [photo.rotate(180)]}
+    grey, black = photo.convert("L"), photo.convert("1")
     indices = palette(noise(24, 40)[..., 0] % 3)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x011A] = 6, "maker", 72.0
-    kinds = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF")
+    common = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF")
+    others = ("DIB", "DDS", "PCX", "PPM", "QOI", "SGI", "TGA")
     return (
-        *(encoded(photo, kind) for kind in kinds if kind in Image.SAVE),
+        *(encoded(photo, kind) for kind in (*common, *others) if kind in Image.SAVE),
         encoded(photo, "JPEG", progressive=True, exif=exif),
         encoded(photo.convert("CMYK"), "JPEG"),
+        encoded(photo, "JPEG2000", no_jp2=True, tile_size=(16, 16), num_resolutions=2),
         encoded(photo, "TIFF", compression="tiff_lzw"),
         encoded(photo, "TIFF", compression="jpeg"),
+        encoded(grey.convert("I;16"), "TIFF", compression="tiff_adobe_deflate", big_tiff=True),
+        encoded(black, "TIFF", compression="group4"),
+        tiff_of_tiles(40, 24, 16, 16),
+        webp(40, 24),
+        j2k(size=(40, 24), precinct=5),
         encoded(photo, "WEBP", lossless=True),
-        encoded(photo.convert("L").convert("I;16")),
+        encoded(grey.convert("I;16")),
+        encoded(grey, "TGA", compression="tga_rle"),
         encoded(indices, transparency=bytes([255, 0, 51])),
         encoded(photo.convert("RGBA"), "PNG", exif=exif),
+        encoded(photo.convert("RGBA"), "AVIF", subsampling="4:4:4") if "AVIF" in Image.SAVE else encoded(photo),
         *(encoded(photo, kind, **several) for kind in ("GIF", "WEBP", "TIFF", "MPO")),
-        encoded(photo.resize((16, 16)), "ICO"),
+        *(encoded(black, kind) for kind in ("MSP", "XBM", "PPM")),
+        *handmade(photo).values(),
     )
 
 
 def mutant(number: int) -> bytes:
-    """Return one of the seeds, damaged one to three times."""
+    """Return one of the seeds: with extreme numbers in its header, or damaged anywhere, or inside of other files."""
     random = Random(number)
     data = bytearray(random.choice(seeds()))
-    for _ in range(random.choice((1, 1, 2, 3))):
-        if data:
-            random.choice(_MUTATIONS)(data, random)
+    if random.random() < 0.5:
+        tamper(data, random)
+    if random.random() < 0.6:
+        for _ in range(random.choice((1, 1, 2, 3))):
+            if data:
+                random.choice(_MUTATIONS)(data, random)
     if random.random() < 0.5:
         _fix_checksums(data)
-    return bytes(data)
+    file = bytes(data)
+    if random.random() < 0.1:
+        for _ in range(random.choice((1, 1, 2, 3))):
+            file = random.choice(CONTAINERS)(file)
+    return file
 
 
-def _fix_checksums(png: bytearray) -> None:
-    """Recompute the checksums of a PNG, so that its damaged chunks are parsed."""
+def _fix_checksums(data: bytearray) -> None:
+    """Recompute the checksums of a PNG or MSP, so that its damaged parts are read."""
     start = 8
-    while png.startswith(b"\x89PNG") and (end := start + 8 + int.from_bytes(png[start : start + 4])) + 4 <= len(png):
-        png[end : end + 4] = zlib.crc32(png[start + 4 : end]).to_bytes(4)
+    while data.startswith(b"\x89PNG") and (end := start + 8 + int.from_bytes(data[start : start + 4])) + 4 <= len(data):
+        data[end : end + 4] = zlib.crc32(data[start + 4 : end]).to_bytes(4)
         start = end + 4
+    if data.startswith(b"DanM") and len(data) >= 32:
+        data[24:26] = bytes(2)
+        words = struct.unpack_from("<16H", data)
+        data[24:26] = reduce(xor, words).to_bytes(2, "little")
 
 
 def _position(data: bytearray, random: Random) -> int:

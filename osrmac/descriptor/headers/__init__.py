@@ -1,0 +1,1 @@
+"""Judge image files by their headers: how much memory will decoding take?"""

@@ -1,0 +1,166 @@
+"""Memory that decoding the pixels of an AVIF file takes, from the sequence headers of its AV1 streams.
+
+The container states a size, too, but the AV1 decoder goes by the stream. The boxes are those of ISO/IEC 14496-12 and
+23008-12, the headers those of section 5 of the AV1 bitstream specification.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+__all__ = ["decoder_memory"]
+
+_PLANES = (3, 6, 6, 6)
+"""Bytes per pixel of decoded planes, by profile: at most 4:2:0 with 10 bits, 4:4:4 with 10 and with 12 bits."""
+_COPIES = 2
+"""The planes are copied to add film grain or to assemble an image from tiles."""
+_ALIGNMENT = 128
+"""Decoded planes are padded to a multiple of this many pixels."""
+
+_SEQUENCE_HEADER = 1
+_MAX_UNITS = 100_000
+_MAX_ITEMS = 10_000
+_CONTAINERS = (b"meta", b"moov", b"trak", b"mdia", b"minf", b"stbl")
+
+
+class _Reader:
+    """Reads whole numbers from bytes, bit by bit; zeros after the end."""
+
+    def __init__(self, content: bytes | memoryview) -> None:
+        self._content = content
+        self._position = 0
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._position >= 8 * len(self._content)
+
+    def bits(self, number: int) -> int:
+        first, end = self._position // 8, self._position + number
+        content = bytes(self._content[first : -(-end // 8)]).ljust(-(-end // 8) - first, b"\0")
+        self._position = end
+        return int.from_bytes(content) >> -end % 8 & (1 << number) - 1
+
+
+def decoder_memory(encoded: bytes) -> int | None:
+    """Estimate the memory of the decoded planes, alpha and tiles included, in bytes.
+
+    Returns:
+        None if there is no sequence header where the container says, or if looking for it takes too long.
+    """
+    view = memoryview(encoded)
+    streams = list(islice(_streams(view), _MAX_ITEMS))
+    units = list(
+        islice(((number, unit) for number, stream in enumerate(streams) for unit in _units(stream)), _MAX_UNITS)
+    )
+    if len(streams) == _MAX_ITEMS or len(units) == _MAX_UNITS:
+        return None
+    largest: dict[int, int] = {}
+    for number, (kind, content) in units:
+        if kind == _SEQUENCE_HEADER:
+            largest[number] = max(largest.get(number, 0), _planes(_Reader(content)))
+    return _COPIES * sum(largest.values()) or None
+
+
+def _streams(view: memoryview) -> Iterator[memoryview]:
+    """Yield the content of each item, and of each track from its first sample on."""
+    boxes = list(_boxes(view, 0, len(view)))
+    item_data = [start for name, start, _ in boxes if name == b"idat"]
+    for name, start, end in boxes:
+        reader = _Reader(view[start:end])
+        if name == b"iloc":
+            yield from _items(view, reader, item_data)
+        elif name in {b"stco", b"co64"}:
+            reader.bits(64)
+            yield view[reader.bits(32 if name == b"stco" else 64) :]
+
+
+def _boxes(view: memoryview, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the name of each box, and of those in containers, with the start and end of its content."""
+    while start + 8 <= end:
+        size, name, content = int.from_bytes(view[start : start + 4]), bytes(view[start + 4 : start + 8]), start + 8
+        if size == 1:
+            size, content = int.from_bytes(view[content : content + 8]), content + 8
+        stop = min(start + size, end) if size else end
+        if stop < content:
+            return
+        yield name, content, stop
+        if name in _CONTAINERS:
+            yield from _boxes(view, content + 4 * (name == b"meta"), stop)
+        start = stop
+
+
+def _items(view: memoryview, reader: _Reader, item_data: list[int]) -> Iterator[memoryview]:
+    """Yield the content of each item that an `iloc` box locates."""
+    version = reader.bits(32) >> 24
+    offset_bits, length_bits, base_bits, index_bits = (8 * reader.bits(4) for _ in range(4))
+    wide = 32 if version >= 2 else 16
+    for _ in range(reader.bits(wide)):
+        if reader.is_at_end:
+            return
+        reader.bits(wide)
+        origins = item_data if version and reader.bits(16) & 15 == 1 else [0]
+        reader.bits(16)
+        base = reader.bits(base_bits)
+        content = []
+        for _ in range(reader.bits(16)):
+            reader.bits(index_bits if version else 0)
+            position, length = base + reader.bits(offset_bits), reader.bits(length_bits)
+            content += [view[start + position :][: length or None] for start in origins]
+        yield content[0] if len(content) == 1 else memoryview(b"".join(content))
+
+
+def _units(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the type and content of each unit (OBU) of an AV1 stream."""
+    at = 0
+    while at < len(stream) and stream[at] < 128:
+        header = stream[at]
+        at += 1 + (header >> 2 & 1)
+        length = len(stream) - at
+        if header & 2:
+            length = 0
+            for shift in range(0, 56, 7):
+                byte = stream[at] if at < len(stream) else 0
+                at += 1
+                length |= (byte & 127) << shift
+                if byte < 128:
+                    break
+        yield header >> 3, stream[at : at + length]
+        at += length
+
+
+def _planes(reader: _Reader) -> int:
+    """Bytes of the planes of the largest frame after a sequence header."""
+    profile, still, reduced = reader.bits(3), reader.bits(1), reader.bits(1)
+    if reduced:
+        reader.bits(5)
+    else:
+        _skip_operating_points(reader)
+    width_bits, height_bits = reader.bits(4) + 1, reader.bits(4) + 1
+    width, height = reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
+    if not (still and reduced):  # a frame may then have a size of its own, of as many bits
+        width, height = 1 << width_bits, 1 << height_bits
+    return _aligned(width) * _aligned(height) * _PLANES[min(profile, 3)]
+
+
+def _skip_operating_points(reader: _Reader) -> None:
+    delay_bits = 0
+    if reader.bits(1):  # timing information
+        reader.bits(64)
+        if reader.bits(1):  # equal intervals, with a number in exponential Golomb code
+            zeros = next((count for count in range(32) if reader.bits(1)), 32)
+            reader.bits(zeros)
+        if reader.bits(1):  # a decoder model
+            delay_bits = reader.bits(5) + 1
+            reader.bits(42)
+    has_delays = reader.bits(1)
+    for _ in range(reader.bits(5) + 1):
+        reader.bits(12)
+        if reader.bits(5) > 7:
+            reader.bits(1)
+        if delay_bits and reader.bits(1):
+            reader.bits(2 * delay_bits + 1)
+        if has_delays and reader.bits(1):
+            reader.bits(4)
+
+
+def _aligned(length: int) -> int:
+    return -(-length // _ALIGNMENT) * _ALIGNMENT
