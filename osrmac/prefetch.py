@@ -13,7 +13,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, depth: int) -> Generator[R, None, None]:
+def prefetch(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int,
+    depth: int,
+    cancel: Callable[[], object] | None = None,
+) -> Generator[R, None, None]:
     """Apply a function to items in a thread pool, and yield the results in the order of the items.
 
     Args:
@@ -21,6 +28,8 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, de
         items: Consumed in the calling thread, at most `depth` items ahead of the yielded results.
         threads: Number of threads.
         depth: Number of items computed ahead of the caller; with 0, each result is computed when it is requested.
+        cancel: Called before the threads are waited for at the end. It must end calls of the function that wait for the
+            caller to take another result.
     """
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[R]] = deque()
@@ -32,4 +41,6 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, de
         while pending:
             yield pending.popleft().result()
     finally:
+        if cancel is not None:
+            cancel()
         pool.shutdown(cancel_futures=True)
