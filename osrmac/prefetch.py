@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 __all__ = ["prefetch"]
@@ -20,6 +21,7 @@ def prefetch(
     threads: int,
     depth: int,
     cancel: Callable[[], object] | None = None,
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Generator[R, None, None]:
     """Apply a function to items in a thread pool, and yield the results in the order of the items.
 
@@ -30,6 +32,7 @@ def prefetch(
         depth: Number of items computed ahead of the caller; with 0, each result is computed when it is requested.
         cancel: Called before the threads are waited for at the end. It must end calls of the function that wait for the
             caller to take another result.
+        waiting: Makes a context that the calling thread enters while it waits for a result that is not there yet.
     """
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[R]] = deque()
@@ -37,10 +40,17 @@ def prefetch(
         for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > depth:
-                yield pending.popleft().result()
+                yield _result(pending.popleft(), waiting)
         while pending:
-            yield pending.popleft().result()
+            yield _result(pending.popleft(), waiting)
     finally:
         if cancel is not None:
             cancel()
         pool.shutdown(cancel_futures=True)
+
+
+def _result(future: Future[R], waiting: Callable[[], AbstractContextManager[object]]) -> R:
+    if future.done():
+        return future.result()
+    with waiting():
+        return future.result()

@@ -77,7 +77,7 @@ def describe(
         identity: What the descriptors are.
         weights: Weights of the backbone.
         compute: The cluster, and the workers on it.
-        failures: Retries, timeouts and the failure rate that is accepted.
+        failures: Retries, limits, timeouts and the failure rate that is accepted.
 
     Raises:
         ConfigError: The workers do not fit into the cluster.

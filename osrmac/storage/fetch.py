@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 
@@ -50,8 +51,15 @@ class Fetcher:
             reraise=True,
         )
 
-    def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
-        """Yield the content of each file, or the exception that prevented reading it."""
+    def __call__(
+        self, urls: Iterable[str], waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> Iterator[bytes | Exception]:
+        """Yield the content of each file, or the exception that prevented reading it.
+
+        Args:
+            urls: Paths or URLs, consumed a few ahead.
+            waiting: Makes a context that the calling thread enters while it waits for a content.
+        """
         budget = ByteBudget(_READ_AHEAD)
         contents = prefetch(
             lambda item: self._fetch(item[1], _Share(budget, item[0], self._config.max_bytes)),
@@ -59,6 +67,7 @@ class Fetcher:
             threads=self._concurrent,
             depth=self._concurrent,
             cancel=budget.close,
+            waiting=waiting,
         )
         try:
             for number in count():
