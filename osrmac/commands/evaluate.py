@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from osrmac.commands.checks import check_benchmark
-from osrmac.config import BenchmarkConfig, ComputeConfig, EvaluationConfig
+from osrmac.config import BenchmarkConfig, ComputeConfig, EvaluationConfig, FailureConfig
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
@@ -179,7 +180,7 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
 
     identity, weights = identify_again(run)
     manifest.update(planned, [crops], rows_per_shard(identity, compute))
-    describe(planned, folder, identity, weights, compute)
+    describe(planned, folder, identity, weights, compute, FailureConfig(**asdict(run.reading())))
     return folder
 
 

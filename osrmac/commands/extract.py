@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from osrmac.commands.checks import check_descriptor, check_writable
+from osrmac.commands.checks import check_descriptor, check_separate, check_writable
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.progress import Stage, note, stage
 from osrmac.runs.failures import Failures, failed_ids, summary
@@ -89,7 +89,7 @@ def extract(
         run: Folder or URL of the run; it is created if missing, and continued if it exists.
         descriptor: Descriptors to compute.
         compute: Processes that describe, and the cluster that they run on.
-        failures: Retries and timeouts, and how many images may fail.
+        failures: Retries, limits and timeouts, and how many images may fail.
         check: Called with what the descriptors are before any image is described; it raises to refuse them.
 
     Raises:
@@ -97,11 +97,12 @@ def extract(
             by another process, too small a cluster, or too many failures.
     """
     watch = Stopwatch()
-    place = Run(run)
+    place, collection = Run(run), Location.of(images)
     check_descriptor(descriptor)
     check_writable(place.location)
+    check_separate(collection, place)
     with stage("listing"):
-        listed = listing(Location.of(images))
+        listed = listing(collection, excluded=place.location)
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
     from osrmac.distributed.startup import connect_while_importing
 
@@ -118,7 +119,7 @@ def extract(
         check(identity)
     with locked(place.location):
         with watch("plan"), stage("listing") as progress:
-            place.open(identity, to_unicode(images), _versions())
+            place.open(identity, to_unicode(images), _versions(), failures)
             changes = manifest.update(place.manifest, _counted(listed, progress), rows_per_shard(identity, compute))
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))

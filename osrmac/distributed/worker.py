@@ -19,8 +19,8 @@ from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.recipes import Recipe
 from osrmac.distributed.metrics import WorkerMetrics
 from osrmac.distributed.shard_task import ShardTask
-from osrmac.distributed.work_tracker import WorkTrackerHandle
 from osrmac.distributed.watchdog import Watchdog
+from osrmac.distributed.work_tracker import WorkTrackerHandle
 from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY

@@ -12,9 +12,9 @@ __all__ = ["ByteBudget"]
 class ByteBudget:
     """Bounds the bytes that concurrent readers hold, in the order in which one consumer takes their contents.
 
-    Readers are numbered from 0 in that order. The reader whose content is taken next is never held up, so readers cannot
-    block each other for ever. All others together hold no more than the budget; in all, the readers and the consumer
-    hold no more than the budget and one content.
+    Readers are numbered from 0 in that order. The reader whose content is taken next is never held up, so readers
+    cannot block each other for ever. All others together hold no more than the budget; in all, the readers and the
+    consumer hold no more than the budget and one content.
 
     Args:
         size: The budget in bytes.
@@ -63,9 +63,7 @@ class ByteBudget:
             self._waiting.add(number)
             self._changed.notify_all()
             # The first one that waits goes first: a small content must not overtake for ever.
-            self._changed.wait_for(
-                lambda: self._closed or (number == min(self._waiting) and self._fits(number, size))
-            )
+            self._changed.wait_for(lambda: self._closed or (number == min(self._waiting) and self._fits(number, size)))
             self._waiting.remove(number)
             self._changed.notify_all()
             self._check_open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import stat
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ def read(fs: AbstractFileSystem, path: str, admit: Admit, timeout: float) -> byt
         return _read_local(path, admit)
     if not isinstance(fs, AsyncFileSystem):
         return _read_other(fs, path, admit)
+    reader: Callable[..., Awaitable[bytes]]
     if isinstance(fs, HTTPFileSystem):
         reader = _read_http
     elif "s3" in fs.protocol:
@@ -67,9 +68,8 @@ def read(fs: AbstractFileSystem, path: str, admit: Admit, timeout: float) -> byt
     return content
 
 
-async def _within(seconds: float, reader: Callable[[], Any]) -> bytes:
-    content: bytes = await asyncio.wait_for(reader(), seconds)
-    return content
+async def _within(seconds: float, reader: Callable[[], Awaitable[bytes]]) -> bytes:
+    return await asyncio.wait_for(reader(), seconds)
 
 
 class _Content:

@@ -27,14 +27,14 @@ _READ_AHEAD = 256_000_000
 
 
 def longest_fetch(config: FetchConfig) -> float:
-    """Return an upper limit of the seconds between the request for a content and its arrival, if reading can time out."""
+    """Return the seconds that reading a file takes at most, on file systems with time limits."""
     return config.attempts * (config.fetch_timeout + _MAX_WAIT)
 
 
 class Fetcher:
     """Reads files concurrently, in the order of their URLs.
 
-    It holds `_READ_AHEAD` bytes at most, and one file of up to `max_bytes`.
+    Holds no more than 256 MB of the files that come next, and one file of up to `max_bytes`.
 
     Args:
         config: Retries and limits. The time limit of an attempt applies to remote file systems.

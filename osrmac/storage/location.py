@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Self
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.errors import StorageError, reason
+from osrmac.errors import ConfigError, StorageError, reason
 from osrmac.storage.filesystem import create_file, open_url, replace_file, storage_errors
 
 __all__ = ["Location"]
@@ -43,9 +43,12 @@ class Location:
         """Resolve a path or any fsspec URL.
 
         Raises:
+            ConfigError: The path is empty; fsspec would take that for the current folder.
             StorageError: No file system is known for the URL's protocol.
         """
         url = os.fspath(url)
+        if not url:
+            raise ConfigError("a path is empty: name a folder, a file or a URL")
         fs, path = open_url(url)
         return cls(path if isinstance(fs, LocalFileSystem) else url, fs, path)
 
@@ -119,7 +122,7 @@ class Location:
         """
         try:
             value = json.loads(self.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as error:
             raise StorageError(f"{self.url} is not a JSON file: {error}") from error

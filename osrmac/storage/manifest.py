@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from osrmac.errors import StorageError
 from osrmac.storage import schema, shards
+from osrmac.storage.file_names import absolute
 from osrmac.storage.location import Location
 
 __all__ = [
@@ -192,14 +194,22 @@ def _refuse_renamed(tables: duckdb.DuckDBPyConnection, folder: Location) -> None
     """
     renamed = []
     for part in shards.paths(folder):
-        tables.register("part", shards.read(part, ["id", "uri"]))
+        tables.register("part", _with_absolute_uris(shards.read(part, ["id", "uri"])))
         renamed += tables.execute(query).fetchall()
     if renamed:
         old, new = renamed[0]
         raise StorageError(
-            f"{len(renamed)} images of the run are listed under another id, first {old!r} as {new!r}: list them under "
-            "the ids that they have in the run, or use a new run"
+            f"{len(renamed)} images of the run are listed under another id, first {new!r}, which is {old!r} in the "
+            "run: list them under the ids that they have in the run, see the columns id and uri of "
+            f"{folder}/*.parquet, or use a new run"
         )
+
+
+def _with_absolute_uris(rows: pa.Table) -> pa.Table:
+    """Resolve relative paths, which earlier versions took from lists as they were."""
+    here = str(Path.cwd())
+    uris = [absolute(uri, here) for uri in rows["uri"].to_pylist()]
+    return rows.set_column(rows.column_names.index("uri"), "uri", pa.array(uris, pa.string()))
 
 
 def _apply(

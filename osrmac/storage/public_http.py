@@ -67,7 +67,9 @@ async def _client(**session_options: Any) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, trace_configs=[trace], **session_options)
 
 
-async def _refuse_redirect(_session: object, _context: object, redirect: aiohttp.TraceRequestRedirectParams) -> NoReturn:
+async def _refuse_redirect(
+    _session: object, _context: object, redirect: aiohttp.TraceRequestRedirectParams
+) -> NoReturn:
     raise StorageError(
         f"status {redirect.response.status}: the server redirects to another URL, which --public-http-only refuses"
     )

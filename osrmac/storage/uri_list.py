@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from osrmac.errors import StorageError, reason
 from osrmac.storage import list_values
-from osrmac.storage.file_names import file_url, is_unicode, local_path, to_unicode
+from osrmac.storage.file_names import absolute, file_url, is_unicode, local_path, to_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
 from osrmac.storage.walk import local_file
@@ -151,9 +152,10 @@ def _unicode(text: str) -> str:
 
 def _resolved(uri: str, listed: Location) -> str:
     """Return a URL, an absolute path, or the URL of a path that is not valid Unicode; nothing of nothing."""
-    if uri and not uri.startswith("/") and "://" not in uri:
-        folders = [os.path.realpath(os.path.dirname(listed.path))] if listed.is_local else []  # noqa: PTH120
-        paths = [os.path.join(folder, uri.removeprefix("./")) for folder in (*folders, os.getcwd())]  # noqa: PTH109, PTH118
+    here = str(Path.cwd())
+    if uri and absolute(uri, here) != uri:
+        folders = [os.path.realpath(Path(listed.path).parent), here] if listed.is_local else [here]
+        paths = [absolute(uri, folder) for folder in folders]
         uri = next(filter(os.path.exists, paths), paths[0])
     if is_unicode(uri):
         return uri

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from osrmac.runs.failures import summary
-
 from osrmac.storage.run import Run
 
 from .conftest import Command, committed, make_collection, picture

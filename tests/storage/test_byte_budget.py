@@ -57,9 +57,7 @@ class _Readers:
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=20), st.integers(1, 5))
-def test_readers_finish_in_order_within_the_budget_and_one_content(
-    sizes: list[tuple[int, bool]], threads: int
-) -> None:
+def test_readers_finish_in_order_within_the_budget_and_one_content(sizes: list[tuple[int, bool]], threads: int) -> None:
     readers = _Readers(sizes)
     assert readers.consume(threads) == list(range(len(sizes)))
     assert readers.most <= BUDGET + max((size for size, _ in sizes), default=0)
