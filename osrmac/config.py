@@ -164,7 +164,7 @@ class FetchConfig:
     fetch_timeout: Annotated[float, "SECONDS"] = 60.0
     """Time limit of one attempt to read a file."""
 
-    max_bytes: Annotated[int, "BYTES"] = 600_000_000
+    max_bytes: Annotated[int, "BYTES"] = 320_000_000
     """Largest size of an image file, after HTTP compression is undone. Larger files fail, and are not read further."""
 
     public_http_only: bool = False
