@@ -40,6 +40,7 @@ from osrmac.config import (
     EvaluationConfig,
     ExportConfig,
     FailureConfig,
+    FetchConfig,
     LayerWeightsConfig,
     ReductionConfig,
     SearchConfig,
@@ -128,7 +129,7 @@ class SweepOptions(EvaluationConfig, SweepConfig, ComputeConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CamOptions(BackboneConfig):
+class CamOptions(BackboneConfig, FetchConfig):
     """Options of `cam`."""
 
     output: str = "cam.png"
@@ -290,7 +291,7 @@ def cam(image: str, options: CamOptions) -> str:
         image: Path or URL of an image.
         options: Keyword arguments: see `BackboneConfig`; `output` is the picture to write.
     """
-    return _cam.cam(image, options.output, select(BackboneConfig, options))
+    return _cam.cam(image, options.output, select(BackboneConfig, options), select(FetchConfig, options))
 
 
 @keywords(ClusterConfig)

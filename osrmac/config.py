@@ -155,14 +155,8 @@ class ComputeConfig(ClusterConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailureConfig:
-    """Retries and timeouts, and how many images may fail."""
-
-    retry_failed: bool = False
-    """Describe again the images that failed in an earlier call."""
-
-    max_failure_rate: float = 0.5
-    """Share of the images that may fail, from 0 to 1. The command stops above it, but not before 100 images."""
+class FetchConfig:
+    """Reading of image files."""
 
     attempts: Annotated[int, "N"] = 5
     """Attempts to read a file, if its error may be transient."""
@@ -170,15 +164,39 @@ class FailureConfig:
     fetch_timeout: Annotated[float, "SECONDS"] = 60.0
     """Time limit of one attempt to read a file."""
 
-    image_timeout: Annotated[float, "SECONDS"] = 600.0
-    """Time limit for one image, after which its process is restarted. An image that exceeds it three times fails."""
+    max_bytes: Annotated[int, "BYTES"] = 320_000_000
+    """Largest size of an image file, after HTTP compression is undone. Larger files fail, and are not read further."""
+
+    public_http_only: bool = False
+    """Refuse HTTP redirects, and HTTP servers at private, loopback, link-local and reserved addresses. For lists of
+    URLs from people you do not trust."""
 
     def __post_init__(self) -> None:
+        _at_least_one(self, "attempts", "max_bytes")
+        if self.fetch_timeout <= 0:
+            raise ConfigError("--fetch-timeout must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureConfig(FetchConfig):
+    """Reading of image files, time limits, and how many images may fail."""
+
+    retry_failed: bool = False
+    """Describe again the images that failed in an earlier call."""
+
+    max_failure_rate: float = 0.5
+    """Share of the images that may fail, from 0 to 1. The command stops above it, but not before 100 images."""
+
+    image_timeout: Annotated[float, "SECONDS"] = 600.0
+    """Time limit for one image, without the time to read its file, after which its process is restarted. An image that
+    exceeds it three times fails."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.max_failure_rate <= 1:
             raise ConfigError(f"--max-failure-rate must be between 0 and 1, not {self.max_failure_rate}")
-        _at_least_one(self, "attempts")
-        if min(self.fetch_timeout, self.image_timeout) <= 0:
-            raise ConfigError("--fetch-timeout and --image-timeout must be positive")
+        if self.image_timeout <= 0:
+            raise ConfigError("--image-timeout must be positive")
 
 
 @dataclass(frozen=True, kw_only=True)

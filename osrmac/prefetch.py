@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 __all__ = ["prefetch"]
@@ -13,7 +14,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, depth: int) -> Generator[R, None, None]:
+def prefetch(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int,
+    depth: int,
+    cancel: Callable[[], object] | None = None,
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Generator[R, None, None]:
     """Apply a function to items in a thread pool, and yield the results in the order of the items.
 
     Args:
@@ -21,6 +30,9 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, de
         items: Consumed in the calling thread, at most `depth` items ahead of the yielded results.
         threads: Number of threads.
         depth: Number of items computed ahead of the caller; with 0, each result is computed when it is requested.
+        cancel: Called before the threads are waited for at the end. It must end calls of the function that wait for the
+            caller to take another result.
+        waiting: Makes a context that the calling thread enters while it waits for a result that is not there yet.
     """
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[R]] = deque()
@@ -28,8 +40,17 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], *, threads: int, de
         for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > depth:
-                yield pending.popleft().result()
+                yield _result(pending.popleft(), waiting)
         while pending:
-            yield pending.popleft().result()
+            yield _result(pending.popleft(), waiting)
     finally:
+        if cancel is not None:
+            cancel()
         pool.shutdown(cancel_futures=True)
+
+
+def _result(future: Future[R], waiting: Callable[[], AbstractContextManager[object]]) -> R:
+    if future.done():
+        return future.result()
+    with waiting():
+        return future.result()

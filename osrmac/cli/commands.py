@@ -35,6 +35,7 @@ from osrmac.config import (
     EvaluationConfig,
     ExportConfig,
     FailureConfig,
+    FetchConfig,
     LayerWeightsConfig,
     ReductionConfig,
     SearchConfig,
@@ -280,12 +281,13 @@ def cam(
     image: Image,
     picture: Picture = "cam.png",
     backbone: BackboneConfig = BackboneConfig(),
+    reading: FetchConfig = FetchConfig(),
     output: Output = Output(),
 ) -> None:
     """Draw the class activation map of an image."""
     from osrmac.commands.cam import cam
 
-    written = cam(image, picture, backbone)
+    written = cam(image, picture, backbone, reading)
     write(output, [{"output": written}], summary=[f"image, class activation map and mask in {written}"])
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from osrmac.config import BackboneConfig, DescriptorConfig
+from osrmac.config import BackboneConfig, DescriptorConfig, FetchConfig
 from osrmac.errors import NotFoundError, StorageError, reason
 from osrmac.storage.fetch import Fetcher
+from osrmac.storage.location import Location
 
 __all__ = ["cam"]
 
 
-def cam(image: str, output: str = "cam.png", backbone: BackboneConfig = BackboneConfig()) -> str:
+def cam(
+    image: str,
+    output: str = "cam.png",
+    backbone: BackboneConfig = BackboneConfig(),
+    reading: FetchConfig = FetchConfig(),
+) -> str:
     """Draw an image, its class activation map over it, and the mask of that map, side by side.
 
     Args:
         image: Path or URL of an image.
         output: Picture to write, in the format that its suffix names.
         backbone: Network with a classifier, its weights, and the image sizes.
+        reading: Retries and limits.
 
     Returns:
         The output.
@@ -25,7 +32,7 @@ def cam(image: str, output: str = "cam.png", backbone: BackboneConfig = Backbone
         StorageError: The image cannot be read or decoded.
         ConfigError: The backbone has no classifier.
     """
-    (content,) = Fetcher()([image])
+    (content,) = Fetcher(reading)([Location.of(image).url])
     if isinstance(content, FileNotFoundError):
         raise NotFoundError(f"cannot read {image}: {reason(content)}")
     if isinstance(content, Exception):

@@ -9,8 +9,9 @@ from osrmac.config import BenchmarkConfig, DescriptorConfig, ReductionConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation import protocols
 from osrmac.runs.reductions import settled_recipe
+from osrmac.storage.listing import folder_within
 from osrmac.storage.location import Location
-from osrmac.storage.run import Identity
+from osrmac.storage.run import Identity, Run
 from osrmac.storage.text_files import read_files
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "check_benchmark",
     "check_descriptor",
     "check_reduction",
+    "check_separate",
     "check_writable",
 ]
 
@@ -55,8 +57,11 @@ def check_writable(location: Location) -> None:
     """Check that a folder can be made or written, as far as the permissions of a local one tell.
 
     Raises:
-        ConfigError: A file, or a folder without write permission, is in the way.
+        ConfigError: A file, or a folder without write permission, is in the way, or the location is in the memory of
+            this process.
     """
+    if "memory" in location.fs.protocol:
+        raise ConfigError(f"{location} would be lost at the end of this process: name a folder or a bucket")
     if not location.is_local:
         return
     folder = Path(location.path)
@@ -65,6 +70,18 @@ def check_writable(location: Location) -> None:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         problem = "no write permission for" if folder.is_dir() else "a file is at"
         raise ConfigError(f"cannot write to {location}, {problem} {folder}: choose another folder")
+
+
+def check_separate(images: Location, run: Run) -> None:
+    """Check that a new run does not have the folder of its images. It may be below that folder: see `listing`.
+
+    Raises:
+        ConfigError: It has, and there is no run yet.
+    """
+    if folder_within(run.location, images) == "" and not run.exists():
+        raise ConfigError(
+            f"{run.url} is the folder of the images: name another folder for the run, such as {run.url}-run"
+        )
 
 
 def check_benchmark(evaluation: BenchmarkConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from osrmac.commands.checks import check_benchmark
-from osrmac.config import BenchmarkConfig, CollectionConfig, ComputeConfig, EvaluationConfig
+from osrmac.config import BenchmarkConfig, CollectionConfig, ComputeConfig, EvaluationConfig, FailureConfig
 from osrmac.credentials import redact, without_credentials
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
@@ -185,7 +186,7 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     identity, weights = identify_again(run)
     manifest.check_committed(planned, folder)
     manifest.update(planned, folder, [crops], rows_per_shard(identity, compute), _ANYWHERE)
-    describe(planned, folder, identity, weights, compute)
+    describe(planned, folder, identity, weights, compute, FailureConfig(**asdict(run.reading())))
     return folder
 
 

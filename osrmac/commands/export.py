@@ -60,10 +60,10 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
         NotFoundError: No run.
         StorageError: The run has no descriptors.
     """
+    check_writable(Location.of(output))
     folder = Path(output)
     if folder.exists():
         raise ConfigError(f"{output} exists: name a folder that does not")
-    check_writable(Location.of(output))
     if options.to == "lance":
         _lancedb()
     place = Run(run)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from osrmac.commands.checks import check_descriptor, check_writable
+from osrmac.commands.checks import check_descriptor, check_separate, check_writable
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
@@ -98,7 +98,7 @@ def extract(
         run: Folder or URL of the run; it is created if missing, and continued if it exists.
         descriptor: Descriptors to compute.
         compute: Processes that describe, and the cluster that they run on.
-        failures: Retries and timeouts, and how many images may fail.
+        failures: Retries, limits and timeouts, and how many images may fail.
         collection: Whether the collection may have moved since an earlier call.
         check: Called with what the descriptors are before any image is described; it raises to refuse them.
 
@@ -107,11 +107,12 @@ def extract(
             by another process, too small a cluster, or too many failures.
     """
     watch = Stopwatch()
-    place = Run(run)
+    place, source = Run(run), Location.of(images)
     check_descriptor(descriptor)
     check_writable(place.location)
+    check_separate(source, place)
     with stage("listing"):
-        listed = listing(Location.of(images))
+        listed = listing(source, excluded=place.location)
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
     from osrmac.distributed.startup import connect_while_importing
 
@@ -132,7 +133,7 @@ def extract(
         if not place.exists() and shards.paths(place.descriptors):
             note(f"{place.url}/run.json was lost: it is written again")
         with watch("plan"), stage("listing") as progress:
-            place.open(identity, without_credentials(to_unicode(images)), _versions())
+            place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
             credentials = CredentialFilter(place.manifest)
             tables, rows = _counted(credentials(listed), progress), rows_per_shard(identity, compute)
             changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection)

@@ -86,7 +86,7 @@ def describe(
         identity: What the descriptors are.
         weights: Weights of the backbone.
         compute: The cluster, and the workers on it.
-        failures: Retries, timeouts and the failure rate that is accepted.
+        failures: Retries, limits, timeouts and the failure rate that is accepted.
         access: URLs with credentials of images whose planned URIs lack them.
         damaged: Names of committed shards to describe again.
 

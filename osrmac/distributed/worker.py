@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +19,14 @@ from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.recipes import Recipe
 from osrmac.distributed.metrics import WorkerMetrics
 from osrmac.distributed.shard_task import ShardTask
+from osrmac.distributed.watchdog import Watchdog
 from osrmac.distributed.work_tracker import WorkTrackerHandle
 from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import schema, shards
 from osrmac.storage.access import AccessUrls
-from osrmac.storage.fetch import Fetcher
+from osrmac.storage.fetch import Fetcher, longest_fetch
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity
@@ -55,7 +55,7 @@ class DescribeJob:
         recipes: Definitions of the recipes, so that those that only the driver has registered work, too.
         pool: Device, threads and resources of each worker.
         compute: Concurrent reads, and whether the network is compiled.
-        failures: Retries and timeouts.
+        failures: Retries, limits and timeouts.
         access: Reference to the `AccessUrls` in the object store; None if no image has one.
     """
 
@@ -96,7 +96,8 @@ class DescribeWorker:
         self._tracker = tracker
         self._describer = job.load_describer()
         self._access: AccessUrls | None = None if job.access is None else ray.get(job.access)
-        self._fetch = Fetcher(job.compute.concurrent_reads, job.failures.attempts, job.failures.fetch_timeout)
+        self._fetch = Fetcher(job.failures, job.compute.concurrent_reads)
+        self._watchdog = Watchdog(job.failures.image_timeout, longest_fetch(job.failures))
         identity = job.identity
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._images = 0
@@ -162,7 +163,7 @@ class DescribeWorker:
             yield from self._describer(list(self._contents([uri])), [box])
 
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
-        return self._stopwatch.timed("fetch", self._metrics.count_bytes(self._fetch(uris)))
+        return self._stopwatch.timed("fetch", self._metrics.count_bytes(self._fetch(uris, self._watchdog.fetching)))
 
     def _collect(self, task: ShardTask, results: Iterator[Description | Failure]) -> list[Description | Failure]:
         """Take the results of one shard from an iterator, and report progress about once a second."""
@@ -176,10 +177,8 @@ class DescribeWorker:
         return collected
 
     def _next(self, results: Iterator[Description | Failure]) -> Description | Failure:
-        """Take one result; exit the process, with a traceback, if it takes longer than the image timeout."""
-        faulthandler.dump_traceback_later(self._job.failures.image_timeout, exit=True)
-        result = next(results)
-        faulthandler.cancel_dump_traceback_later()
+        with self._watchdog.describing():
+            result = next(results)
         self._images += 1
         if self._images % malloc.TRIM_INTERVAL == 0:
             malloc.trim()

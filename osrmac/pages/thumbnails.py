@@ -42,13 +42,13 @@ def thumbnails(
     """Yield a thumbnail of each image; one that cannot be read has an empty thumbnail.
 
     Args:
-        run: Run with the decoding options of the images.
+        run: Run with the options by which the images are read and decoded.
         images: URI of each image, and a box to frame in red, or None.
         side: Longest side of a thumbnail in pixels.
         damaged: Whether to show as much of a damaged file as can be decoded.
     """
     config = run.identity().descriptor
-    contents = Fetcher()(uri for uri, _ in images)
+    contents = Fetcher(run.reading())(uri for uri, _ in images)
     for (uri, box), content in zip(images, contents, strict=True):
         if isinstance(content, Exception):
             yield NO_THUMBNAIL

@@ -30,7 +30,7 @@ def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -
     identity, weights = identify_again(run)
     config = replace(identity.descriptor, recipes=method.recipes)
     describer = Describer(backbones.build(config.backbone, config.layers, weights.state), config)
-    contents = Fetcher()(query.uri for query in queries)
+    contents = Fetcher(run.reading())(query.uri for query in queries)
     return [_describe(describer, method, *pair) for pair in zip(queries, contents, strict=True)]
 
 

@@ -13,7 +13,7 @@ from osrmac.credentials import without_credentials
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 
-__all__ = ["AccessUrls", "CredentialFilter", "without_credentials_in"]
+__all__ = ["AccessUrls", "CredentialFilter", "may_have_credentials"]
 
 _SCHEMA = pa.schema([pa.field("id", pa.large_string()), pa.field("url", pa.large_string())])
 _MAY_HAVE_CREDENTIALS = r"://.*[@?]"
@@ -65,7 +65,7 @@ class CredentialFilter:
         return map(self._filtered, listing)
 
     def _filtered(self, table: pa.Table) -> pa.Table:
-        if not self._stored_ids and not any(_may_have_credentials(table[name]) for name in ("id", "uri")):
+        if not self._stored_ids and not any(may_have_credentials(table[name]) for name in ("id", "uri")):
             return table
         ids = [self._id(image) for image in table["id"].to_pylist()]
         given = table["uri"].to_pylist()
@@ -90,15 +90,8 @@ class CredentialFilter:
         return AccessUrls(rows.sort_by("id").combine_chunks()) if rows.num_rows else None
 
 
-def without_credentials_in(table: pa.Table) -> pa.Table:
-    """Return a table with the credentials in its column `uri` removed, where earlier versions have stored them."""
-    if not _may_have_credentials(table["uri"]):
-        return table
-    uris = pa.array(map(without_credentials, table["uri"].to_pylist()), pa.string())
-    return table.set_column(table.column_names.index("uri"), table.schema.field("uri"), uris)
-
-
-def _may_have_credentials(texts: pa.ChunkedArray) -> bool:
+def may_have_credentials(texts: pa.ChunkedArray) -> bool:
+    """Return whether any of some URLs has a part in which credentials can be."""
     found: bool | None = pc.any(pc.match_substring_regex(texts, _MAY_HAVE_CREDENTIALS)).as_py()
     return bool(found)
 

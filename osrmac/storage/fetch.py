@@ -1,64 +1,142 @@
-"""Concurrent download of images, with bounded read-ahead, retries and timeouts."""
+"""Concurrent download of images, with bounded read-ahead, retries and limits."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import count
 
-from fsspec.asyn import AsyncFileSystem, sync
-from fsspec.exceptions import FSTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from osrmac.config import ComputeConfig, FetchConfig
+from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
+from osrmac.storage import content, public_http
+from osrmac.storage.byte_budget import ByteBudget
 from osrmac.storage.filesystem import open_url
 from osrmac.storage.retry import is_transient
 
-__all__ = ["Fetcher"]
+__all__ = ["Fetcher", "longest_fetch"]
 
 _MAX_WAIT = 20.0
 """Longest wait before another attempt, in seconds."""
+
+_READ_AHEAD = 256_000_000
+"""Bytes of the contents that are read ahead of their use, all together. A larger file is read when its turn comes."""
+
+
+def longest_fetch(config: FetchConfig) -> float:
+    """Return the seconds that reading a file takes at most, on file systems with time limits."""
+    return config.attempts * (config.fetch_timeout + _MAX_WAIT)
 
 
 class Fetcher:
     """Reads files concurrently, in the order of their URLs.
 
+    Holds no more than 256 MB of the files that come next, and one file of up to `max_bytes`.
+
     Args:
+        config: Retries and limits. The time limit of an attempt applies to remote file systems.
         concurrent: Number of files read at once, and of contents held ahead of the consumer.
-        attempts: Attempts at each file; only transient errors are retried.
-        timeout: Seconds that one attempt may take. It applies to remote file systems.
     """
 
-    def __init__(self, concurrent: int = 16, attempts: int = 5, timeout: float = 60.0) -> None:
+    def __init__(self, config: FetchConfig = FetchConfig(), concurrent: int = ComputeConfig.concurrent_reads) -> None:
+        self._config = config
         self._concurrent = concurrent
-        self._timeout = timeout
         self._retrying = Retrying(
             retry=retry_if_exception(is_transient),
             wait=wait_random_exponential(multiplier=0.5, max=_MAX_WAIT),
-            stop=stop_after_attempt(attempts),
+            stop=stop_after_attempt(config.attempts),
             reraise=True,
         )
 
-    def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
-        """Yield the content of each file, or the exception that prevented reading it."""
-        return prefetch(self._fetch, urls, threads=self._concurrent, depth=self._concurrent)
+    def __call__(
+        self, urls: Iterable[str], waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> Iterator[bytes | Exception]:
+        """Yield the content of each file, or the exception that prevented reading it.
 
-    def _fetch(self, url: str) -> bytes | Exception:
+        Args:
+            urls: Paths or URLs, consumed a few ahead.
+            waiting: Makes a context that the calling thread enters while it waits for a content.
+        """
+        budget = ByteBudget(_READ_AHEAD)
+        contents = prefetch(
+            lambda item: self._fetch(item[1], _Share(budget, item[0], self._config.max_bytes)),
+            enumerate(urls),
+            threads=self._concurrent,
+            depth=self._concurrent,
+            cancel=budget.close,
+            waiting=waiting,
+        )
         try:
-            return self._retrying(self._read, url)
+            for number in count():
+                budget.take(number)
+                try:
+                    found = next(contents)
+                except StopIteration:
+                    return
+                yield found
+                del found  # counted until the next one is taken, and not held longer
+        finally:
+            contents.close()
+
+    def _fetch(self, url: str, share: _Share) -> bytes | Exception:
+        try:
+            return self._retrying(self._read, url, share)
         except Exception as error:  # every storage has errors of its own; the caller makes a row of each
+            share.release()
             return error
 
-    def _read(self, url: str) -> bytes:
-        fs, path = open_url(url, retries=False)
-        if not isinstance(fs, AsyncFileSystem):
-            content: bytes = fs.cat_file(path)
-            return content
-        try:
-            return sync(fs.loop, _read_within, self._timeout, fs, path)
-        except FSTimeoutError as error:
-            raise TimeoutError(f"no answer within {self._timeout:g} s") from error
+    def _read(self, url: str, share: _Share) -> bytes:
+        if not url:
+            raise StorageError("there is no path or URL of the file")
+        options = public_http.options(url) if self._config.public_http_only else {}
+        fs, path = open_url(url, retries=False, options=options)
+        while True:
+            try:
+                return content.read(fs, path, share.admit, self._config.fetch_timeout)
+            except _NoRoomError as postponed:
+                share.wait(postponed.size)
 
 
-async def _read_within(seconds: float, fs: AsyncFileSystem, path: str) -> bytes:
-    content: bytes = await asyncio.wait_for(fs._cat_file(path), seconds)
-    return content
+class _NoRoomError(Exception):
+    """A file cannot be read ahead now; it has to wait with no connection open, and then be read from its start.
+
+    Attributes:
+        size: Size of the file in bytes, if known.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        self.size = size
+
+
+@dataclass
+class _Share:
+    """The part of the budget that one file takes, and the limit of its size."""
+
+    budget: ByteBudget
+    number: int
+    max_bytes: int
+    held: int = 0
+
+    def admit(self, size: int, is_total: bool) -> None:
+        """Admit a number of bytes, or raise an exception: see `content.Admit`."""
+        if size > self.max_bytes:
+            has = f"{size} bytes, more than" if is_total else "more bytes than"
+            raise StorageError(f"the file has {has} --max-bytes {self.max_bytes}")
+        if size <= self.held:
+            return
+        if not self.budget.hold(self.number, size):
+            raise _NoRoomError(size if is_total else None)
+        self.held = size
+
+    def wait(self, size: int | None) -> None:
+        """Wait until the file fits."""
+        self.held = 0
+        self.budget.wait(self.number, size)
+        self.held = size or 0
+
+    def release(self) -> None:
+        """Give the bytes back."""
+        self.budget.release(self.number)

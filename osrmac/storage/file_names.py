@@ -6,7 +6,7 @@ import os
 import re
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["file_url", "is_unicode", "local_path", "to_unicode"]
+__all__ = ["absolute", "file_url", "is_unicode", "local_path", "to_unicode"]
 
 _SCHEME = "file://"
 _ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
@@ -25,6 +25,15 @@ def local_path(url: str) -> str:
     if not url.startswith(_SCHEME):
         return url
     return os.fsdecode(unquote_to_bytes(os.fsencode(url.removeprefix(_SCHEME))))
+
+
+def absolute(url: str, folder: str) -> str:
+    """Return the path below a folder that a relative path names; absolute paths and URLs are returned as they are.
+
+    >>> absolute("./a.jpg", "/photos"), absolute("s3://bucket/a.jpg", "/photos")
+    ('/photos/a.jpg', 's3://bucket/a.jpg')
+    """
+    return url if url.startswith("/") or "://" in url else f"{folder.rstrip('/')}/{url.removeprefix('./')}"
 
 
 def is_unicode(name: str) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -22,12 +24,15 @@ __all__ = ["create_file", "open_url", "replace_file", "storage_errors"]
 _PRECONDITION_FAILED = 412
 
 
-def open_url(url: str, *, retries: bool = True) -> tuple[AbstractFileSystem, str]:
+def open_url(
+    url: str, *, retries: bool = True, options: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[AbstractFileSystem, str]:
     """Return the file system of a path or URL, and the path within it.
 
     Args:
         url: A path or any fsspec URL.
         retries: Whether S3 repeats requests that fail for a transient reason; otherwise the caller does.
+        options: Further options of the file systems, by protocol.
 
     Raises:
         StorageError: No file system is known for the URL's protocol.
@@ -36,7 +41,7 @@ def open_url(url: str, *, retries: bool = True) -> tuple[AbstractFileSystem, str
     if url.startswith("/"):  # fsspec would take `::` in a file name for a chain of URLs
         return LocalFileSystem(), url.rstrip("/") or "/"
     try:
-        fs, path = url_to_fs(url, **retry.options(url, retries=retries))
+        fs, path = url_to_fs(url, **retry.options(url, retries=retries), **options)
     except (ImportError, ValueError) as error:
         raise StorageError(f"cannot open {url}: {error}") from error
     retry.configure(fs, url, retries=retries)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.errors import StorageError, reason
+from osrmac.errors import ConfigError, StorageError, reason
 from osrmac.storage.checksums import object_with_digest, object_without_digest, text_with_digest
 from osrmac.storage.damage import damaged
 from osrmac.storage.filesystem import create_file, open_url, replace_file, storage_errors
@@ -50,9 +50,12 @@ class Location:
         """Resolve a path or any fsspec URL.
 
         Raises:
+            ConfigError: The path is empty; fsspec would take that for the current folder.
             StorageError: No file system is known for the URL's protocol.
         """
         url = os.fspath(url)
+        if not url:
+            raise ConfigError("a path is empty: name a folder, a file or a URL")
         fs, path = open_url(url)
         return cls(path if isinstance(fs, LocalFileSystem) else url, fs, path)
 
@@ -129,7 +132,7 @@ class Location:
             if not isinstance(value, dict):
                 raise ValueError("it is not a JSON object")
             return object_without_digest(value)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as error:
             raise damaged(self.url, str(error)) from error

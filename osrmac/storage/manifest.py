@@ -211,8 +211,9 @@ def _check_ids(found: PlanComparison, columns: pa.Schema) -> None:
     if renamed:
         old, new = renamed[0]
         raise StorageError(
-            f"{len(renamed)} images of the run are listed under another id, first {old!r} as {new!r}: list them under "
-            "the ids that they have in the run, or use a new run"
+            f"{len(renamed)} images of the run are listed under another id, first {new!r}, which is {old!r} in the "
+            "run: list them under the ids that they have in the run, see the columns id and uri of "
+            f"{found.folder}/*.parquet, or use a new run"
         )
 
 

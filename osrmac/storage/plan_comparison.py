@@ -6,12 +6,16 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from osrmac.credentials import without_credentials
 from osrmac.storage import schema, shards
-from osrmac.storage.access import without_credentials_in
+from osrmac.storage.access import may_have_credentials
+from osrmac.storage.file_names import absolute
 from osrmac.storage.location import Location
 
 __all__ = ["PlanComparison", "compare_with_plan", "database", "repeated_ids"]
@@ -58,7 +62,7 @@ class PlanComparison:
 
     def __init__(self, tables: duckdb.DuckDBPyConnection, folder: Location) -> None:
         self._tables = tables
-        self._folder = folder
+        self.folder = folder
         self.planned = self._count("from planned")
         self.new = self._count("from listing anti join planned using (id)")
         self.removed = self._count("from planned anti join listing using (id)")
@@ -78,8 +82,8 @@ class PlanComparison:
             order by all
         """
         pairs: list[tuple[str, str]] = []
-        for part in shards.paths(self._folder):
-            self._tables.register("part_rows", without_credentials_in(shards.read(part, ["id", "uri"])))
+        for part in shards.paths(self.folder):
+            self._tables.register("part_rows", _as_listed(shards.read(part, ["id", "uri"])))
             pairs += self._tables.execute(query).fetchall()
         return pairs
 
@@ -107,7 +111,7 @@ class PlanComparison:
     def _in_another_folder(self) -> tuple[str, str] | None:
         """Return the first listed image, if its folder is not that of the first planned image."""
         ((listed_id, listed_uri),) = self._tables.execute("select id, uri from listing order by id limit 1").fetchall()
-        planned = shards.read(shards.paths(self._folder)[0], ["id", "uri"]).slice(0, 1).to_pylist()[0]
+        planned = shards.read(shards.paths(self.folder)[0], ["id", "uri"]).slice(0, 1).to_pylist()[0]
         folders = {_folder_above(uri, name) for name, uri in ((listed_id, listed_uri), tuple(planned.values()))}
         return (listed_id, listed_uri) if len(folders) == 2 and None not in folders else None
 
@@ -182,5 +186,15 @@ def _load_plan(tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.
     tables.register("no_rows", columns.empty_table())
     tables.execute(f"create table planned as select {derived}, '' as part from no_rows")  # noqa: S608  # constants
     for part in shards.paths(folder):
-        tables.register("part_rows", without_credentials_in(shards.read(part, columns.names)))
+        tables.register("part_rows", _as_listed(shards.read(part, columns.names)))
         tables.execute(f"insert into planned by name select {derived}, ? as part from part_rows", [part.name])  # noqa: S608
+
+
+def _as_listed(rows: pa.Table) -> pa.Table:
+    """Return planned rows with URIs as a listing has them: earlier versions stored relative paths and credentials."""
+    are_absolute = pc.all(pc.match_substring_regex(rows["uri"], "^/|://")).as_py()
+    if are_absolute and not may_have_credentials(rows["uri"]):
+        return rows
+    here = str(Path.cwd())
+    uris = [without_credentials(absolute(uri, here)) for uri in rows["uri"].to_pylist()]
+    return rows.set_column(rows.column_names.index("uri"), rows.schema.field("uri"), pa.array(uris, pa.string()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from osrmac import __version__
-from osrmac.config import FORMAT_VERSION, DescriptorConfig, fingerprint
+from osrmac.config import FORMAT_VERSION, DescriptorConfig, FetchConfig, fingerprint
 from osrmac.credentials import redact_all
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage import shards
@@ -18,9 +18,13 @@ __all__ = ["Identity", "Run"]
 
 _KEYS = frozenset({"format", "fingerprint", "identity", "descriptor", "weights", "images", "dimensions"})
 """Keys that every run.json has, those of early versions too."""
+
 _NAMES_OF_FILES = ("images", "weights")
 """Keys of run.json that earlier versions stored with the credentials of URLs. They only name what was read, unlike the
 weights among the options of the descriptors, which are read again."""
+
+_READING = ("max_bytes", "public_http_only")
+"""Options of `FetchConfig` that a run keeps."""
 
 _REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
@@ -135,6 +139,8 @@ class Run:
             StorageError: There is no run here, or its format is not that of this version.
         """
         record = self._record.read_json()
+        if record is None and self.location.fs.isfile(self.location.path):
+            raise NotFoundError(f"{self.url} is a file, not the folder of a run")
         if record is None:
             raise NotFoundError(f"no run at {self.url}: make one with osrmac extract IMAGES {self.url}")
         missing = _KEYS - record.keys()
@@ -160,13 +166,21 @@ class Run:
         lengths = {recipe: tuple(layers) for recipe, layers in parts.items()}
         return Identity(descriptor, record["identity"], record["weights"], lengths, regional)
 
-    def open(self, identity: Identity, images: str, versions: dict[str, str]) -> None:
+    def reading(self) -> FetchConfig:
+        """Return how the images of the run are read again: with the limits of the extraction that was last."""
+        limits = self.record().get("reading", {})
+        return FetchConfig(**{name: limits[name] for name in _READING if name in limits})
+
+    def open(
+        self, identity: Identity, images: str, versions: dict[str, str], reading: FetchConfig = FetchConfig()
+    ) -> None:
         """Begin a run, or continue an existing one.
 
         Args:
             identity: Identity of the descriptors to write.
             images: The collection as the user named it.
             versions: Versions of the libraries in use, by name.
+            reading: Limits of the reading of images, to which later commands keep, too.
 
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
@@ -188,6 +202,7 @@ class Run:
             "parts": identity.parts,
             "regional": identity.regional,
             "versions": versions,
+            "reading": {name: getattr(reading, name) for name in _READING},
             "counts": (existing or {}).get("counts", {}),
             "stages": (existing or {}).get("stages", {}),
         }

@@ -6,13 +6,14 @@ import datetime
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-__all__ = ["File", "version", "walk"]
+__all__ = ["File", "local_file", "version", "walk"]
 
 
 class File(NamedTuple):
@@ -78,6 +79,15 @@ def _regular_file(entry: os.DirEntry[str]) -> Iterator[File]:
             yield File(entry.path, status.st_size, mtime=_time(status.st_mtime))
 
 
+def local_file(path: str) -> File:
+    """Return a local file with its version, or without one if it is missing, or is not a regular file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # a path that cannot exist, too
+    except (OSError, ValueError):
+        return File(path)
+    return File(path, status.st_size, mtime=_time(status.st_mtime)) if stat.S_ISREG(status.st_mode) else File(path)
+
+
 def _walk_bucket(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterator[File]:
     bucket, key, _ = fs.split_path(folder)
     prefix = f"{key.rstrip('/')}/" if key else ""
@@ -115,5 +125,7 @@ def version(path: str, entry: Mapping[str, Any]) -> File:
 
 def _time(value: Any) -> datetime.datetime | None:
     if isinstance(value, int | float):
-        return datetime.datetime.fromtimestamp(value, datetime.UTC)
+        with suppress(ValueError, OverflowError, OSError):  # after the year 9999
+            return datetime.datetime.fromtimestamp(value, datetime.UTC)
+        return None
     return value if isinstance(value, datetime.datetime) else None

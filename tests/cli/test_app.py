@@ -2,6 +2,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -104,6 +105,25 @@ def test_unavailable_weights_are_named_with_what_to_do(
         ("evaluate --rankings photos", "name one with --benchmark"),
         ("export . photos --to npy", "photos exists: name a folder that does not"),
         ("cam gone.jpg", "cannot read gone.jpg"),
+        ("extract photos RUN --max-bytes 0", "--max-bytes must be at least 1"),
+        ("extract photos memory://run", "memory://run would be lost at the end of this process: name a folder or"),
+        ("demo memory://run", "memory://run would be lost"),
+        (
+            "extract photos photos",
+            "photos is the folder of the images: name another folder for the run, such as .*-run",
+        ),
+        ("info photos/a.png", "photos/a.png is a file, not the folder of a run"),
+        ("search photos/a.png x", "a file, not the folder of a run"),
+        *(
+            (command, "a path is empty: name a folder, a file or a URL")
+            for command in (
+                *("extract '' RUN", "extract photos ''", "run '' RUN", "run photos ''", "demo ''", "search '' a"),
+                *("duplicates ''", "export '' OUT --to npy", "export . '' --to npy", "info ''", "verify ''"),
+                *("report ''", "fit ''", "paper ''", "cam ''", "evaluate '' --benchmark ukbench"),
+                *("sweep '' --benchmark ukbench", "fit-weights '' --benchmark ukbench"),
+                "evaluate --rankings '' --benchmark ukbench",
+            )
+        ),
     ],
 )
 def test_mistakes_are_found_before_anything_is_described(
@@ -118,7 +138,7 @@ def test_mistakes_are_found_before_anything_is_described(
     if "photos" not in command:
         (tmp_path / "empty").mkdir()
         monkeypatch.chdir(tmp_path / "empty")
-    status, shown = refused(*command.split())
+    status, shown = refused(*shlex.split(command))
     assert re.search(message, shown)
     assert status == 2
     assert not (tmp_path / "RUN" / "run.json").exists()

@@ -8,6 +8,7 @@ from osrmac.descriptor.models.architectures import get_architecture
 from osrmac.descriptor.recipes import RECIPES
 from osrmac.errors import BenchmarkError, ConfigError, NotFoundError
 from osrmac.storage.location import Location
+from osrmac.storage.run import Run
 
 
 def test_the_names_that_need_no_look_at_the_registries_are_in_them() -> None:
@@ -34,6 +35,21 @@ def test_a_run_needs_a_folder_that_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="a file is at"):
         checks.check_writable(Location.of(tmp_path / "file" / "run"))
+
+
+def test_a_run_in_the_memory_of_a_process_is_refused() -> None:
+    with pytest.raises(ConfigError, match="memory://run would be lost at the end of this process"):
+        checks.check_writable(Location.of("memory://run"))
+
+
+def test_a_new_run_needs_another_folder_than_its_images_but_may_be_below_it(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, tmp_path / "link", f"{tmp_path}/"):
+        with pytest.raises(ConfigError, match="is the folder of the images"):
+            checks.check_separate(Location.of(folder), Run(str(tmp_path)))
+    checks.check_separate(Location.of(tmp_path), Run(str(tmp_path / "new")))
+    checks.check_separate(Location.of(tmp_path / "photos"), Run(str(tmp_path / "photos-run")))
+    checks.check_separate(run.location, run)
 
 
 def test_a_benchmark_is_checked_with_its_ground_truth_and_modes(tmp_path: Path) -> None:

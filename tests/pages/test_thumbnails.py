@@ -44,6 +44,11 @@ def test_an_image_that_cannot_be_read_has_an_empty_thumbnail(finished: Run, phot
     assert salvaged.source
 
 
+def test_images_are_read_within_the_limits_of_the_run(run: Run, photos: Path) -> None:
+    (run.location / "run.json").write_json(run.record() | {"reading": {"max_bytes": 10}})
+    assert list(thumbnails(run, [(str(photos / "even" / "00.png"), None)], 48)) == [NO_THUMBNAIL]
+
+
 def test_thumbnails_are_found_by_id_and_box(finished: Run) -> None:
     box = (0.0, 0.0, 40.0, 60.0)
     images = [("even/00.png", None), ("even/00.png", box), ("even/00.png", None), ("unknown.png", None)]

@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from osrmac.errors import StorageError
+from osrmac.errors import ConfigError, StorageError
 from osrmac.storage.location import Location
+
+
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    with pytest.raises(ConfigError, match="a path is empty"):
+        Location.of("")
 
 
 def test_a_local_location_is_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from osrmac.config import CollectionConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.storage import manifest, plan_comparison, schema, shards
+from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import Changes
 
@@ -26,8 +27,8 @@ def rows(sizes: dict[str, int | None], mtime: datetime.datetime | None = NOON) -
     return pa.Table.from_pylist(listed, schema=schema.COLLECTION)
 
 
-def update(folder: Path, listing: pa.Table, rows_per_shard: int = 2) -> Changes:
-    return manifest.update(Location.of(folder), Location.of(folder / "shards"), [listing], lambda _: rows_per_shard)
+def update(folder: Path, listed: pa.Table, rows_per_shard: int = 2) -> Changes:
+    return manifest.update(Location.of(folder), Location.of(folder / "shards"), [listed], lambda _: rows_per_shard)
 
 
 def planned(folder: Path) -> dict[str, tuple[str, int]]:
@@ -118,11 +119,36 @@ def images(uris: dict[str, str]) -> pa.Table:
 def test_an_image_that_was_planned_under_another_id_is_refused(tmp_path: Path) -> None:
     update(tmp_path, images({"1": "/a.jpg", "2": "/b.jpg", "ten": "/c.jpg"}))
     before = planned(tmp_path)
-    with pytest.raises(StorageError, match=r"^2 images .* first '1' as '0001': list them") as caught:
+    with pytest.raises(StorageError, match=r"^2 images .* first '0001', which is '1' in the run") as caught:
         update(tmp_path, images({"0001": "/a.jpg", "0002": "/b.jpg", "ten": "/c.jpg", "eleven": "/d.jpg"}))
     assert "\n" not in str(caught.value)
     assert planned(tmp_path) == before
     assert update(tmp_path, images({"1": "/a.jpg", "2": "/b.jpg", "eleven": "/d.jpg"})) == Changes(1, 0, 1)
+
+
+def test_an_image_that_an_earlier_version_planned_with_a_relative_path_is_recognized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    update(tmp_path, images({"1": "./a.jpg", "2": "sub/b.jpg"}))
+    with pytest.raises(StorageError, match=r"^2 images .* first '0001', which is '1' in the run"):
+        update(tmp_path, images({"0001": f"{tmp_path}/a.jpg", "0002": f"{tmp_path}/sub/b.jpg"}))
+
+
+def test_a_list_is_the_same_collection_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "a.jpg").touch()
+    (tmp_path / "lists" / "list.txt").write_text("a.jpg\ngone.jpg\n")
+    monkeypatch.chdir(tmp_path / "lists")
+    assert update(tmp_path / "manifest", *listing(Location.of("list.txt"))).new == 2
+    before = planned(tmp_path / "manifest")
+    monkeypatch.chdir(tmp_path)
+    assert update(tmp_path / "manifest", *listing(Location.of("lists/list.txt"))) == Changes(0, 0, 0)
+    assert planned(tmp_path / "manifest") == before
+    assert set(manifest.read_all(Location.of(tmp_path / "manifest"), ["uri"])["uri"].to_pylist()) == {
+        f"{tmp_path}/lists/a.jpg",
+        f"{tmp_path}/lists/gone.jpg",
+    }
 
 
 def test_an_image_may_be_listed_under_several_ids(tmp_path: Path) -> None:

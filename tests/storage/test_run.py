@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from osrmac.config import DescriptorConfig, canonical
-from osrmac.errors import StorageError
+from osrmac.config import DescriptorConfig, FailureConfig, FetchConfig, canonical
+from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
@@ -36,6 +36,24 @@ def test_a_run_is_continued_with_the_same_settings(tmp_path: Path) -> None:
     run.open(identity(), "/photos", {"ray": "2"})
     assert run.record()["counts"] == {"planned": 3, "ok": 2, "failed": 1}
     assert run.record()["stages"]["extract"]["seconds"] == 1.5
+
+
+def test_a_run_keeps_the_limits_of_reading(tmp_path: Path) -> None:
+    run = opened_run(tmp_path)
+    assert run.reading() == FetchConfig()
+    run.open(identity(), "/photos", {}, FailureConfig(max_bytes=7, public_http_only=True, attempts=3))
+    assert run.reading() == FetchConfig(max_bytes=7, public_http_only=True)
+    record = run.record()
+    del record["reading"]  # as in runs of version 0.1.0
+    Location.of(tmp_path / "run.json").write_json(record)
+    assert run.reading() == FetchConfig()
+
+
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(NotFoundError, match=r"photo.jpg is a file, not the folder of a run"):
+        Run(str(tmp_path / "photo.jpg")).record()
+    assert not Run(str(tmp_path / "photo.jpg")).exists()
 
 
 def test_other_settings_are_refused_with_the_differences(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import s3fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from osrmac.storage.walk import File, walk
+from osrmac.storage.walk import File, local_file, version, walk
 
 
 @pytest.fixture
@@ -130,3 +130,14 @@ def test_a_bucket_is_listed_page_by_page(bucket: str, monkeypatch: pytest.Monkey
     for nowhere in ("archive/nowhere", "archive/photos/0.jpg", "no-such-bucket", "no-such-bucket/photos"):
         with pytest.raises(FileNotFoundError):
             walk(fs, nowhere)
+
+
+@pytest.mark.parametrize("mtime", [1e12, -1e12, float("inf")])
+def test_a_time_that_no_calendar_has_is_unknown(mtime: float) -> None:
+    assert version("far.jpg", {"size": 3, "mtime": mtime}) == File("far.jpg", 3)
+
+
+@pytest.mark.parametrize("path", ["{}/missing", "{}", "{}/pipe", "a\0b", "s3://bucket/key"])
+def test_only_regular_files_have_a_version(tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert local_file(path.format(tmp_path))[1:] == (None, None, None)

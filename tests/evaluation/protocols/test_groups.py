@@ -112,3 +112,10 @@ def test_a_csv_in_another_encoding_is_refused() -> None:
 def test_several_files_are_refused() -> None:
     with pytest.raises(BenchmarkError, match="one CSV as its ground truth, not 2 files"):
         protocols.load("groups", {"one.txt": b"", "two.txt": b""}, collection=(), subset=False)
+
+
+def test_ids_and_groups_are_taken_literally() -> None:
+    names = ["0001", "1", "1.10", "1.1", "1e5", "100000", "True", "true", "12345678901234567890123"]
+    groups = load("id,group\n" + "".join(f"{name},{number // 8}\n" for number, name in enumerate(names)) + "x,01\n")
+
+    assert [query.name for query in groups.modes["all"]] == names[:8]

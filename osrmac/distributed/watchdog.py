@@ -1,0 +1,46 @@
+"""End a process that is stuck at an image."""
+
+from __future__ import annotations
+
+import faulthandler
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["Watchdog"]
+
+
+class Watchdog:
+    """Exits the process, with a traceback, if an image takes too long; the time to read its file is not counted.
+
+    Reading has time limits of its own. Some file systems have none, such as a mounted disk that has gone: a read that
+    takes longer than these limits together ends the process, too.
+
+    Args:
+        image_timeout: Seconds between the arrival of a content, or the request for a result, and the result.
+        longest_fetch: Seconds that reading a file may take if all of its time limits are reached.
+    """
+
+    def __init__(self, image_timeout: float, longest_fetch: float) -> None:
+        self._image_timeout = image_timeout
+        self._longest_fetch = longest_fetch
+
+    @contextmanager
+    def describing(self) -> Iterator[None]:
+        """Return a context in which one result must be computed."""
+        self._arm(self._image_timeout)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    @contextmanager
+    def fetching(self) -> Iterator[None]:
+        """Return a context within `describing` in which nothing but the content of a file is waited for."""
+        self._arm(self._image_timeout + self._longest_fetch)
+        try:
+            yield
+        finally:
+            self._arm(self._image_timeout)
+
+    def _arm(self, seconds: float) -> None:
+        faulthandler.dump_traceback_later(seconds, exit=True)
