@@ -19,7 +19,7 @@ from osrmac.storage import manifest, schema
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
-from osrmac.storage.lock import locked
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Identity, Run
 
@@ -116,7 +116,7 @@ def extract(
         note(remark)
     if check is not None:
         check(identity)
-    with locked(place.location):
+    with locked(place.location, Part.DESCRIPTORS) as lock:
         with watch("plan"), stage("listing") as progress:
             place.open(identity, to_unicode(images), _versions())
             changes = manifest.update(place.manifest, _counted(listed, progress), rows_per_shard(identity, compute))
@@ -127,6 +127,7 @@ def extract(
         with watch("summary"), stage("counting"):
             described, failure_kinds = summary(place)
         profile = Profile(watch.take(), done.workers, done.seconds)
+        lock.confirm()
         result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, profile)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
         if done.rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,9 +14,13 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import StorageError, reason
-from osrmac.storage.filesystem import create_file, open_url, replace_file, storage_errors
+from osrmac.storage import conditional
+from osrmac.storage.filesystem import open_url, replace_file, storage_errors
 
 __all__ = ["Location"]
+
+_UPDATES = 100
+"""Attempts at a change of a file that other processes change, too."""
 
 
 @dataclass(frozen=True, order=True)
@@ -111,16 +115,25 @@ class Location:
             content: bytes = self.fs.cat_file(self.path)
         return content
 
+    def read_if_exists(self) -> bytes | None:
+        """Return the content of the file, or None if there is no such file."""
+        try:
+            return self.read_bytes()
+        except FileNotFoundError:
+            return None
+
     def read_json(self) -> dict[str, Any] | None:
         """Return the object in a JSON file, or None if there is no such file.
 
         Raises:
             StorageError: The file does not hold a JSON object.
         """
+        content = self.read_if_exists()
+        return None if content is None else self._parsed(content)
+
+    def _parsed(self, content: bytes) -> dict[str, Any]:
         try:
-            value = json.loads(self.read_bytes())
-        except FileNotFoundError:
-            return None
+            value = json.loads(content)
         except ValueError as error:
             raise StorageError(f"{self.url} is not a JSON file: {error}") from error
         if not isinstance(value, dict):
@@ -133,40 +146,73 @@ class Location:
         Raises:
             StorageError: The file cannot be written; the previous content is intact.
         """
-        try:
+        with _write_errors(self.url):
             replace_file(self.fs, self.path, content)
-        except Exception as error:  # every storage has errors of its own
-            raise StorageError(
-                f"cannot write {self.url}: {reason(error)}; nothing written before is lost: fix the cause and run the "
-                "same command again"
-            ) from error
 
     def write_json(self, value: dict[str, Any]) -> None:
         """Write an object as a JSON file, atomically."""
-        self.write_bytes((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        self.write_bytes(_to_json(value))
 
     def create(self, content: bytes) -> bool:
-        """Write the file atomically unless it exists, and return whether it was written.
+        """Write the file atomically unless it exists, and return whether it was written: see `swap`."""
+        return self.swap(None, content)
+
+    def swap(self, expected: bytes | None, content: bytes) -> bool:
+        """Write the file atomically if its content is as expected, and return whether it was written.
 
         Args:
-            content: Must be unlike that of any other writer. It identifies a write whose response was lost.
+            expected: Content to replace; None if the file must not exist.
+            content: New content. It identifies a write to remote storage whose response was lost.
         """
-        try:
-            with storage_errors(self.url):
-                create_file(self.fs, self.path, content)
-        except FileExistsError:
-            with suppress(FileNotFoundError):  # it may have been deleted meanwhile
-                return not self.is_local and self.read_bytes() == content
-            return False
-        return True
+        with _write_errors(self.url):
+            return conditional.swap(self.fs, self.path, expected, content)
+
+    def is_conditional(self) -> bool:
+        """Whether `swap` and `create` exclude other writers; known after the first of them."""
+        return conditional.is_conditional(self.fs, self.path)
+
+    def update_json(self, change: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
+        """Replace the object in a JSON file by a function of it, which may be called several times.
+
+        The change of another process at the same moment is not lost.
+
+        Args:
+            change: Gets the present object, or None if there is no such file.
+        """
+        for _ in range(_UPDATES):
+            found = self.read_if_exists()
+            if self.swap(found, _to_json(change(None if found is None else self._parsed(found)))):
+                return
+        raise StorageError(f"cannot update {self.url}, which other processes change all the time")
 
     def remove(self) -> None:
         """Delete the file if it exists."""
         with suppress(FileNotFoundError), storage_errors(self.url):
             self.fs.rm_file(self.path)
 
+    def remove_if(self, expected: bytes) -> None:
+        """Delete the file if its content is as expected."""
+        with storage_errors(self.url):
+            conditional.remove_if(self.fs, self.path, expected)
+
     def remove_unfinished(self) -> None:
         """Delete the hidden files that killed writers left in this folder; remote storage keeps none."""
         if self.is_local:
             for hidden in Path(self.path).glob(".*.parquet.*"):
                 hidden.unlink(missing_ok=True)
+
+
+def _to_json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@contextmanager
+def _write_errors(url: str) -> Iterator[None]:
+    """Raise the errors of any storage as a `StorageError` of one line."""
+    try:
+        yield
+    except Exception as error:  # every storage has errors of its own
+        raise StorageError(
+            f"cannot write {url}: {reason(error)}; nothing written before is lost: fix the cause and run the same "
+            "command again"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,7 +125,9 @@ class Run:
         Raises:
             StorageError: There is no run here, or its format is not that of this version.
         """
-        record = self._record.read_json()
+        return self._checked(self._record.read_json())
+
+    def _checked(self, record: dict[str, Any] | None) -> dict[str, Any]:
         if record is None:
             raise NotFoundError(f"no run at {self.url}: make one with osrmac extract IMAGES {self.url}")
         if record.get("format") != FORMAT_VERSION:
@@ -156,8 +159,7 @@ class Run:
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
         """
-        existing = self._record.read_json()
-        if existing is not None:
+        if self.exists():
             self.require(identity, "use another run")
         record = {
             "format": FORMAT_VERSION,
@@ -171,10 +173,10 @@ class Run:
             "parts": identity.parts,
             "regional": identity.regional,
             "versions": versions,
-            "counts": (existing or {}).get("counts", {}),
-            "stages": (existing or {}).get("stages", {}),
         }
-        self._record.write_json(record)
+        self._record.update_json(
+            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages")}
+        )
 
     def require(self, identity: Identity, advice: str) -> None:
         """Raise an error unless the run's descriptors have this identity.
@@ -199,14 +201,17 @@ class Run:
 
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
         """Record the end of a stage, its duration, and further facts such as counts."""
-        record = self.record()
         finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        record["stages"][stage] = {"finished": finished, "seconds": round(seconds, 3), **facts}
-        self._record.write_json(record)
+        entry = {stage: {"finished": finished, "seconds": round(seconds, 3), **facts}}
+        self._update(lambda record: record | {"stages": record["stages"] | entry})
 
     def set_counts(self, counts: dict[str, int]) -> None:
         """Record the numbers of images that were planned, were described, and failed."""
-        self._record.write_json(self.record() | {"counts": counts})
+        self._update(lambda record: record | {"counts": counts})
+
+    def _update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change run.json; a change by another command at the same moment is kept, too."""
+        self._record.update_json(lambda found: change(self._checked(found)))
 
     def selections(self) -> list[dict[str, Any]]:
         """Return the JSON objects of all reductions, in order of name."""
