@@ -49,6 +49,10 @@ class FailureRateError(OsrmacError):
     """More images fail than the user allows."""
 
 
+class ClusterError(OsrmacError):
+    """Ray cannot start, or the connection to a cluster fails."""
+
+
 class BenchmarkError(OsrmacError):
     """A collection, a ground truth and a benchmark do not fit together."""
 

@@ -24,6 +24,7 @@ from osrmac.runs.methods import Method, list_methods
 from osrmac.runs.scoring import SHOWN, judge, scores
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 from osrmac.storage.text_files import read_files, read_texts
 from osrmac.types import Match, QueryResult, Rank
@@ -45,31 +46,33 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     Raises:
         BenchmarkError: The benchmark does not fit the collection.
         NotFoundError: No run, or no ground truth.
-        StorageError: The run has no descriptors.
+        StorageError: The run has no descriptors, or another process writes its evaluations.
     """
     started = time.monotonic()
     place = Run(run)
     record = place.record()
     check_benchmark(evaluation)
-    benchmark, crops, ids = prepare(place, evaluation, compute)
-    methods = list_methods(place)
-    with stage(f"evaluating {benchmark.name}"):
-        scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation))
-    result = Evaluation(
-        benchmark.name,
-        benchmark.measures,
-        coverage(benchmark, ids),
-        {
-            "backbone": record["descriptor"]["backbone"],
-            "weights": record["weights"],
-            "distance": evaluation.distance,
-            **_averaging(evaluation),
-            **_fitted_on(methods),
-        },
-        scored,
-    )
-    _write(place, benchmark.name, result)
-    place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
+    with locked(place.location, Part.EVALUATIONS) as lock:
+        benchmark, crops, ids = prepare(place, evaluation, compute)
+        methods = list_methods(place)
+        with stage(f"evaluating {benchmark.name}"):
+            scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation))
+        result = Evaluation(
+            benchmark.name,
+            benchmark.measures,
+            coverage(benchmark, ids),
+            {
+                "backbone": record["descriptor"]["backbone"],
+                "weights": record["weights"],
+                "distance": evaluation.distance,
+                **_averaging(evaluation),
+                **_fitted_on(methods),
+            },
+            scored,
+        )
+        lock.confirm()
+        _write(place, benchmark.name, result)
+        place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
     return result
 
 
@@ -104,7 +107,9 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
         scored.append(Score.of(label, label, mode, None, results))
     result = Evaluation(benchmark.name, benchmark.measures, "rankings as given", {"rankings": named}, tuple(scored))
     if run is not None:
-        _write(Run(run), f"{benchmark.name}-{label}", result)
+        place = Run(run)
+        with locked(place.location, Part.EVALUATIONS):
+            _write(place, f"{benchmark.name}-{label}", result)
     return result
 
 
@@ -112,6 +117,8 @@ def prepare(
     run: Run, evaluation: BenchmarkConfig, compute: ComputeConfig
 ) -> tuple[Benchmark, Location, dict[str, str]]:
     """Load a benchmark for the described images of a run, and describe its cropped queries.
+
+    The caller holds the lock of the run's evaluations.
 
     Returns:
         The benchmark, the folder with the shards of the cropped queries, and the ids of the described images by their

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +52,8 @@ class Export:
 def export(run: str, output: str, options: ExportConfig) -> Export:
     """Export the vectors that a search compares, with their ids and URIs.
 
+    The folder appears when it is complete.
+
     Args:
         run: Run with descriptors.
         output: Local folder to create.
@@ -62,8 +66,7 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
     """
     check_writable(Location.of(output))
     folder = Path(output)
-    if folder.exists():
-        raise ConfigError(f"{output} exists: name a folder that does not")
+    _require_missing(folder)
     if options.to == "lance":
         _lancedb()
     place = Run(run)
@@ -72,8 +75,24 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
     images = sum(len(shards.described_ids(shard)) for shard in within)
     dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
     with stage("exporting"):
-        _WRITERS[options.to](_Vectors(place, method, within, images, dimension), folder)
+        vectors = _Vectors(place, method, within, images, dimension)
+        _write_complete(folder, partial(_WRITERS[options.to], vectors))
     return Export(method.name, images, dimension)
+
+
+def _require_missing(folder: Path) -> None:
+    if folder.exists():
+        raise ConfigError(f"{folder} exists: name a folder that does not")
+
+
+def _write_complete(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder under a hidden name, then rename it; if that fails, or another process was faster, delete it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as hidden:
+        unfinished = Path(hidden) / folder.name
+        write(unfinished)
+        _require_missing(folder)
+        unfinished.rename(folder)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from osrmac.storage.access import CredentialFilter
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
-from osrmac.storage.lock import locked
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Identity, Run
 
@@ -127,7 +127,7 @@ def extract(
         note(remark)
     if check is not None:
         check(identity)
-    with locked(place.location):
+    with locked(place.location, Part.DESCRIPTORS) as lock:
         manifest.check_committed(place.manifest, place.descriptors)
         place.location.remove_unfinished(_LONGEST_WRITE)
         if not place.exists() and shards.paths(place.descriptors):
@@ -153,6 +153,7 @@ def extract(
             with watch("summary"), stage("counting"):
                 described, failure_kinds, _ = _count(place)
         profile = Profile(watch.take(), done.workers, done.seconds)
+        lock.confirm()
         result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, profile)
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
         if done.rows:

@@ -16,6 +16,7 @@ from osrmac.runs.reductions import load_reductions, settled_recipe, training_run
 from osrmac.runs.shard_reader import map_shards
 from osrmac.storage import shards
 from osrmac.storage.location import Location
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 
 __all__ = ["fit"]
@@ -41,24 +42,27 @@ def fit(
         The PFA reductions, each followed by its baselines, then the PCA-whitenings.
 
     Raises:
-        OsrmacError: No run, no such recipe, too few descriptors, or more features than the descriptor has.
+        OsrmacError: No run, no such recipe, too few descriptors, more features than the descriptor has, or another
+            process that writes the run's reductions.
     """
     started = time.monotonic()
     place = Run(run)
     plan = _Plan.of(place, reduction)
-    fitted = {found.name: found for found in load_reductions(place)}
-    if not all(name in fitted and plan.matches(fitted[name]) for name in plan.names):
-        fitted = {found.name: found for found in plan.fit(cluster)}
-        for found in fitted.values():
-            write_reduction(place, found)
-        place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
-    chosen = [fitted[name] for name in plan.names]
-    from osrmac.distributed.reduce import write_reduced
+    with locked(place.location, Part.REDUCTIONS) as lock:
+        fitted = {found.name: found for found in load_reductions(place)}
+        if not all(name in fitted and plan.matches(fitted[name]) for name in plan.names):
+            fitted = {found.name: found for found in plan.fit(cluster)}
+            lock.confirm()
+            for found in fitted.values():
+                write_reduction(place, found)
+            place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
+        chosen = [fitted[name] for name in plan.names]
+        from osrmac.distributed.reduce import write_reduced
 
-    for found in chosen:
-        if found.method in _WRITTEN:
-            with stage(f"reducing to {found.name}") as progress:
-                write_reduced(place, found, cluster, progress.update)
+        for found in chosen:
+            if found.method in _WRITTEN:
+                with stage(f"reducing to {found.name}") as progress:
+                    write_reduced(place, found, cluster, progress.update)
     return chosen
 
 

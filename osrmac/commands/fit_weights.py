@@ -21,6 +21,7 @@ from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
 from osrmac.storage.location import Location
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["fit_weights"]
@@ -48,17 +49,38 @@ def fit_weights(
         ConfigError: No recipe of several layers, or both or neither of weights and a benchmark.
         BenchmarkError: The benchmark does not fit the collection.
         NotFoundError: No run, or no ground truth.
+        StorageError: Another process writes the run's reductions.
     """
     place = Run(run)
     identity = place.identity()
     recipe = _recipe(identity, options.recipe)
+    with locked(place.location, Part.REDUCTIONS) as lock:
+        weighting = _weighting(place, identity, recipe, benchmark, options, compute)
+        lock.confirm()
+        write_reduction(place, weighting)
+        from osrmac.distributed.reduce import write_reduced
+
+        with stage("weighting descriptors") as progress:
+            write_reduced(place, weighting, compute, progress.update)
+    return weighting
+
+
+def _weighting(
+    run: Run,
+    identity: Identity,
+    recipe: str,
+    benchmark: BenchmarkConfig,
+    options: LayerWeightsConfig,
+    compute: ComputeConfig,
+) -> LayerWeighting:
+    """Return the reduction with the given weights, or fit them."""
     parts = identity.parts[recipe]
     if options.layer_weights:
         weights, fitted_on, samples = _given(recipe, parts, benchmark, options), "nothing: given by hand", 0
     else:
-        training = training_run(place, options.fit_on)
+        training = training_run(run, options.fit_on)
         weights, fitted_on, samples = _fitted(training, recipe, parts, benchmark, options, compute)
-    weighting = LayerWeighting(
+    return LayerWeighting(
         name=f"{recipe}-weights",
         method="weights",
         recipe=recipe,
@@ -70,12 +92,6 @@ def fit_weights(
         weights=weights,
         parts=parts,
     )
-    write_reduction(place, weighting)
-    from osrmac.distributed.reduce import write_reduced
-
-    with stage("weighting descriptors") as progress:
-        write_reduced(place, weighting, compute, progress.update)
-    return weighting
 
 
 def _recipe(identity: Identity, name: str | None) -> str:
@@ -109,7 +125,8 @@ def _fitted(
     if evaluation.benchmark is None:
         raise ConfigError("give --layer-weights, or a --benchmark to fit them on")
     check_benchmark(evaluation)
-    benchmark, crops, ids = prepare(training, evaluation, compute)
+    with locked(training.location, Part.EVALUATIONS):  # where cropped queries are described
+        benchmark, crops, ids = prepare(training, evaluation, compute)
     score = _objective(training, benchmark, crops, ids, recipe, parts, evaluation)
     with stage("fitting weights"):
         weights, _ = coordinate_ascent(score, len(parts), options.grid)

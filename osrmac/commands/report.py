@@ -23,6 +23,7 @@ from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage.file_names import to_unicode
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 
 __all__ = ["report"]
@@ -49,9 +50,19 @@ def report(run: str) -> str:
         URL of the page.
 
     Raises:
-        StorageError: No run.
+        StorageError: No run, or another process that writes its report.
     """
     place = Run(run)
+    place.record()
+    with locked(place.location, Part.REPORT) as lock:
+        page = _page(place)
+        lock.confirm()
+        place.report.write_text(page)
+    return place.report.url
+
+
+def _page(place: Run) -> str:
+    """Return the HTML of the report."""
     record, identity = place.record(), place.identity()
     described, failures = summary(place)
     failed = sum(kind.count for kind in failures)
@@ -73,9 +84,7 @@ def report(run: str) -> str:
     tiles = summary_tiles(described, failed, file_bytes, evaluations, selections, extraction)
     title = "/".join(record["images"].rstrip("/").split("/")[-2:])
     footer = _provenance(place, record)
-    page = report_page(title, record["images"], tiles, [section for section in sections if section], footer)
-    place.report.write_text(page)
-    return place.report.url
+    return report_page(title, record["images"], tiles, [section for section in sections if section], footer)
 
 
 def _damaged(run: Run, failures: Sequence[Failures]) -> dict[str, Thumbnail]:

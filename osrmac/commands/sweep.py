@@ -19,7 +19,8 @@ from osrmac.runs.methods import Method
 from osrmac.runs.reductions import settled_recipe
 from osrmac.runs.scoring import scores
 from osrmac.storage import shards
-from osrmac.storage.run import Run
+from osrmac.storage.lock import Part, locked
+from osrmac.storage.run import Identity, Run
 
 __all__ = ["sweep"]
 
@@ -52,9 +53,25 @@ def sweep(
     sizes = [size for size in options.sizes if size < length]
     if not sizes:
         raise ConfigError(f"--sizes {' '.join(map(str, options.sizes))}: {recipe} has only {length} features")
+    with locked(place.location, Part.EVALUATIONS) as lock:
+        result = _sweep(place, identity, recipe, sizes, evaluation, options, compute)
+        lock.confirm()
+        _write(place, result)
+    return result
+
+
+def _sweep(
+    place: Run,
+    identity: Identity,
+    recipe: str,
+    sizes: list[int],
+    evaluation: EvaluationConfig,
+    options: SweepConfig,
+    compute: ComputeConfig,
+) -> Sweep:
     benchmark, crops, ids = prepare(place, evaluation, compute)
     moments = Moments.of(shards.read_vectors(shards.paths(place.descriptors), recipe).values)
-    origin = Origin(recipe, length, moments.count, place.record()["images"], identity.fingerprint)
+    origin = Origin(recipe, identity.dimensions[recipe], moments.count, place.record()["images"], identity.fingerprint)
     methods = {method.name: method for method in _methods(origin, moments, sizes, options.seeds)}
     measure = benchmark.measures[0]
     points = [
@@ -67,9 +84,7 @@ def sweep(
         "distance": evaluation.distance,
         "fitted on": origin.fitted_on,
     }
-    result = Sweep(benchmark.name, measure, recipe, conditions, tuple(points))
-    _write(place, result)
-    return result
+    return Sweep(benchmark.name, measure, recipe, conditions, tuple(points))
 
 
 def _methods(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> Iterator[Method]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ from pathlib import Path
 import ray
 
 from osrmac.config import ClusterConfig
-from osrmac.errors import ConfigError
+from osrmac.distributed.address import resolve_address
+from osrmac.distributed.local_start import prepare_start
+from osrmac.errors import ClusterError, reason
 
 __all__ = ["connect"]
-
-_CONNECT_SECONDS = 10.0
 
 
 def connect(compute: ClusterConfig) -> None:
@@ -29,37 +28,40 @@ def connect(compute: ClusterConfig) -> None:
     started here ends with the process, so that the steps of one command share it.
 
     Raises:
-        ConfigError: No cluster answers at the address.
+        ConfigError: No cluster answers at the address, or Ray cannot start on this machine.
+        ClusterError: Ray fails for another reason.
     """
     if ray.is_initialized():
         return
     address = compute.address or os.environ.get("RAY_ADDRESS") or "local"
-    _require_reachable(address)
     if not compute.log_ray:
         # Ray's C++ core writes to standard error whatever the Python logging level is.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     with nullcontext() if compute.log_ray else _standard_error_discarded(), _sigterm_handler_kept():
-        ray.init(
-            address=address,
-            include_dashboard=False if address == "local" else None,
-            log_to_driver=compute.log_ray,
-            logging_level=logging.INFO if compute.log_ray else logging.ERROR,
-        )
+        if address == "local":
+            prepare_start()
+        else:
+            address = resolve_address(address)
+        with _errors_of_ray(address):
+            ray.init(
+                address=address,
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=compute.log_ray,
+                logging_level=logging.INFO if compute.log_ray else logging.ERROR,
+            )
 
 
-def _require_reachable(address: str) -> None:
-    """Raise ConfigError if nothing listens at HOST:PORT; `ray.init` would retry for minutes and then exit the process.
-
-    Addresses of another form, such as `local` and `auto`, are left to Ray.
-    """
-    host, _, port = address.rpartition(":")
-    if not port.isdecimal() or "/" in host:
-        return
+@contextmanager
+def _errors_of_ray(address: str) -> Iterator[None]:
+    """Raise what Ray raises, which may be anything, as a `ClusterError` of one line."""
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"no Ray cluster answers at {address} ({error}): correct --address or $RAY_ADDRESS, or start the cluster"
+        yield
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code == signal.SIGTERM:  # from Ray's own handler
+            raise
+        what = "start Ray on this machine" if address == "local" else f"connect to the Ray cluster at {address}"
+        raise ClusterError(
+            f"cannot {what} ({reason(error)}): --log-ray shows Ray's messages; if the machine is busy, try again"
         ) from error
 
 

@@ -26,7 +26,8 @@ def connect_while_importing(images: str, run: str, compute: ComputeConfig, modul
         module: Full name of the module that the command is going to import.
 
     Raises:
-        ConfigError: No cluster answers at the address.
+        ConfigError: No cluster answers at the address, or Ray cannot start on this machine.
+        ClusterError: Ray fails for another reason.
         StorageError: The record of the run cannot be read.
     """
     collection = Location.of(images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -19,9 +18,7 @@ from osrmac.errors import OsrmacError, StorageError, reason
 from osrmac.storage import retry
 from osrmac.storage.file_names import local_path
 
-__all__ = ["create_file", "open_url", "replace_file", "storage_errors"]
-
-_PRECONDITION_FAILED = 412
+__all__ = ["hidden_file", "open_url", "replace_file", "storage_errors"]
 
 
 def open_url(
@@ -65,7 +62,7 @@ def replace_file(fs: AbstractFileSystem, path: str, content: bytes) -> None:
     A local file is written and synced under a hidden name, then renamed; a remote file is uploaded as one object.
     """
     if isinstance(fs, LocalFileSystem):
-        with _hidden_file(Path(path), content) as hidden:
+        with hidden_file(Path(path), content) as hidden:
             hidden.replace(path)
         return
     try:
@@ -75,33 +72,8 @@ def replace_file(fs: AbstractFileSystem, path: str, content: bytes) -> None:
         fs.pipe_file(path, content)
 
 
-def create_file(fs: AbstractFileSystem, path: str, content: bytes) -> None:
-    """Write a file atomically, unless it exists.
-
-    Raises:
-        FileExistsError: The file exists. It may hold this content, if a response was lost.
-    """
-    if isinstance(fs, LocalFileSystem):
-        with _hidden_file(Path(path), content) as hidden:
-            Path(path).hardlink_to(hidden)
-        return
-    try:
-        fs.pipe_file(path, content, mode="create")
-    except OSError as error:
-        if retry.status(error.__cause__ or error) == _PRECONDITION_FAILED:
-            raise FileExistsError(path) from error
-        if error.errno != errno.ENOSYS:
-            raise
-        # The server has no conditional writes: of several writers at the same moment, the last one wins.
-        if fs.exists(path):
-            raise FileExistsError(path) from error
-        fs.pipe_file(path, content)
-        if fs.cat_file(path) != content:
-            raise FileExistsError(path) from error
-
-
 @contextmanager
-def _hidden_file(final: Path, content: bytes) -> Iterator[Path]:
+def hidden_file(final: Path, content: bytes) -> Iterator[Path]:
     """Write a synced hidden file beside the final one; sync the folder and delete the hidden file on leaving."""
     final.parent.mkdir(parents=True, exist_ok=True)
     hidden = final.with_name(f".{final.name}.{uuid.uuid4().hex}")

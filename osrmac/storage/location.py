@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,14 +16,18 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import ConfigError, StorageError, reason
+from osrmac.storage import conditional
 from osrmac.storage.checksums import object_with_digest, object_without_digest, text_with_digest
 from osrmac.storage.damage import damaged
-from osrmac.storage.filesystem import create_file, open_url, replace_file, storage_errors
+from osrmac.storage.filesystem import open_url, replace_file, storage_errors
 
 __all__ = ["Location"]
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{32}")
 """Names of the hidden files of `osrmac.storage.filesystem`."""
+
+_UPDATES = 100
+"""Attempts at a change of a file that other processes change, too."""
 
 
 @dataclass(frozen=True, order=True)
@@ -121,19 +125,28 @@ class Location:
             content: bytes = self.fs.cat_file(self.path)
         return content
 
+    def read_if_exists(self) -> bytes | None:
+        """Return the content of the file, or None if there is no such file."""
+        try:
+            return self.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def read_json(self) -> dict[str, Any] | None:
         """Return the object in a JSON file that `write_json` has written, or None if there is no such file.
 
         Raises:
             DamagedFileError: The file does not hold a JSON object, or not the one that was written.
         """
+        content = self.read_if_exists()
+        return None if content is None else self._parsed(content)
+
+    def _parsed(self, content: bytes) -> dict[str, Any]:
         try:
-            value = json.loads(self.read_bytes())
+            value = json.loads(content)
             if not isinstance(value, dict):
                 raise ValueError("it is not a JSON object")
             return object_without_digest(value)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except ValueError as error:
             raise damaged(self.url, str(error)) from error
 
@@ -143,41 +156,58 @@ class Location:
         Raises:
             StorageError: The file cannot be written; the previous content is intact.
         """
-        try:
+        with _write_errors(self.url):
             replace_file(self.fs, self.path, content)
-        except Exception as error:  # every storage has errors of its own
-            raise StorageError(
-                f"cannot write {self.url}: {reason(error)}; nothing written before is lost: fix the cause and run the "
-                "same command again"
-            ) from error
 
     def write_json(self, value: dict[str, Any]) -> None:
         """Write an object as a JSON file with a digest of its values, atomically."""
-        self.write_bytes((json.dumps(object_with_digest(value), indent=2, ensure_ascii=False) + "\n").encode())
+        self.write_bytes(_to_json(value))
 
     def write_text(self, text: str) -> None:
         """Write an HTML, SVG or Markdown file with its digest in a comment, atomically."""
         self.write_bytes(text_with_digest(text))
 
     def create(self, content: bytes) -> bool:
-        """Write the file atomically unless it exists, and return whether it was written.
+        """Write the file atomically unless it exists, and return whether it was written: see `swap`."""
+        return self.swap(None, content)
+
+    def swap(self, expected: bytes | None, content: bytes) -> bool:
+        """Write the file atomically if its content is as expected, and return whether it was written.
 
         Args:
-            content: Must be unlike that of any other writer. It identifies a write whose response was lost.
+            expected: Content to replace; None if the file must not exist.
+            content: New content. It identifies a write to remote storage whose response was lost.
         """
-        try:
-            with storage_errors(self.url):
-                create_file(self.fs, self.path, content)
-        except FileExistsError:
-            with suppress(FileNotFoundError):  # it may have been deleted meanwhile
-                return not self.is_local and self.read_bytes() == content
-            return False
-        return True
+        with _write_errors(self.url):
+            return conditional.swap(self.fs, self.path, expected, content)
+
+    def is_conditional(self) -> bool:
+        """Whether `swap` and `create` exclude other writers; known after the first of them."""
+        return conditional.is_conditional(self.fs, self.path)
+
+    def update_json(self, change: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
+        """Replace the object in a JSON file by a function of it, which may be called several times.
+
+        The change of another process at the same moment is not lost.
+
+        Args:
+            change: Gets the present object, or None if there is no such file.
+        """
+        for _ in range(_UPDATES):
+            found = self.read_if_exists()
+            if self.swap(found, _to_json(change(None if found is None else self._parsed(found)))):
+                return
+        raise StorageError(f"cannot update {self.url}, which other processes change all the time")
 
     def remove(self) -> None:
         """Delete the file if it exists."""
         with suppress(FileNotFoundError), storage_errors(self.url):
             self.fs.rm_file(self.path)
+
+    def remove_if(self, expected: bytes) -> None:
+        """Delete the file if its content is as expected."""
+        with storage_errors(self.url):
+            conditional.remove_if(self.fs, self.path, expected)
 
     def remove_unfinished(self, min_age: float = 0) -> None:
         """Delete the hidden files that killed writers left in this folder; remote storage keeps none.
@@ -190,3 +220,19 @@ class Location:
         for file in Path(self.path).glob(".*"):
             if _UNFINISHED.fullmatch(file.name) and time.time() - file.stat().st_mtime >= min_age:
                 file.unlink(missing_ok=True)
+
+
+def _to_json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(object_with_digest(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@contextmanager
+def _write_errors(url: str) -> Iterator[None]:
+    """Raise the errors of any storage as a `StorageError` of one line."""
+    try:
+        yield
+    except Exception as error:  # every storage has errors of its own
+        raise StorageError(
+            f"cannot write {url}: {reason(error)}; nothing written before is lost: fix the cause and run the same "
+            "command again"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,7 +139,9 @@ class Run:
             DamagedFileError: The record is not as it was written.
             StorageError: There is no run here, or its format is not that of this version.
         """
-        record = self._record.read_json()
+        return self._checked(self._record.read_json())
+
+    def _checked(self, record: dict[str, Any] | None) -> dict[str, Any]:
         if record is None and self.location.fs.isfile(self.location.path):
             raise NotFoundError(f"{self.url} is a file, not the folder of a run")
         if record is None:
@@ -185,8 +188,7 @@ class Run:
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
         """
-        existing = self.record() if self.exists() else None
-        if existing is not None:
+        if self.exists():
             self.require(identity, "use another run")
         else:
             self._require_fingerprint(identity)
@@ -203,10 +205,10 @@ class Run:
             "regional": identity.regional,
             "versions": versions,
             "reading": {name: getattr(reading, name) for name in _READING},
-            "counts": (existing or {}).get("counts", {}),
-            "stages": (existing or {}).get("stages", {}),
         }
-        self._record.write_json(record)
+        self._record.update_json(
+            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages")}
+        )
 
     def require(self, identity: Identity, advice: str) -> None:
         """Raise an error unless the run's descriptors have this identity.
@@ -240,14 +242,17 @@ class Run:
 
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
         """Record the end of a stage, its duration, and further facts such as counts."""
-        record = self.record()
         finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        record["stages"][stage] = {"finished": finished, "seconds": round(seconds, 3), **facts}
-        self._record.write_json(record)
+        entry = {stage: {"finished": finished, "seconds": round(seconds, 3), **facts}}
+        self._update(lambda record: record | {"stages": record["stages"] | entry})
 
     def set_counts(self, counts: dict[str, int]) -> None:
         """Record the numbers of images that were planned, were described, and failed."""
-        self._record.write_json(self.record() | {"counts": counts})
+        self._update(lambda record: record | {"counts": counts})
+
+    def _update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change run.json; a change by another command at the same moment is kept, too."""
+        self._record.update_json(lambda found: change(self._checked(found)))
 
     def selections(self) -> dict[str, dict[str, Any]]:
         """Return the JSON objects of all reductions, by name, in order of it."""

@@ -7,7 +7,7 @@ import pytest
 
 from osrmac.commands.export import Export, export
 from osrmac.config import ExportConfig
-from osrmac.errors import OsrmacError
+from osrmac.errors import ConfigError, OsrmacError
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -33,6 +33,30 @@ def test_lance_has_a_table_of_ids_and_vectors(finished: Run, tmp_path: Path) -> 
     stored = table.to_arrow().sort_by("id")
     assert stored["id"].to_pylist() == known.ids
     np.testing.assert_array_equal(shards.matrix(stored["vector"].combine_chunks()), known.values)
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np.memmap, "flush", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(finished.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_exports_to_one_folder_do_not_mix(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_export(*_: object) -> None:
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / "vectors.npy").write_text("theirs")
+
+    monkeypatch.setattr(np.memmap, "flush", other_export)
+    with pytest.raises(ConfigError, match="out exists: name a folder that does not"):
+        export(finished.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["vectors.npy"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(

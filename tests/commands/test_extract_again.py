@@ -13,7 +13,7 @@ from osrmac.commands.fit import fit
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, ReductionConfig
 from osrmac.errors import FailureRateError, StorageError
 from osrmac.storage import shards
-from osrmac.storage.lock import locked
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
 from tests.committed import described, rows
@@ -77,7 +77,7 @@ def test_an_extraction_stops_when_too_many_images_fail_and_can_be_continued(
 
 
 def test_a_locked_run_is_refused(photos: Path, run: Run, small: DescriptorConfig) -> None:
-    with locked(run.location), pytest.raises(StorageError, match="in use by process"):
+    with locked(run.location, Part.DESCRIPTORS), pytest.raises(StorageError, match="in use by process"):
         extract(str(photos), run.url, small)
 
 

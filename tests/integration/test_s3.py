@@ -14,7 +14,7 @@ from osrmac.storage import shards
 from osrmac.storage.fetch import Fetcher
 from osrmac.storage.listing import listing
 from osrmac.storage.location import Location
-from osrmac.storage.lock import locked
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 
 
@@ -35,12 +35,12 @@ def test_a_bucket_is_listed_with_etags_and_fetched_concurrently(bucket: str, pho
 
 def test_a_run_in_a_bucket_is_locked(bucket: str) -> None:
     with (
-        locked(Location.of(f"{bucket}/run")),
+        locked(Location.of(f"{bucket}/run"), Part.DESCRIPTORS),
         pytest.raises(StorageError, match="in use by process"),
-        locked(Location.of(f"{bucket}/run")),
+        locked(Location.of(f"{bucket}/run"), Part.DESCRIPTORS),
     ):
         pass
-    with locked(Location.of(f"{bucket}/run")):
+    with locked(Location.of(f"{bucket}/run"), Part.DESCRIPTORS):
         pass
 
 

@@ -1,0 +1,98 @@
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray._private import services
+
+from osrmac.distributed import address
+from osrmac.distributed.address import resolve_address
+from osrmac.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(address, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Address of a server that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def web() -> Iterator[str]:
+    """Address of a web server."""
+
+    class Silent(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Silent)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def lonely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file in which Ray looks for the cluster of this machine, on a machine without Ray processes."""
+    monkeypatch.setattr(services, "find_gcs_addresses", set)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    (tmp_path / "ray").mkdir()
+    return tmp_path / "ray" / "ray_current_cluster"
+
+
+def test_a_running_cluster_answers() -> None:
+    cluster = ray.get_runtime_context().gcs_address
+    assert resolve_address(cluster) == cluster
+
+
+def test_auto_is_the_cluster_of_this_machine(lonely: Path) -> None:
+    with pytest.raises(ConfigError, match="no Ray cluster runs on this machine"):
+        resolve_address("auto")
+    lonely.write_text(ray.get_runtime_context().gcs_address)
+    assert resolve_address("auto") == ray.get_runtime_context().gcs_address
+    lonely.write_text("127.0.0.1:1")  # left by a cluster that was killed
+    with pytest.raises(ConfigError, match=r"no Ray cluster answers at .*:1 "):
+        resolve_address("auto")
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        *("nonsense", ":6379", "head:", "head:port", "head:99999", "head:0", "http://127.0.0.1:8265", "ray://head"),
+        *("127.0.0.1:6379/path", "ray://", "anyscale://cluster"),
+    ],
+)
+def test_a_malformed_address_is_refused(malformed: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{malformed} is no address of a Ray cluster: give HOST:PORT"):
+        resolve_address(malformed)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "[::1]:1", "no-such-host.invalid:6379", "192.0.2.1:6379"])
+def test_an_address_where_nothing_listens_is_refused(endpoint: str, scheme: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_address(scheme + endpoint)
+    assert str(caught.value).startswith(f"no Ray cluster answers at {scheme}{endpoint} (")
+    assert "correct --address or $RAY_ADDRESS, or start the cluster" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize("kind", ["silent", "web"])
+def test_a_server_that_is_not_ray_is_refused(kind: str, scheme: str, request: pytest.FixtureRequest) -> None:
+    endpoint = request.getfixturevalue(kind)
+    with pytest.raises(ConfigError, match=f"something answers at {scheme}{endpoint}, but no Ray cluster: correct"):
+        resolve_address(scheme + endpoint)
