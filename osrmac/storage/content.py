@@ -105,7 +105,7 @@ def _read_stream(file: Any, admit: Admit) -> bytes:
 
 
 def _read_other(fs: AbstractFileSystem, path: str, admit: Admit) -> bytes:
-    size = _size(fs.info(path))
+    size = 0 if "data" in fs.protocol else _size(fs.info(path))  # a data URI holds its content itself
     if size is None:
         with fs.open(path, "rb") as file:
             return _read_stream(file, admit)

@@ -33,7 +33,8 @@ def absolute(url: str, folder: str) -> str:
     >>> absolute("./a.jpg", "/photos"), absolute("s3://bucket/a.jpg", "/photos")
     ('/photos/a.jpg', 's3://bucket/a.jpg')
     """
-    return url if url.startswith("/") or "://" in url else f"{folder.rstrip('/')}/{url.removeprefix('./')}"
+    is_absolute = url.startswith(("/", "data:")) or "://" in url
+    return url if is_absolute else f"{folder.rstrip('/')}/{url.removeprefix('./')}"
 
 
 def is_unicode(name: str) -> bool:

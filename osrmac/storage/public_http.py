@@ -30,7 +30,7 @@ def options(url: str) -> dict[str, Any]:
     Raises:
         StorageError: The URL has a protocol whose connections are not checked.
     """
-    parts = [] if url.startswith("/") else url.split("::")  # a path may contain anything
+    parts = [] if url.startswith(("/", "data:")) else url.split("::")  # these may contain anything
     protocols = {_protocol(part) for part in parts} if len(parts) > 1 or "://" in url else set()
     unchecked = protocols - _OTHERS - {*_HTTP}
     if unchecked:

@@ -379,6 +379,12 @@ def test_a_path_is_relative_to_the_folder_of_its_list_or_else_to_the_current_one
     assert rows["sub/beside.jpg"]["size"] == len(f"{there}/sub/beside.jpg")
 
 
+def test_a_data_uri_is_no_path(tmp_path: Path) -> None:
+    rows = plan(write_list(tmp_path / "list.csv", {"uri": ["data:image/png;base64,YQ=="]}))
+    assert rows["uri"].to_pylist() == ["data:image/png;base64,YQ=="]
+    assert list(Fetcher()(rows["uri"].to_pylist())) == [b"a"]
+
+
 def test_the_files_of_a_run_are_not_images_of_the_folder_that_it_is_in(photos: Path, tmp_path: Path) -> None:
     (photos / "run" / "evaluation").mkdir(parents=True)
     (photos / "run" / "evaluation" / "sweep.png").write_bytes(b"-")
