@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
+from functools import wraps
 from typing import Any, NoReturn
 
 if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
@@ -24,7 +25,7 @@ from osrmac.cli.arguments import REGISTRY
 from osrmac.cli.commands import COMMANDS
 from osrmac.cli.renames import check_names
 from osrmac.cli.signals import ending_signals
-from osrmac.cli.streams import CheckedOutput, discard_output, open_standard_streams
+from osrmac.cli.streams import CheckedOutput, discard_output, escape_tracebacks, open_standard_streams
 from osrmac.errors import OsrmacError, printable
 from osrmac.progress import set_quiet
 
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     open_standard_streams()
+    escape_tracebacks()
     set_quiet("--quiet" in given)
     output: Any = CheckedOutput(sys.stdout)
     with redirect_stdout(output), ending_signals() as ending:
@@ -100,15 +102,31 @@ def _run(arguments: Sequence[str]) -> None:
         sys.stdout.write(f"osrmac {__version__}\n")
         return
     check_names(arguments)
+    if not all(argument.isprintable() for argument in arguments):
+        # Errors of the parser show the arguments, for example the file names of `info *`, as they are.
+        _call(map(printable, arguments), {name: _without_effect(function) for name, function in COMMANDS.items()})
+    _call(arguments, COMMANDS)
+
+
+def _call(arguments: Iterable[str], commands: Mapping[str, Callable[..., None]]) -> None:
     app = SubcommandApp()
-    for name, function in COMMANDS.items():
+    for name, function in commands.items():
         app.command(name=name)(function)
     app.cli(
         prog="osrmac",
-        args=arguments,
+        args=list(arguments),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
         registry=REGISTRY,
     )
+
+
+def _without_effect(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that has the same parameters and does nothing."""
+
+    @wraps(function)
+    def nothing(*_arguments: object, **_options: object) -> None: ...
+
+    return nothing
 
 
 def _exit(status: int, line: str | None) -> NoReturn:

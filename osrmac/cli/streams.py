@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, TextIO
 
-from osrmac.errors import StorageError, reason
+from osrmac.errors import StorageError, printable, reason
 
-__all__ = ["CheckedOutput", "discard_output", "open_standard_streams"]
+__all__ = ["CheckedOutput", "discard_output", "escape_tracebacks", "open_standard_streams"]
 
 
 def open_standard_streams() -> None:
@@ -55,6 +57,16 @@ def _output_errors() -> Iterator[None]:
         raise
     except OSError as error:
         raise StorageError(f"cannot write the results to standard output: {reason(error)}") from error
+
+
+def escape_tracebacks() -> None:
+    """Let Python print uncaught exceptions, whose messages may quote files, without control characters."""
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
+            sys.stderr.write(printable(line) + "\n")
+
+    sys.excepthook = show
 
 
 def discard_output() -> None:
