@@ -75,7 +75,7 @@ def stage(name: str) -> Iterator[Stage]:
 def _show_live(current: Stage, ended: threading.Event) -> None:
     shown = False
     while not ended.wait(_LIVE_SECONDS):
-        sys.stderr.write(f"\r{current}\x1b[K")
+        sys.stderr.write(f"\r{printable(str(current))}\x1b[K")
         sys.stderr.flush()
         shown = True
     if shown:
@@ -85,4 +85,4 @@ def _show_live(current: Stage, ended: threading.Event) -> None:
 
 def _show_in_log(current: Stage, ended: threading.Event) -> None:
     while not ended.wait(_LOG_SECONDS):
-        print(current, file=sys.stderr, flush=True)
+        print(printable(str(current)), file=sys.stderr, flush=True)

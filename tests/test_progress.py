@@ -26,6 +26,18 @@ def test_a_long_stage_is_logged_with_its_counts(capsys: pytest.CaptureFixture[st
     assert shown.err.splitlines()[-1] == "reducing 1,200 of 3,000, 0 s"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_stage_name_cannot_control_the_terminal(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    with stage("reducing to \x1b[2J\x9b\n"):
+        time.sleep(0.1)
+    shown = capsys.readouterr().err
+    assert "reducing to \\x1b[2J\\x9b\\n, 0 s" in shown
+    assert "\x1b[2J" not in shown
+
+
 def test_a_stage_in_a_terminal_is_a_live_line_that_disappears(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

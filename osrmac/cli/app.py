@@ -1,7 +1,7 @@
 """The command line: parsing, signals and exit statuses.
 
-The exit status is 0 on success, 1 for a failure, 2 for a mistake in the arguments, 130 after Ctrl-C, 143 after SIGTERM
-and 141 if the reader of standard output has gone.
+The exit status is 0 on success, 1 for a failure, 2 for a mistake in the arguments, 130 after Ctrl-C, 143 after SIGTERM,
+129 if the terminal was closed and 141 if the reader of standard output has gone.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
+from functools import wraps
+from typing import Any, NoReturn
 
 if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
     os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
@@ -25,7 +24,8 @@ from osrmac import __version__
 from osrmac.cli.arguments import REGISTRY
 from osrmac.cli.commands import COMMANDS
 from osrmac.cli.renames import check_names
-from osrmac.credentials import redact
+from osrmac.cli.signals import ending_signals
+from osrmac.cli.streams import CheckedOutput, discard_output, escape_tracebacks, open_standard_streams
 from osrmac.errors import OsrmacError, printable
 from osrmac.progress import set_quiet
 
@@ -40,8 +40,8 @@ _GROUPS = {
 }
 """Headings of the help, with the commands below them."""
 
-_SIGNALLED = 128
-"""Exit status of a process that a signal ended, less the number of the signal."""
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+"""Exit status of a process that the signal of a closed pipe ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,35 +54,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: The command failed, was interrupted, or only showed its help.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] in ([], ["-h"], ["--help"]):
-        (sys.stdout if given else sys.stderr).write(_help())
-        sys.exit(0 if given else 2)
-    if given == ["--version"]:
-        print(f"osrmac {__version__}")
-        return
+    open_standard_streams()
+    escape_tracebacks()
     set_quiet("--quiet" in given)
-    sys.excepthook = _print_traceback
-    with _sigterm_as_interrupt() as terminated:
+    output: Any = CheckedOutput(sys.stdout)
+    with redirect_stdout(output), ending_signals() as ending:
         try:
-            _run(given)
-            sys.stdout.flush()
+            try:
+                _run(given)
+            finally:
+                sys.stdout.flush()
         except OsrmacError as error:
             if "--debug" in given:
                 raise
-            _exit(error.exit_status, str(error))
+            _exit(error.exit_status, f"osrmac: {printable(str(error))}\n")
         except ModuleNotFoundError as error:
             if error.name != "ray" or "--debug" in given:
                 raise
-            _exit(1, "this command runs on Ray, which is not installed: pip install 'ray[data]'")
+            _exit(1, "osrmac: this command runs on Ray, which is not installed: pip install 'ray[data]'\n")
         except KeyboardInterrupt:
-            _exit_after(signal.SIGTERM if terminated.is_set() else signal.SIGINT)
+            _exit(ending.exit_status, ending.describe())
         except SystemExit as stop:
             if stop.code == signal.SIGTERM:  # received while Ray started, with a handler of its own
-                _exit_after(signal.SIGTERM)
+                ending.number = signal.SIGTERM
+                _exit(ending.exit_status, ending.describe())
             raise
         except BrokenPipeError:
-            _discard_output()
-            sys.exit(_SIGNALLED + signal.SIGPIPE)
+            discard_output()
+            sys.exit(_BROKEN_PIPE)
 
 
 def _help() -> str:
@@ -96,57 +95,44 @@ def _help() -> str:
 
 def _run(arguments: Sequence[str]) -> None:
     """Parse the arguments, and call the function of the command."""
+    if arguments[:1] in ([], ["-h"], ["--help"]):
+        (sys.stdout if arguments else sys.stderr).write(_help())
+        sys.exit(0 if arguments else 2)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"osrmac {__version__}\n")
+        return
     check_names(arguments)
+    if not all(argument.isprintable() for argument in arguments):
+        # Errors of the parser show the arguments, for example the file names of `info *`, as they are.
+        _call(map(printable, arguments), {name: _without_effect(function) for name, function in COMMANDS.items()})
+    _call(arguments, COMMANDS)
+
+
+def _call(arguments: Iterable[str], commands: Mapping[str, Callable[..., None]]) -> None:
     app = SubcommandApp()
-    for name, function in COMMANDS.items():
+    for name, function in commands.items():
         app.command(name=name)(function)
     app.cli(
         prog="osrmac",
-        args=arguments,
+        args=list(arguments),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
         registry=REGISTRY,
     )
 
 
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[threading.Event]:
-    """Let SIGTERM unwind the stack like Ctrl-C, so that locks are released and Ray is stopped.
+def _without_effect(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that has the same parameters and does nothing."""
 
-    The exception is a KeyboardInterrupt because Ray ignores any other while it waits. The event tells the signals
-    apart.
-    """
-    terminated = threading.Event()
+    @wraps(function)
+    def nothing(*_arguments: object, **_options: object) -> None: ...
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        terminated.set()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield terminated
-        return
-    previous = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield terminated
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    return nothing
 
 
-def _exit_after(number: signal.Signals) -> None:
-    verb = "terminated" if number == signal.SIGTERM else "interrupted"
-    _exit(_SIGNALLED + number, f"{verb}: run the same command again to continue")
-
-
-def _exit(status: int, message: str) -> None:
-    """Exit with one line on standard error."""
-    sys.stderr.write(f"osrmac: {printable(message)}\n")
+def _exit(status: int, line: str | None) -> NoReturn:
+    """Exit with a line on standard error."""
+    with suppress(OSError):  # there is no other place to say it
+        sys.stderr.write(line or "")
+        sys.stderr.flush()
+    discard_output()
     sys.exit(status)
-
-
-def _print_traceback(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    """Print the traceback of an exception that ends the process, without the credentials of URLs."""
-    sys.stderr.write(redact("".join(traceback.format_exception(error))))
-
-
-def _discard_output() -> None:
-    """Redirect standard output to nowhere, or Python would fail to flush it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -37,13 +37,23 @@ def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (
     """
     if output.format == "json":
         for value in json_lines:
-            sys.stdout.write(json.dumps(redact_all(value), ensure_ascii=False) + "\n")
+            sys.stdout.write(_json(redact_all(value)) + "\n")
         for line in summary:
             note(line)
         return
     show(*tables)
     for line in summary:
         sys.stdout.write(printable(line) + "\n")
+
+
+def _json(value: Any) -> str:
+    r"""Return a value as one line of JSON without characters that a terminal might obey.
+
+    >>> _json({"id": "caf\xe9 \x9b31m"})
+    '{"id": "café \\u009b31m"}'
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def show(*tables: Table) -> None:

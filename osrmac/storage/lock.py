@@ -21,7 +21,7 @@ from osrmac.progress import note
 from osrmac.storage import holder
 from osrmac.storage.location import Location
 
-__all__ = ["Lock", "Part", "locked"]
+__all__ = ["Lock", "Part", "locked", "release_all"]
 
 _RENEW_SECONDS = 10.0
 _STALE_SECONDS = 60.0
@@ -30,6 +30,9 @@ _STALE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
 _SETTLE_SECONDS = 2.0
 """Time after which a write is read back where a storage cannot exclude other writers."""
+
+_held: list[Lock] = []
+"""Locks of this process that are being acquired, held or released."""
 
 
 class Part(StrEnum):
@@ -59,6 +62,7 @@ def locked(run: Location, part: Part) -> Iterator[Lock]:
         StorageError: Another process holds the lock, or has taken it over; the message names it.
     """
     lock = Lock(run, part)
+    _held.append(lock)
     try:
         lock.acquire()
         yield lock
@@ -72,6 +76,13 @@ def locked(run: Location, part: Part) -> Iterator[Lock]:
         except KeyboardInterrupt:
             lock.release()
             raise
+        _held.remove(lock)
+
+
+def release_all() -> None:
+    """Release all locks of this process, which is about to end, from any thread."""
+    for lock in tuple(_held):  # which the main thread may change
+        lock.release()
 
 
 class Lock:

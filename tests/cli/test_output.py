@@ -8,7 +8,7 @@ from osrmac.cli.output import profile_tables, show, table, write
 from osrmac.commands.extract import Profile
 from osrmac.tables import Cell, Table, numeric, text
 
-ODD = "[red]x[/red] \x1b[31m\nline\u202e \u05d0<script>"
+ODD = "[red]x[/red] \x1b[31m\nline\u202e \x9b\u05d0<script>"
 
 
 def test_tables_show_texts_as_they_are(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,8 +26,9 @@ def test_lines_and_notes_show_texts_as_they_are(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr()
     assert shown.err.count("\n") == 1
     line, json_line = shown.out.splitlines()
-    assert line == shown.err.rstrip("\n") == "[red]x[/red] \\x1b[31m\\nline\\u202e \u05d0<script>"
+    assert line == shown.err.rstrip("\n") == "[red]x[/red] \\x1b[31m\\nline\\u202e \\x9b\u05d0<script>"
     assert json.loads(json_line) == {"id": ODD}
+    assert json_line.isprintable()
 
 
 def test_results_are_tables_unless_json_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,8 @@ from osrmac.errors import ConfigError
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "_ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(address, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(address, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(address, "_CONNECT_SECONDS", 0.3)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 

@@ -35,7 +35,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks that are renewed, polled and stale within fractions of a second."""
     monkeypatch.setattr(lock, "_RENEW_SECONDS", 0.01)
     monkeypatch.setattr(lock, "_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(lock, "_STALE_SECONDS", 0.3)
+    monkeypatch.setattr(lock, "_STALE_SECONDS", 0.1)
 
 
 def test_a_lock_is_exclusive_and_removed_afterwards(folder: Location) -> None:
