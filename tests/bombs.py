@@ -100,7 +100,7 @@ def tiff_of_strips(number: int) -> bytes:
 def avif(width: int, height: int) -> bytes:
     """An AVIF of 64x64 pixels according to its container, but not to its AV1 sequence header."""
     file = encoded(Image.new("RGB", (64, 64), 77), "AVIF", subsampling="4:4:4")
-    bits = "001" + "1" + "1" + "01000" + f"{15:04b}{15:04b}{width - 1:016b}{height - 1:016b}" + "0" * 30
+    bits = "001" + "1" + "1" + "01000" + f"{15:04b}{15:04b}{width - 1:016b}{height - 1:016b}" + "0" * 6 + "1" + "0" * 30
     bits += "0" * (-len(bits) % 8)
     header = int(bits, 2).to_bytes(len(bits) // 8)
     stream = bytes([0x0A, len(header)]) + header

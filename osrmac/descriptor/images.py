@@ -21,7 +21,7 @@ from osrmac.types import Box
 
 __all__ = ["DecodeError", "DecodedImage", "crop", "decode"]
 
-_TRANSPOSITIONS = {
+_TRANSPOSITIONS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -172,12 +172,12 @@ def _draft_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     return max(1, size[0] * longest_side // max(size)), max(1, size[1] * longest_side // max(size))
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> object:
     # ImageOps.exif_transpose also writes the EXIF data again, and fails where they cannot be written.
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # EXIF data are often damaged where the image is not
-        return 1
+        return None
 
 
 def crop(image: Image.Image, box: Box) -> Image.Image:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 from osrmac.commands.fit import fit
 from osrmac.commands.search import search
-from osrmac.config import Distance, ReductionConfig, SearchConfig
+from osrmac.config import Distance, ReductionConfig, SearchConfig, fingerprint
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval.expansion import average
 from osrmac.storage import shards
@@ -161,7 +161,9 @@ def test_a_run_without_images_and_other_weights_are_refused(
     with pytest.raises(StorageError, match="no descriptors yet"):
         search(run.url, QUERIES)
     record = run.record()
-    (run.location / "run.json").write_json(record | {"identity": record["identity"] | {"weights": "others"}})
+    identity = record["identity"] | {"weights": "others"}
+    others = {"identity": identity, "fingerprint": fingerprint(identity)}
+    (run.location / "run.json").write_json(record | others)
     shutil.copytree(finished.descriptors, run.descriptors, dirs_exist_ok=True)
     assert names(search(run.url, ["copy1.png"])[0])[0] == "copy1.png"
     with pytest.raises(StorageError, match="have changed since"):

@@ -14,7 +14,7 @@ from osrmac.descriptor.recipes import RECIPES, Recipe
 from osrmac.distributed import describe
 from osrmac.distributed.worker import DescribeJob
 from osrmac.distributed.worker_pool import WorkerPool
-from osrmac.errors import StorageError
+from osrmac.errors import DamagedFileError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, shards
 from osrmac.storage.listing import listing
@@ -69,9 +69,9 @@ def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program
     damaged.write_bytes(content[:4] + bytes(200) + content[204:])  # the driver reads the footer only
     identity, weights = identify(small)
     level = logging.getLogger("ray.data").level
-    with pytest.raises(StorageError, match="cannot access") as caught:
+    with pytest.raises(DamagedFileError, match=r"manifest/part-00000.parquet is damaged") as caught:
         describe.describe(planned, Location.of(tmp_path / "descriptors"), identity, weights, one_worker)
-    assert type(caught.value) is StorageError
+    assert type(caught.value) is DamagedFileError
     assert "\n" not in str(caught.value)
     assert logging.getLogger("ray.data").level == level
     # The exception, which `caught` keeps, must not keep the worker.

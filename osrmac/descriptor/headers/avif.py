@@ -9,7 +9,7 @@ from itertools import islice
 
 __all__ = ["decoder_memory"]
 
-_PLANES = (3, 6, 6, 6)
+_PLANES = (3.0, 6.0, 6.0, 6.0)
 """Bytes per pixel of decoded planes, by profile: at most 4:2:0 with 10 bits, 4:4:4 with 10 and with 12 bits."""
 _COPIES = 2
 """The planes are copied to add film grain or to assemble an image from tiles."""
@@ -129,16 +129,19 @@ def _units(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 def _planes(reader: _Reader) -> int:
     """Bytes of the planes of the largest frame after a sequence header."""
-    profile, still, reduced = reader.bits(3), reader.bits(1), reader.bits(1)
+    profile, reduced = reader.bits(3), reader.bits(2) & 1
     if reduced:
         reader.bits(5)
     else:
         _skip_operating_points(reader)
     width_bits, height_bits = reader.bits(4) + 1, reader.bits(4) + 1
     width, height = reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
-    if not (still and reduced):  # a frame may then have a size of its own, of as many bits
+    planes = _PLANES[min(profile, 3)]
+    if not reduced:  # a frame may then have a size of its own, of as many bits
         width, height = 1 << width_bits, 1 << height_bits
-    return _aligned(width) * _aligned(height) * _PLANES[min(profile, 3)]
+    elif not reader.bits(7) & 1:  # after six tools of the encoder: samples of 8 bits, in one byte instead of two
+        planes /= 2
+    return int(_aligned(width) * _aligned(height) * planes)
 
 
 def _skip_operating_points(reader: _Reader) -> None:
