@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks.common import parser, show
 from benchmarks.plan import ROW_BYTES, in_a_process
 from osrmac.storage import manifest, shards
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 
 PAGE = 1000

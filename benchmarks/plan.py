@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.common import parser, show
 from osrmac.storage import manifest, shards
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 
 ROW_BYTES = 4 * 3072

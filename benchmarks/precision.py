@@ -20,7 +20,7 @@ from osrmac.evaluation.benchmark import Benchmark
 from osrmac.retrieval.distances import distances, ranking
 from osrmac.runs.scoring import query_results
 from osrmac.storage.location import Location
-from osrmac.storage.text_files import read_files
+from osrmac.storage.reading.text_files import read_files
 
 NEIGHBOURS = 10
 

@@ -20,7 +20,7 @@ from PIL import Image
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.extract import extract
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
-from osrmac.distributed.cluster import connect
+from osrmac.distributed.cluster.connect import connect
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 

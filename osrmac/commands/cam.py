@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from osrmac.config import BackboneConfig, DescriptorConfig, FetchConfig
 from osrmac.errors import NotFoundError, StorageError, reason
-from osrmac.storage.fetch import Fetcher
 from osrmac.storage.location import Location
+from osrmac.storage.reading.fetch import Fetcher
 
 __all__ = ["cam"]
 

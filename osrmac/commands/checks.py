@@ -9,10 +9,10 @@ from osrmac.config import BenchmarkConfig, DescriptorConfig, ReductionConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation import protocols
 from osrmac.runs.reductions import settled_recipe
-from osrmac.storage.listing import folder_within
+from osrmac.storage.listing.collection import folder_within
 from osrmac.storage.location import Location
+from osrmac.storage.reading.text_files import read_files
 from osrmac.storage.run import Identity, Run
-from osrmac.storage.text_files import read_files
 
 __all__ = [
     "BUILTIN_BACKBONES",

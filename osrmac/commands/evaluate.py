@@ -25,8 +25,8 @@ from osrmac.runs.scoring import SHOWN, judge, scores
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
+from osrmac.storage.reading.text_files import read_files, read_texts
 from osrmac.storage.run import Run
-from osrmac.storage.text_files import read_files, read_texts
 from osrmac.types import Match, QueryResult, Rank
 
 __all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]

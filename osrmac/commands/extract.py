@@ -19,12 +19,12 @@ from osrmac.progress import Stage, note, stage
 from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
 from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
-from osrmac.storage.access import CredentialFilter
 from osrmac.storage.file_names import to_unicode
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
 from osrmac.storage.manifest import Changes
+from osrmac.storage.reading.access import CredentialFilter
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["Extraction", "Profile", "extract"]
@@ -94,7 +94,7 @@ def extract(
     """Describe every image of a collection that the run does not have yet.
 
     Args:
-        images: Folder, bucket prefix, glob, or list of URIs: see `osrmac.storage.listing.listing`.
+        images: Folder, bucket prefix, glob, or list of URIs: see `osrmac.storage.listing.collection.listing`.
         run: Folder or URL of the run; it is created if missing, and continued if it exists.
         descriptor: Descriptors to compute.
         compute: Processes that describe, and the cluster that they run on.
@@ -114,7 +114,7 @@ def extract(
     with stage("listing"):
         listed = listing(source, excluded=place.location)
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
-    from osrmac.distributed.startup import connect_while_importing
+    from osrmac.distributed.cluster.startup import connect_while_importing
 
     connect_while_importing(images, run, compute, "osrmac.distributed.describe")
     from osrmac.distributed.describe import describe

@@ -122,7 +122,7 @@ class _Plan:
 
     def fit(self, cluster: ClusterConfig) -> Iterator[Reduction]:
         """Fit all reductions."""
-        from osrmac.distributed.cluster import connect
+        from osrmac.distributed.cluster.connect import connect
         from osrmac.distributed.moments import exact_moments, sample
         from osrmac.reduction.fitting import STABILITY_SEEDS, Origin, fit_reduction
         from osrmac.reduction.moments import Moments

@@ -57,7 +57,7 @@ def run(
     again.
 
     Args:
-        images: Folder, bucket prefix, glob, or list of URIs: see `osrmac.storage.listing.listing`.
+        images: Folder, bucket prefix, glob, or list of URIs: see `osrmac.storage.listing.collection.listing`.
         run: Folder or URL of the run; it is created if missing, and continued if it exists.
         descriptor: Descriptors to compute.
         compute: Processes that describe, and the cluster that they run on.

@@ -41,7 +41,7 @@ def verify(run: str, cluster: ClusterConfig = ClusterConfig()) -> Iterator[str]:
         rows = sum(plan.rows for plan in pending)
         yield f"{rows} planned images are not described yet, in {len(pending)} shards, first {pending[0].shard}"
     from osrmac.distributed.check import check_files, check_shards
-    from osrmac.distributed.cluster import connect
+    from osrmac.distributed.cluster.connect import connect
 
     connect(cluster)
     existing = {shard.name for shard in shards.paths(place.descriptors)}

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from osrmac.descriptor.batching import fitting_batch_size
-from osrmac.descriptor.pixels import to_array
+from osrmac.descriptor.decoding.pixels import to_array
 from osrmac.descriptor.resize import image_pyramid, resize
 
 __all__ = ["CPUDevice", "ComputeDevice", "GPUDevice", "PreprocessedImage"]

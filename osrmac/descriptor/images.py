@@ -10,12 +10,12 @@ from PIL.ImageFile import ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.headers import tiff
-from osrmac.descriptor.headers.memory import decoding_memory
-from osrmac.descriptor.image_formats import available_formats, refused_format
+from osrmac.descriptor.decoding import tiff
+from osrmac.descriptor.decoding.formats import available_formats, refused_format
+from osrmac.descriptor.decoding.memory import decoding_memory
+from osrmac.descriptor.decoding.pillow_settings import pillow_settings
+from osrmac.descriptor.decoding.pixels import WideGrey, to_rgb
 from osrmac.descriptor.optimize import malloc
-from osrmac.descriptor.pillow_settings import pillow_settings
-from osrmac.descriptor.pixels import WideGrey, to_rgb
 from osrmac.errors import reason
 from osrmac.types import Box
 
@@ -78,7 +78,7 @@ def decode(
     min_longest_side: int | None = None,
     allow_truncated: bool = False,
 ) -> DecodedImage:
-    """Decode an image file of one of `image_formats.FORMATS` to RGB.
+    """Decode an image file of one of `formats.FORMATS` to RGB.
 
     Animations give their first frame. Transparent images are composited over white; of 16-bit pixels the high byte is
     kept. Decoding starts no process, and takes at most 1.8 GB, or 10 bytes per pixel of a larger limit: an image that

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from osrmac.descriptor.pixels import to_array
+from osrmac.descriptor.decoding.pixels import to_array
 
 __all__ = ["image_pyramid", "resize", "scaled_size"]
 

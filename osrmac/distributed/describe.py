@@ -16,7 +16,7 @@ from ray.data import ActorPoolStrategy
 from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.recipes import RECIPES
-from osrmac.distributed.cluster import connect
+from osrmac.distributed.cluster.connect import connect
 from osrmac.distributed.progress import show_progress
 from osrmac.distributed.tasks import released_on_error, root_cause
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
@@ -24,9 +24,9 @@ from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool, size_worker_pool
 from osrmac.errors import FailureRateError
 from osrmac.storage import manifest
-from osrmac.storage.access import AccessUrls
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
+from osrmac.storage.reading.access import AccessUrls
 from osrmac.storage.run import Identity
 
 __all__ = ["DescribeResult", "describe"]

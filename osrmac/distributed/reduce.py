@@ -6,7 +6,7 @@ import pyarrow as pa
 import ray
 
 from osrmac.config import ClusterConfig
-from osrmac.distributed.cluster import connect
+from osrmac.distributed.cluster.connect import connect
 from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.reduction.base import Reduction
 from osrmac.runs.reduced_reader import digest as reduction_digest

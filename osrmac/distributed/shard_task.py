@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from osrmac.descriptor.describer import Description, Failure
 from osrmac.errors import DamagedFileError
 from osrmac.storage import manifest, schema, shards
-from osrmac.storage.access import AccessUrls
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
+from osrmac.storage.reading.access import AccessUrls
 from osrmac.types import Box
 
 __all__ = ["ShardTask"]

@@ -25,10 +25,10 @@ from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
 from osrmac.storage import schema, shards
-from osrmac.storage.access import AccessUrls
-from osrmac.storage.fetch import Fetcher, longest_fetch
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
+from osrmac.storage.reading.access import AccessUrls
+from osrmac.storage.reading.fetch import Fetcher, longest_fetch
 from osrmac.storage.run import Identity
 
 __all__ = ["STAGES", "DescribeJob", "DescribeWorker"]

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from osrmac.descriptor.images import DecodeError, decode
 from osrmac.runs.shard_reader import find_rows
 from osrmac.storage import shards
-from osrmac.storage.fetch import Fetcher
 from osrmac.storage.file_names import file_url
 from osrmac.storage.location import Location
+from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
 from osrmac.types import Box
 

@@ -15,10 +15,10 @@ from osrmac.errors import OsrmacError, reason
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.checksums import text_is_intact
 from osrmac.storage.damage import damaged
+from osrmac.storage.listing.walk import walk
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
-from osrmac.storage.walk import walk
 
 __all__ = ["check_file", "check_plan", "check_shard", "other_files"]
 

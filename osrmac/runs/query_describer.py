@@ -14,7 +14,7 @@ from osrmac.reduction.base import aggregate
 from osrmac.runs.identity import identify_again
 from osrmac.runs.methods import Method
 from osrmac.runs.queries import SearchQuery
-from osrmac.storage.fetch import Fetcher
+from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from osrmac.credentials import without_credentials
 from osrmac.storage import schema, shards
-from osrmac.storage.access import may_have_credentials
 from osrmac.storage.file_names import absolute
 from osrmac.storage.location import Location
+from osrmac.storage.reading.access import may_have_credentials
 
 __all__ = ["PlanComparison", "compare_with_plan", "database", "repeated_ids"]
 

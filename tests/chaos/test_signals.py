@@ -32,7 +32,7 @@ SIGNALS = {
 }
 
 PAUSES = {
-    "listing": ("extract", "osrmac.storage.listing:listing"),
+    "listing": ("extract", "osrmac.storage.listing.collection:listing"),
     "weights": ("extract", "osrmac.runs.identity:identify"),
     "fitting": ("fit", "osrmac.reduction.fitting:fit_reduction"),
     "evaluating": ("evaluate", "osrmac.runs.scoring:scores"),

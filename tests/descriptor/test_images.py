@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor import images
-from osrmac.descriptor.headers.jpeg2000 import decoder_memory
+from osrmac.descriptor.decoding.jpeg2000 import decoder_memory
 from osrmac.descriptor.images import DecodeError, crop
 from osrmac.types import Box
 from tests.bombs import bombs, webp

@@ -17,7 +17,7 @@ from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.errors import DamagedFileError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, shards
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 

@@ -20,7 +20,7 @@ from osrmac.errors import StorageError
 from osrmac.runs.failures import DEADLY
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, shards
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from tests.committed import rows

@@ -17,7 +17,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from osrmac.descriptor.image_formats import available_formats
+from osrmac.descriptor.decoding.formats import available_formats
 from tests.fuzz.headers import tamper
 from tests.fuzz.mutants import mutant, seeds
 from tests.fuzz.worker import Findings, work

@@ -14,8 +14,8 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from osrmac.config import DescriptorConfig
+from osrmac.descriptor.decoding.pixels import to_array
 from osrmac.descriptor.images import DecodeError, decode
-from osrmac.descriptor.pixels import to_array
 from tests.fuzz.mutants import mutant, seeds
 from tests.processes import ProcessStartedError, no_process_started
 

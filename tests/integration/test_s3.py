@@ -11,10 +11,10 @@ import s3fs
 
 from osrmac.errors import StorageError
 from osrmac.storage import shards
-from osrmac.storage.fetch import Fetcher
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
+from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
 
 

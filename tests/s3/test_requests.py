@@ -8,9 +8,9 @@ import s3fs
 
 from osrmac.errors import StorageError
 from osrmac.storage import retry, shards
-from osrmac.storage.fetch import Fetcher
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
+from osrmac.storage.reading.fetch import Fetcher
 
 from .proxy import TRANSIENT, Fault, Proxy, Rule
 

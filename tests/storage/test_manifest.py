@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from osrmac.config import CollectionConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.storage import manifest, plan_comparison, schema, shards
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import Changes
 

@@ -12,9 +12,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from osrmac.config import ComputeConfig, FetchConfig
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
-from osrmac.storage import content, public_http
-from osrmac.storage.byte_budget import ByteBudget
 from osrmac.storage.filesystem import open_url
+from osrmac.storage.reading import content, public_http
+from osrmac.storage.reading.byte_budget import ByteBudget
 from osrmac.storage.retry import is_transient
 
 __all__ = ["Fetcher", "longest_fetch"]

@@ -8,7 +8,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.headers import avif, jpeg2000, tiff
+from osrmac.descriptor.decoding import avif, jpeg2000, tiff
 
 __all__ = ["decoding_memory"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
-from osrmac.storage.byte_budget import ByteBudget
+from osrmac.storage.reading.byte_budget import ByteBudget
 
 BUDGET, CHUNK = 10, 3
 

@@ -13,9 +13,9 @@ import pytest
 
 from osrmac.config import FetchConfig
 from osrmac.errors import StorageError
-from osrmac.storage import fetch
-from osrmac.storage.fetch import Fetcher
 from osrmac.storage.location import Location
+from osrmac.storage.reading import fetch
+from osrmac.storage.reading.fetch import Fetcher
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -263,7 +263,7 @@ def test_public_http_refuses_local_addresses_without_a_request(server: str) -> N
 
 
 def test_public_http_follows_no_redirect(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("osrmac.storage.public_http.is_public", lambda _address: True)
+    monkeypatch.setattr("osrmac.storage.reading.public_http.is_public", lambda _address: True)
     fetcher = Fetcher(FetchConfig(public_http_only=True))
     good, redirected = fetcher([f"{server}/content", f"{server}/redirect"])
     assert good == b"content"

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.headers import tiff
+from osrmac.descriptor.decoding import tiff
 from tests.bombs import tiff_of_strips, tiff_of_tiles
 from tests.pictures import encoded
 

@@ -5,7 +5,7 @@ import struct
 import pytest
 from PIL import Image
 
-from osrmac.descriptor.headers.jpeg2000 import decoder_memory
+from osrmac.descriptor.decoding.jpeg2000 import decoder_memory
 from tests.bombs import j2k
 from tests.pictures import encoded, noise
 

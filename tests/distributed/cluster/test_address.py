@@ -8,8 +8,8 @@ import pytest
 import ray
 from ray._private import services
 
-from osrmac.distributed import address
-from osrmac.distributed.address import resolve_address
+from osrmac.distributed.cluster import address
+from osrmac.distributed.cluster.address import resolve_address
 from osrmac.errors import ConfigError
 
 

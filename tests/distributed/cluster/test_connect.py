@@ -4,7 +4,7 @@ import pytest
 import ray
 
 from osrmac.config import ComputeConfig
-from osrmac.distributed.cluster import connect
+from osrmac.distributed.cluster.connect import connect
 from osrmac.errors import ClusterError, ConfigError
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import ray
 
 from osrmac.config import ClusterConfig
-from osrmac.distributed.address import resolve_address
-from osrmac.distributed.local_start import prepare_start
+from osrmac.distributed.cluster.address import resolve_address
+from osrmac.distributed.cluster.local_start import prepare_start
 from osrmac.errors import ClusterError, reason
 
 __all__ = ["connect"]

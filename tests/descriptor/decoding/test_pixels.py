@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from osrmac.descriptor import pixels
-from osrmac.descriptor.pixels import WideGrey, to_array, to_rgb
+from osrmac.descriptor.decoding import pixels
+from osrmac.descriptor.decoding.pixels import WideGrey, to_array, to_rgb
 from tests.pictures import noise, palette
 
 ORDINARY = WideGrey()

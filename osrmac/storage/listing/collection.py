@@ -13,12 +13,12 @@ import pyarrow as pa
 from fsspec.utils import glob_translate
 
 from osrmac.errors import NotFoundError, StorageError, reason
-from osrmac.storage import uri_list
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.filesystem import storage_errors
+from osrmac.storage.listing import uri_list
+from osrmac.storage.listing.walk import File, walk
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
-from osrmac.storage.walk import File, walk
 
 __all__ = ["IMAGE_SUFFIXES", "folder_within", "listing"]
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from osrmac.storage import manifest, schema
-from osrmac.storage.access import AccessUrls, CredentialFilter
 from osrmac.storage.location import Location
+from osrmac.storage.reading.access import AccessUrls, CredentialFilter
 
 SIGNED = "https://host/{}?size=2&sig={}&se=9"
 

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image, features
 
-from osrmac.descriptor.headers.avif import decoder_memory
+from osrmac.descriptor.decoding.avif import decoder_memory
 from tests.bombs import avif
 from tests.pictures import encoded, smooth
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from PIL import Image, ImageFile
 
-from osrmac.descriptor.image_formats import FORMATS, available_formats, refused_format
+from osrmac.descriptor.decoding.formats import FORMATS, available_formats, refused_format
 from osrmac.descriptor.images import DecodeError, decode
 from tests.containers import CONTAINERS, EPS, blp, icns, icon, iptc
 from tests.fuzz.mutants import mutant, seeds

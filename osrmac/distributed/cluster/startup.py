@@ -6,7 +6,7 @@ from importlib import import_module
 from threading import Thread
 
 from osrmac.config import ComputeConfig
-from osrmac.distributed.cluster import connect
+from osrmac.distributed.cluster.connect import connect
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 

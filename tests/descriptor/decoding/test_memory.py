@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from osrmac.descriptor.headers.memory import decoding_memory
-from osrmac.descriptor.pillow_settings import pillow_settings
+from osrmac.descriptor.decoding.memory import decoding_memory
+from osrmac.descriptor.decoding.pillow_settings import pillow_settings
 from tests.bombs import bombs, webp
 from tests.pictures import encoded, png
 

@@ -2,7 +2,7 @@ import pytest
 
 from osrmac.errors import StorageError
 from osrmac.storage.location import Location
-from osrmac.storage.text_files import read_texts
+from osrmac.storage.reading.text_files import read_texts
 
 
 def test_a_folder_gives_its_text_files_by_name(folder: Location) -> None:

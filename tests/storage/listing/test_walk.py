@@ -9,7 +9,7 @@ import s3fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from osrmac.storage.walk import File, local_file, version, walk
+from osrmac.storage.listing.walk import File, local_file, version, walk
 
 
 @pytest.fixture

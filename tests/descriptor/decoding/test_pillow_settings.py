@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from osrmac.descriptor.decoding.pillow_settings import pillow_settings
 from osrmac.descriptor.images import DecodeError, decode
-from osrmac.descriptor.pillow_settings import pillow_settings
 from tests.pictures import encoded, noise, smooth
 
 TRUNCATED = encoded(smooth(240, 400), "JPEG")[:3000]

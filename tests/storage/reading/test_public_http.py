@@ -3,7 +3,7 @@
 import pytest
 
 from osrmac.errors import StorageError
-from osrmac.storage.public_http import is_public, options
+from osrmac.storage.reading.public_http import is_public, options
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])

@@ -15,9 +15,9 @@ import s3fs
 from osrmac.config import FetchConfig
 from osrmac.errors import StorageError
 from osrmac.storage import schema
-from osrmac.storage.fetch import Fetcher
-from osrmac.storage.listing import listing
+from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
+from osrmac.storage.reading.fetch import Fetcher
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_list_may_have_percent_encoded_file_urls(tmp_path: Path) -> None:
 
 
 def test_a_long_list_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("osrmac.storage.uri_list._BATCH", 1000)
+    monkeypatch.setattr("osrmac.storage.listing.uri_list._BATCH", 1000)
     pq.write_table(pa.table({"uri": [f"s3://bucket/{number}" for number in range(2500)]}), tmp_path / "list.parquet")
     batches = list(listing(Location.of(tmp_path / "list.parquet")))
     assert [batch.num_rows for batch in batches] == [1000, 1000, 500]
@@ -204,7 +204,7 @@ def test_globs_match_the_same_files_in_a_bucket_as_on_disk(bucket: str, photos: 
 def test_a_folder_that_disappears_while_it_is_listed_is_an_error_of_one_line(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("osrmac.storage.uri_list._BATCH", 1)
+    monkeypatch.setattr("osrmac.storage.listing.uri_list._BATCH", 1)
     batches = listing(Location.of(photos))
     shutil.rmtree(photos / "trip")
     with pytest.raises(StorageError, match=r"has changed while it was listed, .*trip"):

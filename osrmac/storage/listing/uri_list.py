@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 
 from osrmac.credentials import without_credentials
 from osrmac.errors import StorageError, reason
-from osrmac.storage import list_values
 from osrmac.storage.file_names import absolute, file_url, is_unicode, local_path, to_unicode
+from osrmac.storage.listing import list_values
+from osrmac.storage.listing.walk import local_file
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
-from osrmac.storage.walk import local_file
 
 __all__ = ["batched", "is_list", "rows"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from osrmac.distributed import local_start
-from osrmac.distributed.local_start import prepare_start
+from osrmac.distributed.cluster import local_start
+from osrmac.distributed.cluster.local_start import prepare_start
 from osrmac.errors import ConfigError
 
 

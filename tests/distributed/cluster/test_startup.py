@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from osrmac.config import ComputeConfig
-from osrmac.distributed import startup
-from osrmac.distributed.startup import connect_while_importing
+from osrmac.distributed.cluster import startup
+from osrmac.distributed.cluster.startup import connect_while_importing
 from osrmac.errors import ConfigError
 from osrmac.storage.run import Run
 

@@ -1,1 +1,0 @@
-"""Judge image files by their headers: how much memory will decoding take?"""

@@ -1,0 +1,1 @@
+"""Reading of files that may be anywhere and anything: images, ground truth and rankings."""
