@@ -11,7 +11,7 @@ from typing import Literal
 from PIL import Image
 
 from tests.bombs import j2k, tiff_of_tiles, webp
-from tests.containers import CONTAINERS
+from tests.containers import CONTAINERS, EPS
 from tests.fuzz.headers import tamper
 from tests.pictures import encoded, handmade, noise, palette, smooth
 
@@ -68,6 +68,7 @@ def mutant(number: int) -> bytes:
         _fix_checksums(data)
     file = bytes(data)
     if random.random() < 0.1:
+        file = random.choice((file, file, EPS))
         for _ in range(random.choice((1, 1, 2, 3))):
             file = random.choice(CONTAINERS)(file)
     return file

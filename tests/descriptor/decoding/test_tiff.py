@@ -48,7 +48,7 @@ def test_the_largest_value_of_a_repeated_tag_counts(first: int) -> None:
     assert decoder_memory(file) == 5000 * 1000 * 3
 
 
-def test_colour_differences_are_converted_to_rgba() -> None:
+def test_color_differences_are_converted_to_rgba() -> None:
     file = encoded(Image.new("YCbCr", (400, 200)), "TIFF", compression="tiff_lzw", tiffinfo={ROWS_PER_STRIP: 200})
 
     assert decoder_memory(file) == 400 * 200 * (3 + 4)
