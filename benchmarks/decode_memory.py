@@ -1,7 +1,8 @@
 """Measure the peak memory of a process that describes unusual images: large ones, bombs, and the zoo of the tests.
 
-For each file, a process that holds the network describes a photograph, the file, and the photograph again: it decodes
-the file while it computes, as the workers of an extraction do. Prints JSON: megabytes, and what came of the file.
+For each file, a process that holds the network describes a photograph, the file, and the photograph again: it reads
+and decodes the file while it computes, as the workers of an extraction do. Prints JSON: megabytes, and what came of
+the file.
 """
 
 import multiprocessing
@@ -18,6 +19,7 @@ from PIL import ExifTags, Image
 from benchmarks.common import add_backbone, descriptor, parser, photograph, show
 from osrmac.descriptor.describer import Describer, Failure
 from osrmac.descriptor.optimize import malloc
+from osrmac.storage.reading.fetch import Fetcher
 from tests.bombs import bombs
 from tests.zoo import zoo
 
@@ -28,6 +30,9 @@ _FORK = multiprocessing.get_context("fork")
 
 LARGEST = (13_377, 13_377)
 """179 megapixels, the default limit."""
+
+UNCOMPRESSED = (10_328, 10_328)
+"""107 megapixels: as many as 320 MB, the default of `--max-bytes`, hold without compression."""
 
 _TURNED = Image.Exif()
 _TURNED[ExifTags.Base.Orientation] = 6
@@ -62,16 +67,25 @@ def main() -> None:
     torch.set_num_threads(1)
     malloc.retain()
     describer = Describer.load(descriptor(chosen))
-    photo = photograph(0)
-    result: dict[str, Any] = {"two photographs": measure(describer, photo, [photo])}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "image"
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        photo, path = folder / "photo", folder / "image"
+        photo.write_bytes(photograph(0))
+        result["two photographs"] = measure(describer, photo, [photo])
         for name, picture in LARGE.items():
             save(path, *picture)
-            result[name] = measure(describer, photo, [path.read_bytes()])
-    result |= {name: measure(describer, photo, [content]) for name, content in bombs().items()}
-    if not chosen.skip_zoo:
-        result["the zoo, one after another"] = measure(describer, photo, [content for content, _ in zoo().values()])
+            result[name] = measure(describer, photo, [path])
+        save(path, "RGB", "TIFF", UNCOMPRESSED, {})
+        result["TIFF, uncompressed, 320 MB, four in a row"] = measure(describer, photo, [path] * 4)
+        for name, content in bombs().items():
+            path.write_bytes(content)
+            result[name] = measure(describer, photo, [path])
+        if not chosen.skip_zoo:
+            files = {folder / name: content for name, (content, _) in zoo().items()}
+            for file, content in files.items():
+                file.write_bytes(content)
+            result["the zoo, one after another"] = measure(describer, photo, list(files))
     show(result | {"all within the bound": all(of["megabytes"] <= BOUND for of in result.values())})
 
 
@@ -82,7 +96,7 @@ def save(path: Path, mode: str, kind: str, size: tuple[int, int], options: dict[
     process.join()
 
 
-def measure(describer: Describer, photo: bytes, files: Sequence[bytes]) -> dict[str, Any]:
+def measure(describer: Describer, photo: Path, files: Sequence[Path]) -> dict[str, Any]:
     """Describe files between two photographs in a copy of this process."""
     receiver, sender = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=describe, args=(describer, [photo, *files, photo], sender))
@@ -95,9 +109,9 @@ def measure(describer: Describer, photo: bytes, files: Sequence[bytes]) -> dict[
     return {"megabytes": round(megabytes), "outcome": outcome}
 
 
-def describe(describer: Describer, images: Sequence[bytes], results: Connection) -> None:
+def describe(describer: Describer, files: Sequence[Path], results: Connection) -> None:
     outcomes = []
-    for number, result in enumerate(describer.stream(images), start=1):
+    for number, result in enumerate(describer.stream(Fetcher()(map(str, files))), start=1):
         outcomes.append(result.reason if isinstance(result, Failure) else "")
         if number % malloc.TRIM_INTERVAL == 0:
             malloc.trim()
