@@ -21,6 +21,7 @@ from osrmac.commands.evaluate import evaluate
 from osrmac.commands.extract import extract
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig
 from osrmac.distributed.cluster.connect import connect
+from osrmac.progress import set_quiet
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 
@@ -58,6 +59,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "s3://archive"
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def notes_shown() -> Iterator[None]:
+    """Show progress and notes after a test of `--quiet`, which holds for the process."""
+    yield
+    set_quiet(False)
 
 
 PICTURES, COPIES = 20, 5

@@ -26,13 +26,18 @@ def marked(mark: dict[str, str]) -> list[psutil.Process]:
     return found
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    """Return the command line of a process; empty if it has just ended."""
+    try:
+        words: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return words
+
+
 def left_over(mark: dict[str, str], seconds: float = 5.0) -> list[str]:
     """Return the command lines of the processes with a mark that still run after a time."""
     deadline = time.monotonic() + seconds
     while (remaining := marked(mark)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    lines = []
-    for process in remaining:
-        with suppress(psutil.Error):
-            lines.append(" ".join(process.cmdline())[:200])
-    return lines
+    return [" ".join(command_line(process))[:200] for process in remaining]

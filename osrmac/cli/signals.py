@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ class EndingSignal:
         self.number: int | None = None
         self._raised = False
         self._described = False
+        self._standard_error = os.dup(2)  # where it leads to even while Ray starts, when the stream is discarded
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal in the main thread."""
@@ -63,8 +63,12 @@ class EndingSignal:
                 if not read:
                     return
                 self.number = read[0] if read[0] in _WORDS else None
-        time.sleep(_GRACE_SECONDS)
-        self._end_by_force()
+            time.sleep(_GRACE_SECONDS)  # within the block, as Python complains if it cannot write further numbers
+            self._end_by_force()
+
+    def close(self) -> None:
+        """Close the copy of standard error."""
+        os.close(self._standard_error)
 
     def _end_by_force(self) -> None:
         """Release the locks, kill all processes that were started here, and exit."""
@@ -81,7 +85,7 @@ class EndingSignal:
         line = self.describe()
         if line is not None:
             with suppress(OSError):
-                os.write(sys.stderr.fileno(), line.encode())
+                os.write(self._standard_error, line.encode())
         os._exit(self.exit_status)
 
 
@@ -94,6 +98,7 @@ def ending_signals() -> Iterator[EndingSignal]:
     ending = EndingSignal()
     if threading.current_thread() is not threading.main_thread():
         yield ending
+        ending.close()
         return
     numbers, received = os.pipe()
     os.set_blocking(received, False)
@@ -111,3 +116,4 @@ def ending_signals() -> Iterator[EndingSignal]:
         signal.set_wakeup_fd(previous_descriptor)
         if not ended:
             os.close(received)
+            ending.close()
