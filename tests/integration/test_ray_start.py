@@ -14,6 +14,8 @@ from PIL import Image
 from osrmac.storage.run import Run
 from tests.marked_processes import left_over, new_mark
 
+pytestmark = pytest.mark.integration
+
 OPTIONS = "--backbone resnet18 --weights random:0 --recipes single --image-sizes 64 --workers 1"
 
 
