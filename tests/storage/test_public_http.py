@@ -31,7 +31,9 @@ def test_http_has_a_client_of_its_own_in_every_part_of_a_chain(url: str) -> None
     assert protocol in {"http", "https"}
 
 
-@pytest.mark.parametrize("url", ["/a/ftp://b", "a.jpg", "file:///a", "s3://a/b", "zip://b::/a.zip", "photo", "data:,ftp://a"])
+@pytest.mark.parametrize(
+    "url", ["/a/ftp://b", "a.jpg", "file:///a", "s3://a/b", "zip://b::/a.zip", "photo", "data:,ftp://a"]
+)
 def test_other_storage_has_no_options(url: str) -> None:
     assert options(url) == {}
 
