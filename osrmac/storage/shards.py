@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from osrmac.errors import StorageError, reason
 from osrmac.storage import checksums
 from osrmac.storage.damage import damaged
+from osrmac.storage.file_names import is_unicode
+from osrmac.storage.filesystem import storage_errors
 from osrmac.storage.location import Location
 from osrmac.storage.schema import OK
 
@@ -111,7 +113,7 @@ def read(shard: Location, columns: list[str] | None = None) -> pa.Table:
     Raises:
         DamagedFileError: The file does not hold what was written.
     """
-    with _damage_found(shard), shard.open() as file:
+    with _damage_found(shard), _opened(shard) as file:
         return pq.read_table(file, columns=columns, page_checksum_verification=True)
 
 
@@ -121,7 +123,7 @@ def read_group(file: Location, group: int) -> pa.Table:
     Raises:
         DamagedFileError: The file does not hold what was written.
     """
-    with _damage_found(file), file.open() as opened:
+    with _damage_found(file), _opened(file) as opened:
         return pq.ParquetFile(opened, page_checksum_verification=True).read_row_group(group)
 
 
@@ -138,8 +140,23 @@ def footer(file: Location) -> pq.FileMetaData:
     Raises:
         DamagedFileError: The file does not hold what was written.
     """
-    with _damage_found(file), file.open() as opened:
+    with _damage_found(file), _opened(file) as opened:
         return pq.read_metadata(opened)
+
+
+@contextmanager
+def _opened(file: Location) -> Iterator[pa.NativeFile | BinaryIO]:
+    """Open a file for Arrow, a local one without Python.
+
+    Arrow's threads may let go of a file a little later than its reader. If that is a Python object, and the interpreter
+    is ending, the process aborts.
+    """
+    if file.is_local and is_unicode(file.path):
+        with storage_errors(file.url), pa.OSFile(file.path) as native:
+            yield native
+    else:
+        with file.open() as opened:
+            yield opened
 
 
 @contextmanager
