@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +27,8 @@ __all__ = ["Location"]
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{32}")
 """Names of the hidden files of `osrmac.storage.filesystem`."""
 
-_UPDATES = 100
-"""Attempts at a change of a file that other processes change, too."""
+_UPDATES, _UPDATE_WAIT = 100, 0.1
+"""Attempts at a change of a file that other processes change, too, and the longest wait between two, in seconds."""
 
 
 @dataclass(frozen=True, order=True)
@@ -197,6 +198,7 @@ class Location:
             found = self.read_if_exists()
             if self.swap(found, _to_json(change(None if found is None else self._parsed(found)))):
                 return
+            time.sleep(random.uniform(0, _UPDATE_WAIT))  # noqa: S311  # lets a process through that another one outruns
         raise StorageError(f"cannot update {self.url}, which other processes change all the time")
 
     def remove(self) -> None:

@@ -13,7 +13,7 @@ from tests.committed import rows
 COMPUTE = ComputeConfig(workers=1)
 TOLERANT = FailureConfig(max_failure_rate=1, attempts=1, max_bytes=50_000)
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.integration
 
 
 def test_every_bad_line_is_one_failed_row(photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:

@@ -29,6 +29,8 @@ USER = "alice"
 SIGNATURE = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={USER}%2Fs3&X-Amz-Expires=9&X-Amz-Signature={SECRET}"
 OPTIONS = ("--backbone", "resnet18", "--image-sizes", "64", "48", "32", "--recipes", "single", "--workers", "1")
 
+pytestmark = pytest.mark.integration
+
 
 class _Guarded(BaseHTTPRequestHandler):
     """Serves the files of a folder to requests with a signature, or with a user and password."""
