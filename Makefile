@@ -19,7 +19,7 @@ test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 integration: setup
-	$(BIN)/python -m pytest -m integration tests/integration
+	$(BIN)/python -m pytest -m integration
 
 fuzz: setup
 	$(BIN)/python -m pytest -s -m fuzz tests/fuzz

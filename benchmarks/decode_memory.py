@@ -31,7 +31,7 @@ _FORK = multiprocessing.get_context("fork")
 LARGEST = (13_377, 13_377)
 """179 megapixels, the default limit."""
 
-UNCOMPRESSED = (10_328, 10_328)
+UNCOMPRESSED = (10_327, 10_327)
 """107 megapixels: as many as 320 MB, the default of `--max-bytes`, hold without compression."""
 
 _TURNED = Image.Exif()

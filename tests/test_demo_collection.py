@@ -138,6 +138,7 @@ def test_the_views_of_a_scene_differ(collection: Collection) -> None:
             assert np.abs(one - other).max() > 0.05 * max(scene.size)
 
 
+@pytest.mark.integration
 def test_the_collection_is_reproducible(collection: Collection, tmp_path: Path) -> None:
     again = make_collection(tmp_path)
     assert contents(again) == contents(collection)

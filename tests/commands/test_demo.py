@@ -10,6 +10,7 @@ from osrmac.errors import ConfigError
 TINY = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=("osrmac",), image_sizes=(48, 32))
 
 
+@pytest.mark.integration
 def test_the_demo_describes_fits_scores_and_reports_its_own_collection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

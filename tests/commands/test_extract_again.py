@@ -60,6 +60,7 @@ def test_changed_and_new_images_are_described(
     np.testing.assert_array_equal([found[name] for name in whole.ids], selection.apply(whole.values))
 
 
+@pytest.mark.integration
 def test_an_extraction_stops_when_too_many_images_fail_and_can_be_continued(
     tmp_path: Path, small: DescriptorConfig, make_picture: Callable[[int], bytes]
 ) -> None:

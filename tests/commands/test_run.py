@@ -19,6 +19,7 @@ def copies(tmp_path: Path) -> EvaluationConfig:
     return EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv"))
 
 
+@pytest.mark.integration
 def test_all_steps_run_and_two_threads_change_only_rounding(
     finished: Run, photos: Path, copies: EvaluationConfig, tmp_path: Path, small: DescriptorConfig
 ) -> None:

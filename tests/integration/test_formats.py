@@ -1,9 +1,7 @@
 """The files of a run are as docs/formats.md documents them."""
 
-import json
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -95,7 +93,7 @@ def test_run_json_has_the_documented_keys(scored: Run) -> None:
 def test_reductions_have_the_documented_keys(scored: Run) -> None:
     rows = [[cell.strip("`") for cell in row] for row in _selection_keys()]
     for name in ("osrmac-pfa-32", "osrmac-random-32", "osrmac-whitening-8", "osrmac-weights"):
-        written = json.loads(Path(scored.selection(name)).read_text())
+        written = scored.selections()[name]
         method = written["method"]
         assert set(written) == {key for key, of, _ in rows if of == "all" or method in of.replace("`", "").split(", ")}
 
