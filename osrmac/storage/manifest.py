@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -184,21 +184,19 @@ def update(
         ConfigError: The listing is that of another collection.
         StorageError: An id is listed twice, or images are listed under other ids than they were planned.
     """
-    batches = iter(listing)
-    first = next(batches)
-    with compare_with_plan(folder, chain([first], batches), trust_size=collection.trust_size) as found:
-        _check_ids(found, first.schema)
+    with compare_with_plan(folder, listing, trust_size=collection.trust_size) as found:
+        _check_ids(found)
         if not collection.moved:
             _check_collection(found)
         changed = moved = 0
         for name, rows in found.differing():
             due, relocated = _update_part(folder / name, committed, rows)
             changed, moved = changed + due, moved + relocated
-        _append(folder, found.unplanned(), first.schema, rows_per_shard(found.planned + found.new))
+        _append(folder, found.unplanned(), found.columns, rows_per_shard(found.planned + found.new))
         return Changes(found.new, changed, found.removed, moved)
 
 
-def _check_ids(found: PlanComparison, columns: pa.Schema) -> None:
+def _check_ids(found: PlanComparison) -> None:
     """Raise an error if an id is listed twice, or an image is listed under another id than it was planned.
 
     The latter would be described twice and found twice. Lists read by version 0.1.0 have such ids: it took the id 0001
@@ -207,7 +205,9 @@ def _check_ids(found: PlanComparison, columns: pa.Schema) -> None:
     repeated = found.repeated_ids()
     if repeated:
         raise StorageError(f"the list names {repeated[0]} twice: every image needs an id of its own")
-    renamed = found.renamed() if columns.equals(schema.COLLECTION) else []  # several queries may be boxes of one image
+    renamed = (
+        found.renamed() if found.columns.equals(schema.COLLECTION) else []
+    )  # several queries may be boxes of one image
     if renamed:
         old, new = renamed[0]
         raise StorageError(

@@ -58,11 +58,19 @@ class PlanComparison:
     - `learned`: at the same URI, and more is known of its version than was planned.
     - `moved`: at another URI, with the same size, and the same etag or modification time unless sizes are trusted.
     - `replaced`: at another URI, and not known to be the same file.
+
+    Attributes:
+        folder: Folder of the manifest.
+        columns: Schema of the listing.
+        planned: Number of planned images.
+        new: Number of listed images that are not planned.
+        removed: Number of planned images that are not listed.
     """
 
-    def __init__(self, tables: duckdb.DuckDBPyConnection, folder: Location) -> None:
+    def __init__(self, tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.Schema) -> None:
         self._tables = tables
         self.folder = folder
+        self.columns = columns
         self.planned = self._count("from planned")
         self.new = self._count("from listing anti join planned using (id)")
         self.removed = self._count("from planned anti join listing using (id)")
@@ -116,7 +124,7 @@ class PlanComparison:
         return (listed_id, listed_uri) if len(folders) == 2 and None not in folders else None
 
     def _count(self, relation: str) -> int:
-        ((number,),) = self._tables.execute(f"select count(*) {relation}").fetchall()  # constants
+        ((number,),) = self._tables.execute(f"select count(*) {relation}").fetchall()
         rows: int = number
         return rows
 
@@ -150,7 +158,7 @@ def compare_with_plan(folder: Location, listing: Iterable[pa.Table], *, trust_si
                 trust_size=trust_size,
             )
         )
-        yield PlanComparison(tables, folder)
+        yield PlanComparison(tables, folder, columns)
 
 
 @contextmanager
