@@ -101,8 +101,13 @@ def test_a_low_soft_limit_of_open_files_is_raised(collection: Path) -> None:
 
 
 def test_a_start_that_times_out_is_reported(collection: Path) -> None:
+    slow = collection / "bin" / "valgrind"  # Ray starts its server with this program, which never gets that far
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 300\n")
+    slow.chmod(0o755)
+    path = {"PATH": f"{slow.parent}:{os.environ['PATH']}", "RAY_GCS_SERVER_VALGRIND": "1"}
     mark = new_mark()
-    status, lines = extract(collection, mark | {"RAY_gcs_server_port_wait_time_s": "0"}, seconds=120)
+    status, lines = extract(collection, mark | path | {"RAY_gcs_server_port_wait_time_s": "1"}, seconds=120)
     assert (status, len(lines)) == (1, 1), lines
     assert lines[0].startswith("osrmac: cannot start Ray on this machine (")
     assert "if the machine is busy, try again" in lines[0]
