@@ -4,12 +4,23 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from osrmac.descriptor import images
+
 Bytes = NDArray[np.uint8]
+MANY = 10**6
+"""A limit of pixels that no synthetic image reaches."""
+
+
+def decode(encoded: bytes, **options: Any) -> Bytes:
+    image, _ = images.decode(encoded, **{"max_pixels": MANY, **options})
+    assert image.mode == "RGB"
+    return np.asarray(image)
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

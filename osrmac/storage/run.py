@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from osrmac import __version__
-from osrmac.config import FORMAT_VERSION, DescriptorConfig, FetchConfig, fingerprint
+from osrmac.config import DescriptorConfig, FetchConfig, fingerprint
 from osrmac.credentials import redact_all
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage import shards
 from osrmac.storage.damage import damaged
 from osrmac.storage.location import Location
 
-__all__ = ["Identity", "Run"]
+__all__ = ["FORMAT_VERSION", "Identity", "Run"]
+
+FORMAT_VERSION = 1
+"""Version of the files of a run, recorded in run.json. Readers refuse versions that they do not know."""
 
 _KEYS = frozenset({"format", "fingerprint", "identity", "descriptor", "weights", "images", "dimensions"})
 """Keys that every run.json has, those of early versions too."""

@@ -3,16 +3,11 @@ import os
 import pty
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from textwrap import indent
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -24,17 +19,8 @@ from osrmac.commands.checks import BUILTIN_RECIPES
 from osrmac.errors import NotFoundError
 from osrmac.evaluation.protocols import BENCHMARKS
 from osrmac.storage.run import Run
-from tests.marked_processes import left_over, new_mark
 
 Refused = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def photos_folder(tmp_path: Path) -> Path:
-    """A folder with one image."""
-    (tmp_path / "photos").mkdir()
-    Image.new("RGB", (80, 60), "teal").save(tmp_path / "photos" / "a.png")
-    return tmp_path / "photos"
 
 
 @pytest.fixture
@@ -301,146 +287,6 @@ def test_workflows_call_their_command(workflow: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "argv", [str(script), "RUN", "--quiet"])
     exec(compile(script.read_text(), str(script), "exec"), {"__name__": "__main__"})
     assert given == [[workflow, "RUN", "--quiet"]]
-
-
-def wait_for_reader(fifo: Path) -> int:
-    """Wait until a process reads a FIFO, which then waits for content, and return the writing end."""
-    for _ in range(600):
-        with suppress(OSError):  # ENXIO, as long as nobody reads
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        time.sleep(0.1)
-    raise TimeoutError(f"nobody reads {fifo}")
-
-
-@pytest.mark.parametrize(
-    ("numbers", "status", "word"),
-    [
-        ([signal.SIGINT], 130, "interrupted"),
-        ([signal.SIGINT, signal.SIGINT], 130, "interrupted"),
-        ([signal.SIGTERM], 143, "terminated"),
-        ([signal.SIGHUP], 129, "terminal closed"),
-    ],
-)
-def test_a_signal_ends_a_command_with_one_line(
-    numbers: list[signal.Signals], status: int, word: str, photos_folder: Path, tmp_path: Path
-) -> None:
-    fifo = tmp_path / "groups.csv"
-    os.mkfifo(fifo)
-    options = ["--benchmark", "groups", "--ground-truth", str(fifo)]
-    command = [sys.executable, "-m", "osrmac", "run", str(photos_folder), str(tmp_path / "run"), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        writer = wait_for_reader(fifo)
-        for number in numbers:
-            process.send_signal(number)
-        shown = process.communicate()
-        os.close(writer)
-    assert process.returncode == status
-    assert shown == ("", f"osrmac: {word}: run the same command again to continue\n")
-
-
-def scripted(
-    code: str, *arguments: str, prefix: Sequence[str] = (), **options: Any
-) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a process in which its function is replaced by a script."""
-    script = (
-        "import os, signal, sys, time\n"
-        "from osrmac.cli import app, main\n"
-        f"def run(_):\n{indent(code, '    ')}\n"
-        "app._run = run\n"
-        "main(sys.argv[1:])\n"
-    )
-    command = [*prefix, sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, **({"capture_output": True} | options), text=True, check=False, timeout=100)
-
-
-def test_sigterm_sent_while_ray_has_its_own_handler_has_status_143() -> None:
-    code = (
-        "signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))  # as ray.init does\n"
-        "os.kill(os.getpid(), signal.SIGTERM)\n"
-        "time.sleep(100)"
-    )
-    done = scripted(code)
-    assert (done.returncode, done.stderr) == (143, "osrmac: terminated: run the same command again to continue\n")
-
-
-def test_a_command_that_ignores_a_signal_is_ended_by_force(tmp_path: Path) -> None:
-    mark = new_mark()
-    code = (
-        "from osrmac.cli import signals\n"
-        "signals._GRACE_SECONDS = 0.5\n"
-        "from osrmac.storage.lock import Part, locked\n"
-        "from osrmac.storage.location import Location\n"
-        "import subprocess\n"
-        "child = subprocess.Popen(['sleep', '1000'])\n"
-        "with locked(Location.of(sys.argv[1]), Part.DESCRIPTORS):\n"
-        "    os.kill(os.getpid(), signal.SIGINT)\n"
-        "    while True:\n"
-        "        try:\n"
-        "            time.sleep(1000)\n"
-        "        except KeyboardInterrupt:\n"
-        "            pass"
-    )
-    code = code.replace("    os.kill(", "    signal.signal(signal.SIGINT, lambda *_: None)\n    os.kill(")
-    done = scripted(code, str(tmp_path), env=os.environ | mark)
-    assert (done.returncode, done.stderr) == (130, "osrmac: interrupted: run the same command again to continue\n")
-    assert not list(tmp_path.iterdir())
-    assert left_over(mark, seconds=0) == []
-
-
-def test_signals_that_were_ignored_from_the_start_stay_ignored(photos_folder: Path) -> None:
-    code = "os.kill(os.getpid(), signal.SIGHUP)\nprint('went on')"
-    done = scripted(code, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")
-
-
-def test_handlers_of_signals_are_restored() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    threads = threading.active_count()
-    main(["--version"])
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
-    while threading.active_count() > threads:
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize("arguments", ["info RUN", "info RUN --format json", "--version", "info --help"])
-def test_a_closed_pipe_ends_a_command_quietly(finished: Run, arguments: str) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    command = [sys.executable, "-m", "osrmac", *arguments.replace("RUN", finished.url).split()]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(writer)
-    assert (done.returncode, done.stderr) == (141, "")
-
-
-@pytest.mark.parametrize("arguments", ["info RUN", "--version", "info --help"])
-@pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_full_disk_behind_standard_output_is_reported(
-    finished: Run, arguments: str, buffered: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONUNBUFFERED", buffered)
-    command = [sys.executable, "-m", "osrmac", *arguments.replace("RUN", finished.url).split()]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    message = "osrmac: cannot write the results to standard output: OSError: [Errno 28] No space left on device\n"
-    assert (done.returncode, done.stderr) == (1, message)
-
-
-@pytest.mark.parametrize("arguments", ["info RUN", "info nowhere"])
-def test_a_full_disk_behind_standard_error_changes_no_status(finished: Run, arguments: str) -> None:
-    command = [sys.executable, "-m", "osrmac", *arguments.replace("RUN", finished.url).split()]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stderr=full, stdout=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == (0 if "RUN" in arguments else 2)
-    assert bool(done.stdout) == ("RUN" in arguments)
-
-
-def test_files_get_no_number_of_a_closed_stream(tmp_path: Path) -> None:
-    code = "print('out'); print('err', file=sys.stderr)\nwith open(sys.argv[1], 'w') as file: os.write(2, b'noise')"
-    shell = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash"]
-    file = tmp_path / "file"
-    done = scripted(code, str(file), prefix=shell)
-    assert done.returncode == 0
-    assert file.read_text() == ""
 
 
 def test_quiet_leaves_only_results(

@@ -1,14 +1,13 @@
 """Decoding of synthetic images in every pixel format and orientation, refusals, and cropping."""
 
 import struct
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor import images
@@ -16,122 +15,11 @@ from osrmac.descriptor.decoding.jpeg2000 import decoder_memory
 from osrmac.descriptor.images import DecodeError, crop
 from osrmac.types import Box
 from tests.bombs import bombs, webp
-from tests.pictures import STORED, Bytes, encoded, noise, palette, photograph, png, smooth, with_scans
+from tests.pictures import MANY, Bytes, decode, encoded, noise, palette, png, smooth, with_scans
 from tests.zoo import LIMIT, zoo
 
-MANY = 10**6
 DEFAULT_LIMIT = DescriptorConfig().max_pixels
 PHOTOMETRIC, SAMPLE_FORMAT = 262, 339
-
-
-def decode(encoded: bytes, **options: Any) -> Bytes:
-    image, _ = images.decode(encoded, **{"max_pixels": MANY, **options})
-    assert image.mode == "RGB"
-    return np.asarray(image)
-
-
-# Orientation
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-@pytest.mark.parametrize("orientation", STORED)
-def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
-    upright = noise(5, 8)
-
-    image, size = images.decode(photograph(upright, orientation, kind), max_pixels=MANY)
-
-    np.testing.assert_array_equal(np.asarray(image), upright)
-    assert image.size == size == (8, 5)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-@pytest.mark.parametrize("orientation", STORED)
-def test_exif_orientation_can_be_ignored(orientation: int, kind: str) -> None:
-    upright = noise(5, 8)
-
-    image, size = images.decode(photograph(upright, orientation, kind), max_pixels=MANY, exif_orientation=False)
-
-    np.testing.assert_array_equal(np.asarray(image), STORED[orientation](upright))
-    assert image.size == size
-
-
-@pytest.mark.parametrize("orientation", STORED)
-def test_exif_orientation_of_a_jpeg_is_applied(orientation: int) -> None:
-    upright = np.asarray(smooth(24, 40))
-
-    np.testing.assert_allclose(decode(photograph(upright, orientation, "JPEG")), upright, atol=12)
-
-
-@pytest.mark.parametrize("exif", [b"Exif\0\0no such header", b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12", b"\0"])
-def test_damaged_exif_data_are_ignored(exif: bytes) -> None:
-    image = smooth(24, 40)
-
-    np.testing.assert_allclose(decode(encoded(image, "JPEG", exif=exif)), np.asarray(image), atol=12)
-
-
-def test_exif_data_that_cannot_be_rewritten_still_orient_the_image() -> None:
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.XResolution] = 6, 72.0
-    rational, text = b"\x01\x1a\0\x05", b"\x01\x1a\0\x02"  # the tag and the declared type of its value
-    mistyped = exif.tobytes().replace(rational, text)
-    upright = np.asarray(smooth(24, 40))
-    stored = Image.fromarray(np.ascontiguousarray(STORED[6](upright)))
-
-    np.testing.assert_allclose(decode(encoded(stored, "JPEG", exif=mistyped, quality=95)), upright, atol=12)
-    assert mistyped != exif.tobytes()
-
-
-# Decoding at a reduced size
-
-
-@pytest.mark.parametrize(
-    ("size", "longest", "reduced"),
-    [
-        ((400, 300), 100, (100, 75)),
-        ((400, 300), 101, (200, 150)),
-        ((403, 301), 200, (202, 151)),
-        ((300, 402), 201, (150, 201)),
-        ((400, 300), 201, (400, 300)),
-        ((400, 300), 10, (50, 38)),
-        ((400, 2), 100, (200, 1)),
-    ],
-)
-@pytest.mark.parametrize("orientation", STORED)
-def test_a_large_jpeg_is_reduced_to_no_less_than_the_minimum(
-    size: tuple[int, int], longest: int, reduced: tuple[int, int], orientation: int
-) -> None:
-    upright = np.asarray(smooth(*size[::-1]))
-
-    jpeg = photograph(upright, orientation, "JPEG")
-
-    image, full_size = images.decode(jpeg, max_pixels=MANY, min_longest_side=longest)
-
-    assert full_size == size
-    assert image.size == reduced
-    if min(reduced) > 1:
-        expected = Image.fromarray(upright).resize(reduced, Image.Resampling.BOX)
-        np.testing.assert_allclose(np.asarray(image), np.asarray(expected), atol=12)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
-def test_other_formats_are_not_reduced(kind: str) -> None:
-    image, full_size = images.decode(encoded(smooth(60, 80), kind), max_pixels=MANY, min_longest_side=10)
-
-    assert image.size == full_size == (80, 60)
-
-
-def test_max_pixels_applies_to_the_full_size() -> None:
-    with pytest.raises(DecodeError, match=r"^400x300 pixels are over the limit of 119999$"):
-        decode(encoded(smooth(300, 400), "JPEG"), max_pixels=119_999, min_longest_side=10)
-
-
-@pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_grey_and_cmyk_jpegs_are_reduced(mode: str) -> None:
-    jpeg = encoded(smooth(300, 400).convert(mode), "JPEG")
-
-    image, _ = images.decode(jpeg, max_pixels=MANY, min_longest_side=100)
-
-    assert (image.mode, image.size) == ("RGB", (100, 75))
 
 
 # Pixel formats

@@ -9,11 +9,11 @@ import pytest
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.fit_weights import fit_weights
-from osrmac.config import FORMAT_VERSION, EvaluationConfig, LayerWeightsConfig, ReductionConfig
+from osrmac.config import EvaluationConfig, LayerWeightsConfig, ReductionConfig
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
-from osrmac.storage.run import Run
+from osrmac.storage.run import FORMAT_VERSION, Run
 from tests import documents
 
 pytestmark = pytest.mark.integration

@@ -1,0 +1,40 @@
+"""Options and their defaults: frozen dataclasses from which the command line and the Python API are derived.
+
+The string below each field is the help text of the option; `osrmac.options` describes its form.
+"""
+
+from __future__ import annotations
+
+from osrmac.config.choices import BenchmarkName, Device, Distance, Precision
+from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
+from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig
+from osrmac.config.extraction import ClusterConfig, CollectionConfig, ComputeConfig, FailureConfig, FetchConfig
+from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
+from osrmac.config.search import ComparisonConfig, DuplicatesConfig, ExportConfig, MethodConfig, SearchConfig
+
+__all__ = [
+    "DEMO_DESCRIPTOR",
+    "BackboneConfig",
+    "BenchmarkConfig",
+    "BenchmarkName",
+    "ClusterConfig",
+    "CollectionConfig",
+    "ComparisonConfig",
+    "ComputeConfig",
+    "DescriptorConfig",
+    "Device",
+    "Distance",
+    "DuplicatesConfig",
+    "EvaluationConfig",
+    "ExportConfig",
+    "FailureConfig",
+    "FetchConfig",
+    "LayerWeightsConfig",
+    "MethodConfig",
+    "Precision",
+    "ReductionConfig",
+    "SearchConfig",
+    "SweepConfig",
+    "canonical",
+    "fingerprint",
+]

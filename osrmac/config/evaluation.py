@@ -1,0 +1,61 @@
+"""Options of benchmarks and evaluations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from osrmac.config.choices import BenchmarkName, Distance
+from osrmac.errors import ConfigError
+
+__all__ = ["BenchmarkConfig", "EvaluationConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """The benchmark, its ground truth and its queries."""
+
+    benchmark: BenchmarkName | None = None
+    """Benchmark to score with; groups is for a collection of your own."""
+
+    ground_truth: Annotated[str, "PATH"] | None = None
+    """Ground truth: the folder of the authors (oxford5k, paris6k), gnd_NAME.pkl or the same as JSON (roxford5k,
+    rparis6k), a CSV with the columns id, group and optionally query (groups), a list of image names (holidays).
+    (default: not needed by ukbench and holidays)"""
+
+    queries: Annotated[tuple[str, ...], "MODE ..."] = ()
+    """Query modes: cropped, whole (oxford5k, paris6k); easy, medium, hard (roxford5k, rparis6k); all, first
+    (ukbench); first (holidays); all, marked (groups). (default: all modes of the benchmark)"""
+
+    distance: Distance = "l1"
+    """Distance between two descriptors."""
+
+    subset: bool = False
+    """Accept a collection that lacks images of the benchmark. The score names its coverage."""
+
+    @property
+    def name(self) -> str:
+        """Name of the benchmark; raises ConfigError if none is given."""
+        if self.benchmark is None:
+            raise ConfigError("no benchmark given: name one with --benchmark")
+        return self.benchmark
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig(BenchmarkConfig):
+    """The benchmark, and what is averaged before images are ranked."""
+
+    query_expansion: Annotated[int, "N"] = 0
+    """Nearest neighbours that a query is averaged with before it is searched again. The paper uses none."""
+
+    database_augmentation: Annotated[int, "N"] = 0
+    """Nearest neighbours that every image is averaged with. The paper uses none."""
+
+    alpha: float = 3.0
+    """Exponent of the weight of a neighbour in these averages: its cosine similarity to this power."""
+
+    def __post_init__(self) -> None:
+        if min(self.query_expansion, self.database_augmentation) < 0:
+            raise ConfigError("--query-expansion and --database-augmentation must be 0 or more")
+        if self.alpha <= 0:
+            raise ConfigError(f"--alpha must be positive, not {self.alpha}")

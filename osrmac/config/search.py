@@ -1,0 +1,77 @@
+"""Options of search, of near-duplicates and of export."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from osrmac.config.checks import at_least_one
+from osrmac.config.choices import Device, Distance
+from osrmac.errors import ConfigError
+
+__all__ = ["ComparisonConfig", "DuplicatesConfig", "ExportConfig", "MethodConfig", "SearchConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """The vectors that represent an image."""
+
+    method: Annotated[str, "NAME"] | None = None
+    """Recipe or reduction whose vectors are used, named as in an evaluation.
+    (default: the longest PFA reduction of osrmac, or else the descriptor itself)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonConfig(MethodConfig):
+    """How images are compared."""
+
+    distance: Distance = "l1"
+    """Distance between two vectors."""
+
+    device: Device = "auto"
+    """Device that computes the distances. auto uses a GPU if there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig(ComparisonConfig):
+    """The queries, and how images are compared."""
+
+    top: Annotated[int, "N"] = 10
+    """Images to find for each query."""
+
+    box: Annotated[tuple[float, float, float, float], "LEFT TOP RIGHT BOTTOM"] | None = None
+    """Part of the query image to search for, in pixels of the upright image. (default: the entire image)"""
+
+    query_expansion: Annotated[int, "N"] = 0
+    """Nearest neighbours that a query is averaged with before it is searched again."""
+
+    alpha: float = 3.0
+    """Exponent of the weight of such a neighbour: its cosine similarity to this power."""
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "top")
+        if self.query_expansion < 0:
+            raise ConfigError(f"--query-expansion must be 0 or more, not {self.query_expansion}")
+        if self.alpha <= 0:
+            raise ConfigError(f"--alpha must be positive, not {self.alpha}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesConfig(ComparisonConfig):
+    """When two images count as near-duplicates."""
+
+    threshold: float | None = None
+    """Largest distance between two near-duplicates. (default: suggested by the distances of a sample)"""
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold < math.inf:
+            raise ConfigError(f"--threshold must be 0 or more, not {self.threshold}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig(MethodConfig):
+    """The vectors to export, and their format."""
+
+    to: Literal["lance", "faiss", "npy"]
+    """Format: a LanceDB table, a flat FAISS index, or a NumPy array."""
