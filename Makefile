@@ -14,12 +14,12 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/osrmac demo
 
-# Two processes, each with a local Ray of its own; more threads than processors would slow both down.
+# Two processes, here and below, each with a local Ray of its own; more threads than processors would slow both down.
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 integration: setup
-	$(BIN)/python -m pytest -m integration
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m integration
 
 fuzz: setup
 	$(BIN)/python -m pytest -s -m fuzz tests/fuzz
