@@ -45,7 +45,8 @@ class BackboneConfig:
     """Rotate images as their EXIF orientation says."""
 
     max_pixels: Annotated[int, "PIXELS"] = 178_956_970
-    """Largest number of pixels of an image. Larger images fail, as possible decompression bombs."""
+    """Largest number of pixels of an image. Larger images fail, and those that take as much memory to decode, as
+    possible decompression bombs."""
 
     def __post_init__(self) -> None:
         if not self.image_sizes or min(self.image_sizes) < 1 or len(set(self.image_sizes)) < len(self.image_sizes):

@@ -19,9 +19,13 @@ __all__ = ["load_reductions", "settled_recipe", "training_run", "write_reduction
 
 
 def write_reduction(run: Run, reduction: Reduction) -> None:
-    """Write a reduction as JSON; the axes of a projection go into a Parquet file, one axis a row."""
+    """Write a reduction as JSON; the axes of a projection go into a Parquet file, one axis a row.
+
+    An earlier projection of the same name is removed first, since its JSON must not be read with other axes.
+    """
     values = asdict(reduction)
     if isinstance(reduction, Projection):
+        run.selection(reduction.name).remove()
         axes, offsets = values.pop("axes"), values.pop("offsets")
         columns = pa.FixedSizeListArray.from_arrays(pa.array(axes.ravel()), reduction.features_in)
         shards.write_table(run.axes(reduction.name), pa.table({"axis": columns, "offset": offsets}))

@@ -1,4 +1,5 @@
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from osrmac.errors import ConfigError, DamagedFileError, StorageError
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.runs.reductions import load_reductions, settled_recipe, training_run, write_reduction
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 from tests.tiny_run import tiny_run
 
@@ -36,6 +38,24 @@ def test_a_selection_without_optional_attributes_is_read(tmp_path: Path) -> None
     optional = {"variances", "stability"}
     run.selection("r").write_json({key: value for key, value in values.items() if key not in optional})
     assert load_reductions(run) == [random]
+
+
+def test_a_projection_that_is_half_written_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, offsets = Run(str(tmp_path)), np.zeros(1)
+    old, new = (
+        Projection(name="w", method="whitening", axes=np.full((1, 3), value), offsets=offsets, **COMMON)  # type: ignore[arg-type]
+        for value in (1.0, 2.0)
+    )
+    write_reduction(run, old)
+    with monkeypatch.context() as killed:
+        killed.setattr(Location, "write_json", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_reduction(run, new)
+    assert load_reductions(run) == []
+    write_reduction(run, new)
+    (found,) = load_reductions(run)
+    assert isinstance(found, Projection)
+    np.testing.assert_array_equal(found.axes, new.axes)
 
 
 @pytest.mark.parametrize("lost", ["name", "indices", "recipe"])

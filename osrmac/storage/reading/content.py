@@ -18,8 +18,9 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import StorageError
+from osrmac.storage.file_names import local_path
 
-__all__ = ["Admit", "read"]
+__all__ = ["Admit", "check_archive", "read"]
 
 Admit = Callable[[int, bool], None]
 """Called with a number of bytes before so many are held, and whether it is the size of the whole file; raises an
@@ -87,12 +88,29 @@ class _Content:
         return self._buffer.getvalue()
 
 
-def _read_local(path: str, admit: Admit) -> bytes:
+def check_archive(url: str) -> None:
+    """Check the file that a chained URL reads from, such as `zip://a.jpg::/photos.zip`, if it is a local one.
+
+    Raises:
+        StorageError: It is not a regular file.
+        OSError: There is no such file.
+    """
+    member, _, archive = url.rpartition("::")
+    path = local_path(archive)
+    if "://" in member and path.startswith("/"):
+        _regular_size(path)
+
+
+def _regular_size(path: str) -> int:
     # Before it is opened: to open a pipe waits for a writer, and to open a device may do anything.
     status = Path(path).stat()
     if not stat.S_ISREG(status.st_mode):
         raise StorageError(f"not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}")
-    admit(status.st_size, True)
+    return status.st_size
+
+
+def _read_local(path: str, admit: Admit) -> bytes:
+    admit(_regular_size(path), True)
     with Path(path).open("rb", buffering=0) as file:
         return _read_stream(file, admit)
 

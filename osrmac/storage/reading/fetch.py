@@ -91,6 +91,7 @@ class Fetcher:
     def _read(self, url: str, share: _Share) -> bytes:
         if not url:
             raise StorageError("there is no path or URL of the file")
+        content.check_archive(url)
         options = public_http.options(url) if self._config.public_http_only else {}
         fs, path = open_url(url, retries=False, options=options)
         while True:

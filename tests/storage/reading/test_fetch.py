@@ -13,6 +13,7 @@ import pytest
 
 from osrmac.config import FetchConfig
 from osrmac.errors import StorageError
+from osrmac.storage.file_names import file_url
 from osrmac.storage.location import Location
 from osrmac.storage.reading import fetch
 from osrmac.storage.reading.fetch import Fetcher
@@ -215,6 +216,20 @@ def test_what_is_no_regular_file_fails_at_once(tmp_path: Path) -> None:
         "not a regular file but a device",
         "there is no path or URL of the file",
     ]
+
+
+@pytest.mark.parametrize("archive", ["/dev/zero", "{folder}/pipe", "file://{folder}/pipe"])
+def test_an_archive_that_is_no_regular_file_fails_at_once(archive: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (found,) = Fetcher()([f"zip://a.jpg::{archive.format(folder=tmp_path)}"])
+    assert str(found) in {"not a regular file but a pipe", "not a regular file but a device"}
+
+
+def test_a_path_may_contain_two_colons(tmp_path: Path) -> None:
+    file = tmp_path / "zip:::" / "b.jpg"
+    file.parent.mkdir()
+    file.write_bytes(b"content")
+    assert list(Fetcher()([str(file), file_url(str(file))])) == [b"content"] * 2
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
