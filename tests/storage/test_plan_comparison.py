@@ -1,0 +1,97 @@
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from osrmac.storage import manifest, schema
+from osrmac.storage.location import Location
+from osrmac.storage.plan_comparison import compare_with_plan
+
+NOON = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)
+EVENING = NOON.replace(hour=18)
+KNOWN = {"uri": "/photos/a.jpg", "size": 5, "etag": "v1", "mtime": NOON}
+
+
+def listing(*images: dict[str, Any]) -> pa.Table:
+    rows = [{name: image.get(name) for name in schema.COLLECTION.names} for image in images]
+    return pa.Table.from_pylist(rows, schema.COLLECTION)
+
+
+def plan(tmp_path: Path, *images: dict[str, Any]) -> Location:
+    folder = Location.of(tmp_path / "manifest")
+    manifest.update(folder, Location.of(tmp_path / "descriptors"), [listing(*images)], lambda _: 2)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("planned", "listed", "state"),
+    [
+        ({}, {}, None),
+        ({}, {"size": 6}, "changed"),
+        ({}, {"etag": "v2"}, "changed"),
+        ({}, {"mtime": EVENING}, "changed"),
+        ({}, {"etag": None, "mtime": None}, None),
+        ({"size": None}, {}, "learned"),
+        ({"etag": None, "mtime": None}, {}, "learned"),
+        ({"etag": None}, {"mtime": EVENING}, "changed"),
+        ({}, {"uri": "/moved/a.jpg"}, "moved"),
+        ({}, {"uri": "/moved/a.jpg", "mtime": EVENING}, "moved"),
+        ({}, {"uri": "/moved/a.jpg", "etag": "v2"}, "moved"),
+        ({}, {"uri": "/moved/a.jpg", "etag": "v2", "mtime": EVENING}, "replaced"),
+        ({}, {"uri": "/moved/a.jpg", "etag": None, "mtime": None}, "replaced"),
+        ({}, {"uri": "/moved/a.jpg", "size": 6}, "replaced"),
+        ({}, {"uri": "/moved/a.jpg", "size": None}, "replaced"),
+    ],
+)
+def test_a_listed_image_is_compared_with_its_plan(
+    planned: dict[str, Any], listed: dict[str, Any], state: str | None, tmp_path: Path
+) -> None:
+    folder = plan(tmp_path, {"id": "a.jpg"} | KNOWN | planned)
+    with compare_with_plan(folder, [listing({"id": "a.jpg"} | KNOWN | listed)], trust_size=False) as found:
+        differing = [(part, rows["state"].to_pylist()) for part, rows in found.differing()]
+    assert differing == ([("part-00000.parquet", [state])] if state else [])
+
+
+def test_a_trusted_size_is_enough_for_an_image_that_moved(tmp_path: Path) -> None:
+    folder = plan(tmp_path, {"id": "a.jpg"} | KNOWN)
+    for size, state in ((5, "moved"), (6, "replaced"), (None, "replaced")):
+        moved = {"id": "a.jpg", "uri": "/moved/a.jpg", "size": size}
+        with compare_with_plan(folder, [listing(moved)], trust_size=True) as found:
+            ((_, rows),) = found.differing()
+        assert rows["state"].to_pylist() == [state]
+
+
+def test_new_removed_repeated_and_renamed_images_are_counted(tmp_path: Path) -> None:
+    folder = plan(tmp_path, *({"id": name, "uri": f"/{name}"} for name in "abc"))
+    listed = [listing({"id": "a", "uri": "/a"}, {"id": "e", "uri": "/c"}), listing(*[{"id": "d", "uri": "/d"}] * 2)]
+    with compare_with_plan(folder, listed, trust_size=False) as found:
+        assert (found.planned, found.new, found.removed) == (3, 3, 2)
+        assert found.repeated_ids() == ["d"]
+        assert found.renamed() == [("c", "e")]
+        assert found.unplanned().read_all()["id"].to_pylist() == ["d", "d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("planned", "listed", "other"),
+    [
+        (["/x/1", "/x/2", "/x/3"], ["/y/1", "/y/2", "/x/3"], ("1", "/y/1")),
+        (["/x/1", "/x/2", "/x/3"], ["/y/1", "/x/2", "/x/3"], None),
+        (["/x/1"], ["/y/2"], ("2", "/y/2")),
+        (["/x/1"], ["/x/2"], None),
+    ],
+)
+def test_another_folder_is_recognized(
+    planned: list[str], listed: list[str], other: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    folder = plan(tmp_path, *({"id": uri[-1], "uri": uri} for uri in planned))
+    rows = listing(*({"id": uri[-1], "uri": uri} for uri in listed))
+    with compare_with_plan(folder, [rows], trust_size=False) as found:
+        assert found.other_collection() == other
+
+
+def test_a_plan_that_does_not_exist_has_no_images(tmp_path: Path) -> None:
+    rows = listing({"id": "a", "uri": "/a"})
+    with compare_with_plan(Location.of(tmp_path / "manifest"), [rows], trust_size=False) as found:
+        assert (found.planned, found.new, found.other_collection()) == (0, 1, None)
