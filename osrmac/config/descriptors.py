@@ -45,7 +45,7 @@ class BackboneConfig:
     """Rotate images as their EXIF orientation says."""
 
     max_pixels: Annotated[int, "PIXELS"] = 178_956_970
-    """Largest number of pixels of an image. Larger images fail, and those that take as much memory to decode, as
+    """Largest number of pixels of an image. Larger images, and images whose decoding takes as much memory, fail as
     possible decompression bombs."""
 
     def __post_init__(self) -> None:
