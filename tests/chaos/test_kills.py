@@ -23,7 +23,7 @@ VICTIMS = ("driver", "raylet", "worker", "writer")
 """Processes to kill; `writer` is a worker at a moment when it writes a shard."""
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(300 + 40 * KILLS)
 def test_every_image_is_described_exactly_once_however_often_processes_are_killed(
     command: Callable[..., Command], tmp_path: Path
 ) -> None:
