@@ -14,7 +14,7 @@ from pathlib import Path
 import ray
 
 from osrmac.config import ClusterConfig
-from osrmac.distributed.cluster.address import resolve_address
+from osrmac.distributed.cluster.address import check_address
 from osrmac.distributed.cluster.local_start import prepare_start
 from osrmac.errors import ClusterError, reason
 
@@ -41,7 +41,7 @@ def connect(compute: ClusterConfig) -> None:
         if address == "local":
             prepare_start()
         else:
-            address = resolve_address(address)
+            check_address(address)
         with _errors_of_ray(address):
             ray.init(
                 address=address,

@@ -9,7 +9,7 @@ import ray
 from ray._private import services
 
 from osrmac.distributed.cluster import address
-from osrmac.distributed.cluster.address import resolve_address
+from osrmac.distributed.cluster.address import check_address
 from osrmac.errors import ConfigError
 
 
@@ -17,6 +17,7 @@ from osrmac.errors import ConfigError
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "_ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(address, "_CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(address, "_NODE_SECONDS", 1)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
@@ -53,19 +54,30 @@ def lonely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "ray" / "ray_current_cluster"
 
 
-def test_a_running_cluster_answers() -> None:
-    cluster = ray.get_runtime_context().gcs_address
-    assert resolve_address(cluster) == cluster
+@pytest.fixture
+def cluster() -> str:
+    address: str = ray.get_runtime_context().gcs_address
+    return address
 
 
-def test_auto_is_the_cluster_of_this_machine(lonely: Path) -> None:
+def test_a_running_cluster_answers(cluster: str) -> None:
+    check_address(cluster)
+
+
+def test_a_cluster_without_a_node_on_this_machine_is_refused(cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "find_node_ids", set)
+    with pytest.raises(ConfigError, match=f"^the Ray cluster at {cluster} has no node on this machine: run the "):
+        check_address(cluster)
+
+
+def test_auto_is_the_cluster_of_this_machine(lonely: Path, cluster: str) -> None:
     with pytest.raises(ConfigError, match="no Ray cluster runs on this machine"):
-        resolve_address("auto")
-    lonely.write_text(ray.get_runtime_context().gcs_address)
-    assert resolve_address("auto") == ray.get_runtime_context().gcs_address
+        check_address("auto")
+    lonely.write_text(cluster)
+    check_address("auto")
     lonely.write_text("127.0.0.1:1")  # left by a cluster that was killed
     with pytest.raises(ConfigError, match=r"no Ray cluster answers at .*:1 "):
-        resolve_address("auto")
+        check_address("auto")
 
 
 @pytest.mark.parametrize(
@@ -77,14 +89,14 @@ def test_auto_is_the_cluster_of_this_machine(lonely: Path) -> None:
 )
 def test_a_malformed_address_is_refused(malformed: str) -> None:
     with pytest.raises(ConfigError, match=f"^{malformed} is no address of a Ray cluster: give HOST:PORT"):
-        resolve_address(malformed)
+        check_address(malformed)
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "[::1]:1", "no-such-host.invalid:6379", "192.0.2.1:6379"])
 def test_an_address_where_nothing_listens_is_refused(endpoint: str, scheme: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve_address(scheme + endpoint)
+        check_address(scheme + endpoint)
     assert str(caught.value).startswith(f"no Ray cluster answers at {scheme}{endpoint} (")
     assert "correct --address or $RAY_ADDRESS, or start the cluster" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -95,4 +107,4 @@ def test_an_address_where_nothing_listens_is_refused(endpoint: str, scheme: str)
 def test_a_server_that_is_not_ray_is_refused(kind: str, scheme: str, request: pytest.FixtureRequest) -> None:
     endpoint = request.getfixturevalue(kind)
     with pytest.raises(ConfigError, match=f"something answers at {scheme}{endpoint}, but no Ray cluster: correct"):
-        resolve_address(scheme + endpoint)
+        check_address(scheme + endpoint)

@@ -33,7 +33,7 @@ def test_ray_starts_on_this_machine_unless_an_address_is_given(
     connect(ComputeConfig())
     monkeypatch.setattr("ray._private.services.find_gcs_addresses", lambda: {cluster})
     connect(ComputeConfig(address="auto"))
-    assert disconnected == ["local", cluster, cluster]
+    assert disconnected == ["local", cluster, "auto"]
 
 
 def test_ray_is_not_initialized_where_no_cluster_answers(disconnected: list[str]) -> None:
