@@ -43,7 +43,8 @@ def test_auto_finds_the_cluster_and_its_token(cluster: Head, tmp_path: Path) -> 
     token = tmp_path / ".ray" / "auth_token"
     token.parent.mkdir()
     token.write_text(cluster.environment["RAY_AUTH_TOKEN"])
-    status, lines = extract(cluster, tmp_path, "auto", token=False, HOME=str(tmp_path))
+    here = {"HOME": str(tmp_path), "RAY_TMPDIR": str(cluster.folder)}  # where it has stored its address
+    status, lines = extract(cluster, tmp_path, "auto", token=False, **here)
     assert status == 0, lines
 
 
