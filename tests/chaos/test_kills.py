@@ -19,6 +19,7 @@ from .conftest import Command, committed
 
 KILLS = int(os.environ.get("OSRMAC_KILLS", "32"))
 IMAGES = 20 * KILLS
+OPTIONS = ("--shard-rows", "1")
 VICTIMS = ("driver", "raylet", "worker", "writer")
 """Processes to kill; `writer` is a worker at a moment when it writes a shard."""
 
@@ -27,7 +28,7 @@ VICTIMS = ("driver", "raylet", "worker", "writer")
 def test_every_image_is_described_exactly_once_however_often_processes_are_killed(
     command: Callable[..., Command], tmp_path: Path
 ) -> None:
-    disturbed = command(IMAGES)
+    disturbed = command(IMAGES, *OPTIONS)
     rng = random.Random(0)
     victims = list(VICTIMS) * (KILLS // len(VICTIMS))
     rng.shuffle(victims)
@@ -43,7 +44,7 @@ def test_every_image_is_described_exactly_once_however_often_processes_are_kille
     rows = committed(disturbed.run)
     assert f"{IMAGES} images described, 0 failed" in disturbed.output
 
-    undisturbed = Command(disturbed.images, Run(str(tmp_path / "undisturbed")), tmp_path / "log")
+    undisturbed = Command(disturbed.images, Run(str(tmp_path / "undisturbed")), tmp_path / "log", [*OPTIONS])
     undisturbed.finish()
     assert undisturbed.decoded == IMAGES
     assert rows.equals(committed(undisturbed.run))
