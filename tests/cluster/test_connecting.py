@@ -54,10 +54,14 @@ def test_a_missing_token_is_reported(cluster: Head, tmp_path: Path) -> None:
     assert f"the Ray cluster at {cluster.address} demands another token: set RAY_AUTH_MODE=token" in lines[0]
 
 
-def test_a_machine_that_is_no_node_is_reported(cluster: Head, tmp_path: Path) -> None:
-    elsewhere = ["unshare", "--fork", "--pid", "--mount-proc"]  # where none of the cluster's processes are
+@pytest.mark.parametrize("missing", ["processes", "sockets"])
+def test_a_machine_that_is_no_node_is_reported(missing: str, cluster: Head, tmp_path: Path) -> None:
+    elsewhere = {
+        "processes": ["unshare", "--fork", "--pid", "--mount-proc"],
+        "sockets": ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {cluster.folder} && "$@"', "sh"],
+    }[missing]
     if subprocess.run([*elsewhere, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("a namespace of its own for processes needs more privileges")
+        pytest.skip("a namespace of its own needs more privileges")
     status, lines = extract(cluster, tmp_path, cluster.address, *elsewhere)
     assert (status, len(lines)) == (2, 1), lines
     assert f"the Ray cluster at {cluster.address} has no node on this machine: run the command on one" in lines[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import grpc
 from ray._private import services
@@ -94,11 +95,13 @@ def _call(endpoint: str, *, is_client: bool) -> None:
 
 
 def _require_node(address: str) -> None:
-    """Raise ConfigError if no node of the cluster runs on this machine."""
+    """Raise ConfigError if no node of the cluster can be reached on this machine, or in this container."""
     try:
-        services.get_node_to_connect_for_driver(GcsClient(address=address), timeout_seconds=_NODE_SECONDS)
-    except RuntimeError as error:
+        node = services.get_node_to_connect_for_driver(GcsClient(address=address), timeout_seconds=_NODE_SECONDS)
+    except RuntimeError:
+        node = None
+    if node is None or not Path(node.raylet_socket_name).exists():
         raise ConfigError(
             f"the Ray cluster at {address} has no node on this machine: run the command on one of its nodes, for "
             "example by ray job submit, or give the address of its Ray Client server, ray://HOST:10001"
-        ) from error
+        )
