@@ -2,7 +2,6 @@
 
 import io
 import math
-import re
 from typing import NamedTuple
 
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -10,7 +9,7 @@ from PIL.ImageFile import ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.decoding import tiff
+from osrmac.descriptor.decoding import jpeg, tiff
 from osrmac.descriptor.decoding.formats import available_formats, refused_format
 from osrmac.descriptor.decoding.memory import decoding_memory
 from osrmac.descriptor.decoding.pillow_settings import pillow_settings
@@ -38,10 +37,8 @@ _INVERSE = _TRANSPOSITIONS | {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.R
 _SIDEWAYS = {_TRANSPOSITIONS[orientation] for orientation in (5, 6, 7, 8)}
 """Transpositions that exchange width and height."""
 
-_START_OF_SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 _MAX_SCANS = 100
 """Scans of a JPEG. Cameras and optimizers write about ten. Each costs a pass over all pixels for about ten bytes."""
-
 
 _MEMORY = 1_800_000_000
 _BYTES_PER_PIXEL = 10
@@ -132,7 +129,7 @@ def _load(
     with Image.open(io.BytesIO(encoded), formats=available_formats()) as image:
         if image.width * image.height > max_pixels:
             raise DecodeError(f"{image.width}x{image.height} pixels are over the limit of {max_pixels}")
-        if image.format in {"JPEG", "MPO"} and len(_START_OF_SCAN.findall(encoded)) > _MAX_SCANS:
+        if image.format in {"JPEG", "MPO"} and len(jpeg.scans(encoded)) > _MAX_SCANS:
             raise DecodeError(f"a JPEG of more than {_MAX_SCANS} scans")
         stored_size = image.size
         if min_longest_side is not None:

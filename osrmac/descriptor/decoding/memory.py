@@ -1,6 +1,5 @@
 """Memory that decoding an image file takes, from its header, whatever its format."""
 
-import re
 from math import prod
 
 from PIL import Image
@@ -8,15 +7,12 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.decoding import avif, jpeg2000, tiff
+from osrmac.descriptor.decoding import avif, jpeg, jpeg2000, tiff
 
 __all__ = ["decoding_memory"]
 
 _ROW_POINTER = 8
 """Bytes that Pillow takes for each row, beside its pixels."""
-
-_START_OF_SCAN = re.compile(rb"\xff\xda\0[\x08\x0a\x0c\x0e]([\x01-\x04])")
-_COEFFICIENT = 2
 
 Size = tuple[int, int]
 
@@ -51,7 +47,7 @@ def _decoder_memory(image: ImageFile, encoded: bytes, size: Size, *, is_reduced:
     pixels = prod(size)
     memory: int | None = 0  # decoders in C take a few rows
     if isinstance(image, JpegImageFile):
-        memory = _coefficients(image, encoded) * pixels
+        memory = jpeg.decoder_memory(image, encoded, pixels)
     elif isinstance(image, TiffImageFile):
         memory = tiff.decoder_memory(image, encoded)
     elif image.format == "JPEG2000":
@@ -66,14 +62,3 @@ def _decoder_memory(image: ImageFile, encoded: bytes, size: Size, *, is_reduced:
     elif any(tile[0] in Image.DECODERS for tile in image.tile):  # in Python: all samples in a buffer, and copies of it
         memory = 3 * _stored(size, image.mode)
     return memory
-
-
-def _coefficients(image: JpegImageFile, encoded: bytes) -> int:
-    """Bytes per pixel of the coefficients of a JPEG, all of which are in memory if it has several scans."""
-    components = [int(scan[1][0]) for scan in _START_OF_SCAN.finditer(encoded)]
-    if "progressive" not in image.info and min(components, default=0) >= image.layers:
-        return 0
-    sampling = [(horizontal, vertical) for _, horizontal, vertical, _ in image.layer]
-    largest = max(horizontal for horizontal, _ in sampling) * max(vertical for _, vertical in sampling)
-    samples = sum(horizontal * vertical for horizontal, vertical in sampling)
-    return -(-samples * _COEFFICIENT // max(largest, 1))

@@ -46,23 +46,13 @@ def test_webp_has_canvases() -> None:
     assert memory(file) == 13 * 400 * 200 + 2 * len(file) + stored(400, 200, 4)
 
 
-@pytest.mark.parametrize(
-    ("subsampling", "per_pixel"), [(0, 2 * 3), (1, 2 * 2), (2, 2 * 1.5)], ids=["4:4:4", "4:2:2", "4:2:0"]
-)
 @pytest.mark.parametrize("scale", [1, 8])
-def test_a_progressive_jpeg_has_coefficients_at_full_size(subsampling: int, per_pixel: float, scale: int) -> None:
-    file = encoded(Image.new("RGB", (1600, 800)), "JPEG", progressive=True, subsampling=subsampling)
+def test_a_progressive_jpeg_has_coefficients_at_full_size(scale: int) -> None:
+    file = encoded(Image.new("RGB", (1600, 800)), "JPEG", progressive=True, subsampling=0)
 
     decoded = stored(1600 // scale, 800 // scale, 4)
 
-    assert memory(file, scale) == max(2 * decoded, per_pixel * 1600 * 800 + decoded)
-
-
-def test_a_sequential_jpeg_of_several_scans_has_them_too() -> None:
-    file = encoded(Image.new("RGB", (1600, 800)), "JPEG", subsampling=0)
-    header = b"\xff\xda\0\x0c\x03"
-
-    assert memory(file.replace(header, b"\xff\xda\0\x08\x01")) == 6 * 1600 * 800 + stored(1600, 800, 4)
+    assert memory(file, scale) == max(2 * decoded, 6 * 1600 * 800 + decoded)
 
 
 def test_decoders_in_python_copy_the_samples() -> None:
