@@ -1,10 +1,10 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,6 @@ import pytest
 from osrmac.cli import main
 from tests.cli.scripted import scripted
 from tests.marked_processes import left_over, new_mark
-
-
-def wait_for_reader(fifo: Path) -> int:
-    """Wait until a process reads a FIFO, which then waits for content, and return the writing end."""
-    for _ in range(600):
-        with suppress(OSError):  # ENXIO, as long as nobody reads
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        time.sleep(0.1)
-    raise TimeoutError(f"nobody reads {fifo}")
 
 
 @pytest.mark.parametrize(
@@ -35,18 +26,17 @@ def wait_for_reader(fifo: Path) -> int:
 def test_a_signal_ends_a_command_with_one_line(
     numbers: list[signal.Signals], status: int, word: str, photos_folder: Path, tmp_path: Path
 ) -> None:
-    fifo = tmp_path / "groups.csv"
-    os.mkfifo(fifo)
-    options = ["--benchmark", "groups", "--ground-truth", str(fifo)]
-    command = [sys.executable, "-m", "osrmac", "run", str(photos_folder), str(tmp_path / "run"), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        writer = wait_for_reader(fifo)
-        for number in numbers:
-            process.send_signal(number)
-        shown = process.communicate()
-        os.close(writer)
-    assert process.returncode == status
-    assert shown == ("", f"osrmac: {word}: run the same command again to continue\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/groups.csv"
+        options = ["--benchmark", "groups", "--ground-truth", url]
+        command = [sys.executable, "-m", "osrmac", "run", str(photos_folder), str(tmp_path / "run"), *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            connection, _ = silent.accept()  # the command waits for an answer from now on
+            for number in numbers:
+                process.send_signal(number)
+            shown = process.communicate()
+            connection.close()
+    assert (process.returncode, *shown) == (status, "", f"osrmac: {word}: run the same command again to continue\n")
 
 
 def test_sigterm_sent_while_ray_has_its_own_handler_has_status_143() -> None:
