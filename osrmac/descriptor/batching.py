@@ -1,63 +1,94 @@
-"""Batching of items: chunks of a stream, groups of equal shape, and batches that are split where they fail."""
+"""Batching of items: buckets of equal shape, and batches of a few fixed sizes that are split where they fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import repeat
+from typing import Generic, TypeVar
 
 import torch
 
-__all__ = ["Batcher", "chunked", "fitting_batch_size", "group_positions"]
+__all__ = ["Batcher", "Buckets", "batch_size", "fitting_batch_size"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _USABLE_MEMORY = 0.8
 
+_LEAST_FILLED = 0.75
+"""Share of a batch that must not be copies. More copies would take longer than the smaller batches that they save."""
 
-def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield the items in lists of `size`; the last one may be shorter.
 
-    >>> list(chunked("abcde", 2))
-    [['a', 'b'], ['c', 'd'], ['e']]
+class Buckets(Generic[T]):
+    """Collects the items of a stream by key, until those of equal key make a batch.
+
+    Args:
+        size: Items of a full batch.
+        window: Positions in the stream that an item waits for others. The items of a batch are no further apart.
     """
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+
+    def __init__(self, size: int, window: int) -> None:
+        self._size = size
+        self._window = window
+        self._buckets: dict[Hashable, list[tuple[int, T]]] = {}
+
+    def add(self, position: int, key: Hashable, item: T) -> None:
+        """Add the item at a position of the stream; positions increase."""
+        self._buckets.setdefault(key, []).append((position, item))
+
+    def due(self, position: int) -> Iterator[list[tuple[int, T]]]:
+        """Remove and yield the batches that are full, or cannot wait longer when the stream has reached a position.
+
+        Yields:
+            Items of equal key with their positions, in their order; up to `size` of them.
+        """
+        for key, items in list(self._buckets.items()):
+            if len(items) == self._size or items[0][0] <= position - self._window:
+                yield self._buckets.pop(key)
+
+    def rest(self) -> Iterator[list[tuple[int, T]]]:
+        """Remove and yield all batches, the one that has waited longest first."""
+        while self._buckets:
+            yield self._buckets.pop(next(iter(self._buckets)))
 
 
-def group_positions(keys: Iterable[Hashable]) -> list[list[int]]:
-    """Group the positions of equal keys.
+def batch_size(items: int, limit: int) -> int:
+    """Return the size of the next batch, a power of two, for a number of items.
 
-    >>> group_positions(["4:3", "3:2", "4:3"])
-    [[0, 2], [1]]
+    A device prepares each size of a batch anew, so there are few of them. A batch may be larger than the number of
+    items, but no more than a quarter of it is filled with copies.
+
+    Args:
+        items: Number of items left, at least 1.
+        limit: Largest size, a power of two.
+
+    >>> [batch_size(items, limit=32) for items in (1, 3, 5, 6, 23, 24, 100)]
+    [1, 4, 4, 8, 16, 32, 32]
     """
-    groups: dict[Hashable, list[int]] = {}
-    for position, key in enumerate(keys):
-        groups.setdefault(key, []).append(position)
-    return list(groups.values())
+    size: int = 1 << (items - 1).bit_length()
+    return min(limit, size if items >= _LEAST_FILLED * size else size // 2)
 
 
 def fitting_batch_size(free: int, per_item: int, limit: int) -> int:
-    """Return the largest batch size, from 1 to `limit`, that uses at most 80% of the free memory.
+    """Return the largest power of two, from 1 to `limit`, for which a batch uses at most 80% of the free memory.
 
     Args:
         free: Free memory, in bytes.
         per_item: Memory that one item needs, in bytes.
         limit: Upper bound of the batch size.
 
-    >>> [fitting_batch_size(free, per_item=10, limit=32) for free in (100, 1000, 1)]
+    >>> [fitting_batch_size(free, per_item=10, limit=32) for free in (130, 1000, 1)]
     [8, 32, 1]
     """
-    return max(1, min(limit, int(_USABLE_MEMORY * free) // max(1, per_item)))
+    fitting = max(1, min(limit, int(_USABLE_MEMORY * free) // max(1, per_item)))
+    return 1 << (fitting.bit_length() - 1)
 
 
 class Batcher:
-    """Runs a function on batches of items, and splits a batch that fails.
+    """Runs a function on batches of `batch_size` items, filled up with copies of the last, and splits those that fail.
 
     Args:
-        max_size: Items per batch.
+        max_size: Items per batch, a power of two.
 
     Attributes:
         max_size: Items per batch; lowered for good when a batch does not fit into the memory.
@@ -69,13 +100,14 @@ class Batcher:
     def __call__(self, compute: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R | Exception]:
         """Return the results in the order of the items, with the exception in place of each item that fails alone."""
         results: list[R | Exception] = []
-        while len(results) < len(items):
-            batch = items[len(results) : len(results) + self.max_size]
+        while left := items[len(results) :]:
+            size = batch_size(len(left), self.max_size)
+            batch = [*left[:size], *repeat(left[-1], size - len(left))]
             try:
                 computed = _compute_or_split(compute, batch)
-                results += computed
+                results += computed[: len(left)]
             except torch.OutOfMemoryError:
-                self.max_size = len(batch) // 2
+                self.max_size = size // 2
         return results
 
 

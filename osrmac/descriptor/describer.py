@@ -15,12 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from osrmac.config import DescriptorConfig
-from osrmac.descriptor.batching import Batcher, chunked, group_positions
-from osrmac.descriptor.device import ComputeDevice, CPUDevice, GPUDevice, PreprocessedImage
+from osrmac.descriptor.batching import Batcher, Buckets
+from osrmac.descriptor.device import GPU_BATCH_SIZE, ComputeDevice, CPUDevice, GPUDevice, PreprocessedImage
 from osrmac.descriptor.images import DecodeError, crop, decode
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.backbones import Backbone
-from osrmac.descriptor.optimize.compile import CompiledTrunk
+from osrmac.descriptor.optimize.compile import CompiledTrunk, compile_for_gpu
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.optimize.winograd import apply_winograd
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes
@@ -82,10 +82,10 @@ class _Output:
 
 
 @dataclass(frozen=True)
-class _PendingChunk:
-    """Images submitted to the device together, in their order, and a function that waits for their descriptors."""
+class _PendingBatch:
+    """Images submitted to the device together, by their position in the stream, and a function that waits for them."""
 
-    results: Sequence[_Output | Failure]
+    outputs: Mapping[int, _Output]
     wait: Callable[[], object]
 
 
@@ -98,8 +98,9 @@ class Describer:
         backbone: Backbone on the CPU. It is moved to the device, and its batch normalisation is fused.
         config: Recipes, image sizes, precision and decoding. Its `backbone`, `weights` and `layers` are ignored.
         device: A torch device.
-        compiled: On a CPU, compile the backbone for common image shapes: see `CompiledTrunk`.
+        compiled: Compile the backbone: see `CompiledTrunk` for CPUs, `compile_for_gpu` for GPUs.
         recipes: Recipes that the names in `config` refer to; all registered ones by default.
+        max_batch_size: Images that a GPU describes at once, a power of two; fewer if its memory does not suffice.
 
     Attributes:
         recipes: Recipes by name, in the order of the configuration.
@@ -119,6 +120,7 @@ class Describer:
         *,
         compiled: bool = False,
         recipes: Mapping[str, Recipe] = RECIPES,
+        max_batch_size: int = GPU_BATCH_SIZE,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
@@ -136,7 +138,8 @@ class Describer:
             self.backbone.trunk = apply_winograd(self.backbone.trunk)
         if not on_gpu and compiled:
             self.backbone.trunk = CompiledTrunk(self.backbone.trunk, image_sizes)
-        self._use(GPUDevice(self.device, image_sizes) if on_gpu else CPUDevice(image_sizes))
+        self._network = compile_for_gpu(self.backbone) if on_gpu and compiled else self.backbone.from_bytes
+        self._use(GPUDevice(self.device, image_sizes, max_batch_size) if on_gpu else CPUDevice(image_sizes))
         self.stopwatch = Stopwatch()
 
     def _use(self, device: ComputeDevice) -> None:
@@ -144,20 +147,29 @@ class Describer:
         self._batcher = Batcher(device.max_batch_size(self._compute))
 
     @classmethod
-    def load(cls, config: DescriptorConfig, device: str = "cpu", *, compiled: bool = False) -> Describer:
+    def load(
+        cls,
+        config: DescriptorConfig,
+        device: str = "cpu",
+        *,
+        compiled: bool = False,
+        max_batch_size: int = GPU_BATCH_SIZE,
+    ) -> Describer:
         """Load the weights that the configuration names, and build a describer with them.
 
         Args:
             config: The complete configuration.
             device: A torch device.
-            compiled: On a CPU, compile the backbone for common image shapes.
+            compiled: Compile the backbone.
+            max_batch_size: Images that a GPU describes at once, a power of two.
 
         Raises:
             ConfigError: The backbone, a layer or a recipe is unknown, or there is no compiler.
             WeightsError: The weights are unavailable or do not fit.
         """
         weights = backbones.load_weights(config.backbone, config.weights)
-        return cls(backbones.build(config.backbone, config.layers, weights.state), config, device, compiled=compiled)
+        backbone = backbones.build(config.backbone, config.layers, weights.state)
+        return cls(backbone, config, device, compiled=compiled, max_batch_size=max_batch_size)
 
     def __call__(
         self, encoded: Sequence[bytes | Exception], boxes: Sequence[Box | None] | None = None
@@ -181,16 +193,43 @@ class Describer:
         requests = zip(encoded, repeat(None)) if boxes is None else zip(encoded, boxes, strict=True)
         device = self._compute_device
         inputs = prefetch(
-            lambda request: self._prepare(*request), requests, threads=device.decode_threads, depth=device.chunk_size
+            lambda request: self._prepare(*request),
+            requests,
+            threads=device.decode_threads,
+            depth=device.decoded_ahead,
         )
-        pending: deque[_PendingChunk] = deque()
-        for chunk in self.stopwatch.timed("decode", chunked(inputs, device.chunk_size)):
-            with self.stopwatch("network"):
-                pending.append(self._submit(chunk))
-            if len(pending) > device.pipeline_depth:
-                yield from self._collect(pending.popleft())
+        results: dict[int, Description | Failure] = {}  # by position, until those of all earlier positions are there
+        position = 0
+        for finished in self._describe_batches(self.stopwatch.timed("decode", inputs)):
+            results |= finished
+            while position in results:
+                yield results.pop(position)
+                position += 1
+
+    def _describe_batches(self, images: Iterable[_Input | Failure]) -> Iterator[dict[int, Description | Failure]]:
+        """Describe a stream of images in batches of equal shape, and yield results by position as they are finished."""
+        device = self._compute_device
+        buckets: Buckets[_Input] = Buckets(device.batch_size, device.window)
+        pending: deque[_PendingBatch] = deque()
+        for position, image in enumerate(images):
+            if isinstance(image, Failure):
+                yield {position: image}
+            else:
+                buckets.add(position, tuple(pixels.shape for pixels in image.pixels), image)
+            for batch in buckets.due(position):
+                yield from self._submit_next(batch, pending)
+        for batch in buckets.rest():
+            yield from self._submit_next(batch, pending)
         while pending:
-            yield from self._collect(pending.popleft())
+            yield self._collect(pending.popleft())
+
+    def _submit_next(
+        self, batch: Sequence[tuple[int, _Input]], pending: deque[_PendingBatch]
+    ) -> Iterator[dict[int, Description | Failure]]:
+        """Submit a batch, and collect the oldest one if more are pending than the device needs to be busy."""
+        pending.append(self._submit(batch))
+        if len(pending) > self._compute_device.pipeline_depth:
+            yield self._collect(pending.popleft())
 
     def _prepare(self, encoded: bytes | Exception, box: Box | None) -> _Input | Failure:
         """Decode, crop and preprocess an image; runs in the decoding threads."""
@@ -214,24 +253,18 @@ class Describer:
         except Exception as error:  # such as a MemoryError
             return Failure("describe", reason(error))
 
-    def _submit(self, chunk: Sequence[_Input | Failure]) -> _PendingChunk:
-        """Submit a chunk of images to the device, in batches of equal shape."""
-        inputs = {position: image for position, image in enumerate(chunk) if isinstance(image, _Input)}
-        positions = list(inputs)
-        outputs: dict[int, _Output] = {}
-        for group in group_positions(tuple(pixels.shape for pixels in image.pixels) for image in inputs.values()):
-            members = [positions[index] for index in group]
-            batch = self._batcher(self._compute, [inputs[position].pixels for position in members])
-            outputs |= {at: _Output(inputs[at].size, vectors) for at, vectors in zip(members, batch, strict=True)}
-        results = [image if isinstance(image, Failure) else outputs[position] for position, image in enumerate(chunk)]
-        return _PendingChunk(results, self._compute_device.record())
-
-    def _collect(self, chunk: _PendingChunk) -> Iterator[Description | Failure]:
-        """Wait for the descriptors of a chunk."""
+    def _submit(self, batch: Sequence[tuple[int, _Input]]) -> _PendingBatch:
+        """Submit images of equal shape to the device."""
         with self.stopwatch("network"):
-            chunk.wait()
-        for result in chunk.results:
-            yield result if isinstance(result, Failure) else _describe(result)
+            vectors = self._batcher(self._compute, [image.pixels for _, image in batch])
+            outputs = {at: _Output(image.size, of) for (at, image), of in zip(batch, vectors, strict=True)}
+            return _PendingBatch(outputs, self._compute_device.record())
+
+    def _collect(self, batch: _PendingBatch) -> dict[int, Description | Failure]:
+        """Wait for the descriptors of a batch."""
+        with self.stopwatch("network"):
+            batch.wait()
+        return {position: _describe(output) for position, output in batch.outputs.items()}
 
     def vectors(self, image: Image.Image) -> Vectors:
         """Compute the descriptors of an RGB image: for each recipe float32, (d,) or (R, d)."""
@@ -254,10 +287,9 @@ class Describer:
     def _compute(self, images: Sequence[PreprocessedImage]) -> list[_Tensors]:
         """Compute the descriptors of images of equal shape and start copying them to the CPU."""
         features = FeatureMaps(self._feature_maps(images), self.backbone.classifier)
-        batch = {
-            name: recipe.compute(features).float().to("cpu", non_blocking=True) for name, recipe in self.recipes.items()
-        }
-        return [{name: vectors[index] for name, vectors in batch.items()} for index in range(len(images))]
+        computed = [recipe.compute(features).float() for recipe in self.recipes.values()]
+        by_image = zip(*self._compute_device.download(computed), strict=True)
+        return [dict(zip(self.recipes, vectors, strict=True)) for vectors in by_image]
 
     def _feature_maps(self, images: Sequence[PreprocessedImage]) -> list[list[Tensor]]:
         """Compute the feature maps of images of equal shape: `[s][t]` is (N, C_t, H_s, W_s)."""
@@ -265,7 +297,7 @@ class Describer:
 
     def _forward(self, pixels: Tensor) -> list[Tensor]:
         with self._exact_arithmetic():
-            maps: list[Tensor] = self.backbone(pixels.contiguous(memory_format=torch.channels_last).float().div(255))
+            maps: list[Tensor] = self._network(pixels)
         return maps
 
     def _exact_arithmetic(self) -> AbstractContextManager[object]:

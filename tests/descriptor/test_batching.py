@@ -1,4 +1,4 @@
-"""Chunks, groups and batches, of numbers instead of images."""
+"""Buckets and batches, of numbers instead of images."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,33 +7,54 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.descriptor.batching import Batcher, chunked, group_positions
+from osrmac.descriptor.batching import Batcher, Buckets, batch_size
 
 
-@given(st.lists(st.integers()), st.integers(1, 7))
-def test_chunks_contain_every_item_once(items: list[int], size: int) -> None:
-    chunks = list(chunked(items, size))
+@given(st.lists(st.integers(0, 5)), st.integers(1, 4), st.integers(1, 12))
+def test_every_item_is_in_one_batch_of_its_key(keys: list[int], size: int, window: int) -> None:
+    buckets: Buckets[int] = Buckets(size, window)
+    batches = []
+    for position, key in enumerate(keys):
+        if key:  # the others stand for images that failed
+            buckets.add(position, key, 10 * key)
+        batches += [(position, batch) for batch in buckets.due(position)]
+    batches += [(len(keys) - 1, batch) for batch in buckets.rest()]
 
-    assert [item for chunk in chunks for item in chunk] == items
-    assert all(len(chunk) == size for chunk in chunks[:-1])
-    assert all(chunks)
+    assert sorted(at for _, batch in batches for at, _ in batch) == [at for at, key in enumerate(keys) if key]
+    for taken_at, batch in batches:
+        assert 1 <= len(batch) <= size
+        assert {item for _, item in batch} == {10 * keys[batch[0][0]]}
+        assert [at for at, _ in batch] == sorted(at for at, _ in batch)
+        assert taken_at - batch[0][0] <= window
 
 
-@given(st.lists(st.integers(0, 4)))
-def test_groups_contain_the_positions_of_a_key_in_order(keys: list[int]) -> None:
-    groups = group_positions(keys)
+def test_a_batch_is_due_when_it_is_full_or_has_waited_for_the_window() -> None:
+    buckets: Buckets[str] = Buckets(2, 3)
+    due = []
+    for position, key in enumerate("abacb"):
+        buckets.add(position, key, key.upper())
+        due.append(list(buckets.due(position)))
 
-    assert sorted(position for group in groups for position in group) == list(range(len(keys)))
-    assert len(groups) == len(set(keys))
-    for group in groups:
-        assert group == sorted(group)
-        assert len({keys[position] for position in group}) == 1
+    assert due == [[], [], [[(0, "A"), (2, "A")]], [], [[(1, "B"), (4, "B")]]]
+    assert list(buckets.due(5)) == []
+    assert list(buckets.due(6)) == [[(3, "C")]]
+    assert list(buckets.rest()) == []
+
+
+@given(st.integers(1, 1000), st.integers(0, 6).map(lambda exponent: 2**exponent))
+def test_batch_sizes_are_powers_of_two_and_hold_few_copies(items: int, limit: int) -> None:
+    size = batch_size(items, limit)
+
+    assert size <= limit
+    assert size & (size - 1) == 0
+    assert items >= 0.75 * size
+    assert size == limit or items < 1.5 * size
 
 
 @given(
     st.lists(st.booleans(), min_size=1, max_size=20),
     st.integers(1, 20),
-    st.integers(1, 20),
+    st.integers(0, 4).map(lambda exponent: 2**exponent),
     st.sampled_from([MemoryError, torch.OutOfMemoryError]),
 )
 def test_only_items_that_fail_alone_have_an_exception(
@@ -61,13 +82,15 @@ def recorder(sizes: list[int], capacity: int, error: type[Exception]) -> Callabl
     return compute
 
 
-def test_batches_have_at_most_the_maximum_size() -> None:
+def test_batches_have_fixed_sizes_and_are_filled_up_with_copies() -> None:
     sizes: list[int] = []
-    batches = Batcher(3)
+    batches = Batcher(4)
 
     assert batches(recorder(sizes, 9, MemoryError), range(3)) == [0, 1, 2]
-    assert batches(recorder(sizes, 9, MemoryError), range(7)) == list(range(7))
-    assert sizes == [3, 3, 3, 1]
+    assert sizes == [4]
+    sizes.clear()
+    assert batches(recorder(sizes, 9, MemoryError), range(13)) == list(range(13))
+    assert sizes == [4, 4, 4, 1]
 
 
 @pytest.mark.parametrize(

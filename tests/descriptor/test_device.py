@@ -3,7 +3,7 @@
 `GPUDevice` runs on the CPU here, with the functions of `torch.cuda` replaced by stubs. The last tests need a GPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -86,8 +86,10 @@ def assert_near(results: list[Description | Failure], expected: list[Description
             np.testing.assert_allclose(vector, reference.vectors[name], rtol=0, atol=atol)
 
 
-def test_both_devices_give_the_same_pixels(cuda: list[str]) -> None:
-    images = [textured(seed=seed) for seed in range(3)]
+@pytest.mark.parametrize("size", [(90, 60), (2100, 2050)], ids=["small", "over 16 MB"])
+@pytest.mark.usefixtures("cuda")
+def test_both_devices_give_the_same_pixels(size: tuple[int, int]) -> None:
+    images = [textured(9, 6, seed=seed).resize(size) for seed in range(3)]
     for device in (CPUDevice(IMAGE_SIZES), GPUDevice(torch.device("cpu"), IMAGE_SIZES)):
         batches = list(device.pyramid([device.preprocess(image) for image in images]))
         assert len(batches) == len(IMAGE_SIZES)
@@ -108,14 +110,56 @@ def test_batches_of_equal_shape_change_rounding_only(on_cpu: Describer, as_on_gp
     assert_near(results, on_cpu(images), 1e-5)
 
 
-def test_a_chunk_is_submitted_before_the_previous_one_is_waited_for(
+def test_a_batch_is_submitted_before_the_previous_one_is_waited_for(
     on_cpu: Describer, as_on_gpu: Describer, cuda: list[str]
 ) -> None:
-    as_on_gpu._compute_device.chunk_size = 2
+    as_on_gpu._use(GPUDevice(torch.device("cpu"), IMAGE_SIZES, batch_size=2))
+    cuda.clear()
     images = [encoded(textured(seed=seed)) for seed in range(5)]
 
     assert_near(as_on_gpu(images), on_cpu(images), 1e-5)
     assert cuda == ["record", "record", "wait", "record", "wait", "wait"]
+
+
+def test_results_keep_the_order_of_the_images_whatever_batch_they_are_in(
+    on_cpu: Describer, as_on_gpu: Describer
+) -> None:
+    as_on_gpu._use(GPUDevice(torch.device("cpu"), IMAGE_SIZES, batch_size=2))
+    images = [encoded(textured(*size, seed=seed)) for seed, size in enumerate(4 * SHAPES)]
+    images.insert(5, b"not an image")
+
+    assert_near(as_on_gpu(images), on_cpu(images), 1e-5)
+
+
+def test_an_image_of_an_unusual_shape_waits_for_a_limited_number_of_others(as_on_gpu: Describer) -> None:
+    device = GPUDevice(torch.device("cpu"), IMAGE_SIZES, batch_size=2)
+    as_on_gpu._use(device)
+    read = []
+
+    def endless() -> Iterator[bytes]:
+        yield encoded(textured(33, 33))
+        common = encoded(textured(90, 60))
+        while True:
+            read.append(common)
+            yield common
+
+    first = next(as_on_gpu.stream(endless()))
+
+    assert isinstance(first, Description)
+    assert (first.width, first.height) == (33, 33)
+    assert len(read) <= device.window + device.decoded_ahead + 2
+
+
+def test_a_batch_is_filled_up_with_copies_of_its_last_image(on_cpu: Describer, as_on_gpu: Describer) -> None:
+    images = [encoded(textured(seed=seed)) for seed in range(7)]
+    batches = []
+
+    with as_on_gpu.backbone.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0])):
+        results = as_on_gpu(images)
+
+    assert [len(batch) for batch in batches] == 3 * [8]
+    assert all(torch.equal(batch[6], batch[7]) for batch in batches)
+    assert_near(results, on_cpu(images), 1e-5)
 
 
 def test_a_batch_that_does_not_fit_into_the_memory_is_split(on_cpu: Describer, as_on_gpu: Describer) -> None:
@@ -140,10 +184,12 @@ def test_max_batch_size_follows_from_the_free_memory(cuda: list[str]) -> None:
     computed: list[Sequence[PreprocessedImage]] = []
     device = GPUDevice(torch.device("cpu"), IMAGE_SIZES)
 
-    assert device.max_batch_size(computed.append) == device.chunk_size == 32
-    assert [[tuple(pixels.shape) for pixels in images[0]] for images in computed] == 2 * [[(96, 96, 3)]]
-    device.chunk_size = 64
-    assert device.max_batch_size(computed.append) == 40  # 80% of 10000 bytes, 200 bytes per image
+    assert device.max_batch_size(computed.append) == device.batch_size == 32
+    assert [[tuple(pixels.shape) for pixels in images[0]] for images in computed] == 2 * [
+        [(side, side, 4) for side in IMAGE_SIZES]
+    ]
+    device.batch_size = 64
+    assert device.max_batch_size(computed.append) == 32  # 80% of 10000 bytes, 200 bytes per image, a power of two
 
 
 @pytest.mark.usefixtures("cuda")
@@ -162,6 +208,7 @@ def test_a_cpu_computes_one_image_at_a_time(on_cpu: Describer) -> None:
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+ODD_SHAPES = [(1, 300), (300, 1), (33, 33), (3, 2), (200, 31), (1, 1)]
 
 
 @needs_gpu
@@ -182,6 +229,53 @@ def test_other_images_on_a_gpu_change_rounding_only(resnet18: Weights) -> None:
     on_gpu = Describer(build("resnet18", (), resnet18.state), CONFIG, "cuda")
     images = [encoded(textured(seed=seed)) for seed in range(40)]
     assert_near(on_gpu(images), [result for image in images for result in on_gpu([image])], 1e-5)
+
+
+@needs_gpu
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_every_batch_size_and_shape_on_a_gpu_agrees_with_a_cpu(
+    on_cpu: Describer, resnet18: Weights, compiled: bool
+) -> None:
+    config = replace(CONFIG, image_sizes=(256, 192, 160))  # narrower ones are not compiled
+    reference = Describer(build("resnet18", (), resnet18.state), config)
+    on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda", compiled=compiled)
+    for number in (1, 7, 32):
+        images = [encoded(textured(256, 240, seed=seed)) for seed in range(number)]
+        assert_near(on_gpu(images), reference(images), 1e-4)
+    odd = [encoded(textured(*size)) for size in ODD_SHAPES]
+    assert_near(on_gpu(odd), reference(odd), 1e-4)
+
+
+@needs_gpu
+def test_nothing_waits_for_a_gpu_but_the_end_of_a_batch(resnet18: Weights) -> None:
+    on_gpu = Describer(build("resnet18", (), resnet18.state), CONFIG, "cuda")
+    pixels = [on_gpu._compute_device.preprocess(textured(seed=seed)) for seed in range(8)]
+    on_gpu._compute(pixels)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        on_gpu._compute(pixels)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@needs_gpu
+def test_batches_that_do_not_fit_into_the_memory_of_a_gpu_become_smaller(resnet18: Weights) -> None:
+    config = replace(CONFIG, image_sizes=(800, 640), recipes=("osrmac",))
+    on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda")
+    images = [encoded(textured(800, 800, seed=seed)) for seed in range(32)]
+    expected = on_gpu(images)
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()
+    _, total = torch.cuda.mem_get_info()
+    limit = torch.cuda.memory_allocated() + (torch.cuda.max_memory_allocated() - torch.cuda.memory_allocated()) // 3
+    torch.cuda.set_per_process_memory_fraction(limit / total)
+    try:
+        results = on_gpu(images)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert on_gpu._batcher.max_size < 32
+    assert_near(results, expected, 1e-5)
 
 
 def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

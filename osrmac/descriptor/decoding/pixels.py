@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT, TiffImageFile
+from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
-__all__ = ["WideGrey", "is_wide", "to_array", "to_rgb"]
+__all__ = ["WideGrey", "is_wide", "to_array", "to_rgb", "to_tensor"]
 
 _BLOCK = 1 << 20
 """Pixels that are converted at a time."""
@@ -81,6 +85,20 @@ def to_array(image: Image.Image) -> NDArray[np.uint8]:
     for left, top, right, bottom in _blocks(image.size):
         pixels[top:bottom, left:right] = np.asarray(image.crop((left, top, right, bottom)))
     return pixels
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """Return the pixels of an RGB image: uint8, (H, W, 4), or (H, W, 3) if Pillow's memory is in several pieces.
+
+    Pillow holds four bytes per pixel, of which the last one means nothing. They are not copied: copying takes time, and
+    Python's global interpreter lock, which other threads need. The image must not be changed afterwards.
+    """
+    try:
+        shared = pa.array(image)
+    except ValueError:  # images of more than 16 MB
+        return torch.from_numpy(to_array(image))
+    pixels: Tensor = from_dlpack(shared.flatten())
+    return pixels.view(image.height, image.width, 4)
 
 
 def _blocks(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:

@@ -73,6 +73,10 @@ class Backbone(nn.Module):
         maps = self.trunk(((pixels - self.mean) / self.std).to(dtype))
         return [maps[layer].float() for layer in self.layers]
 
+    def from_bytes(self, pixels: Tensor) -> list[Tensor]:
+        """Run on RGB in 0..255, uint8, (N, 3, H, W); see `forward` for the result."""
+        return list(self(pixels.contiguous(memory_format=torch.channels_last).float().div(255)))
+
     @torch.inference_mode()
     def _probe_channels(self) -> tuple[int, ...]:
         try:

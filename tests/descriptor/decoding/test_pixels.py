@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from osrmac.descriptor.decoding import pixels
-from osrmac.descriptor.decoding.pixels import WideGrey, to_array, to_rgb
+from osrmac.descriptor.decoding.pixels import WideGrey, to_array, to_rgb, to_tensor
 from tests.pictures import noise, palette
 
 ORDINARY = WideGrey()
@@ -89,6 +89,27 @@ def test_an_array_has_the_pixels_of_the_image(size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(array, np.asarray(image))
     assert array.flags.writeable
     assert array.flags.c_contiguous
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_tensor_shares_the_pixels_of_the_image(size: tuple[int, int]) -> None:
+    image = samples("RGB", *size)
+
+    tensor = to_tensor(image)
+    expected = np.asarray(image)
+    image.putpixel((0, 0), (1, 2, 3))
+
+    assert tensor.shape == (*expected.shape[:2], 4)
+    assert tensor[0, 0, :3].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(tensor[1:, :, :3], expected[1:])
+    del image
+    np.testing.assert_array_equal(tensor[1:, :, :3], expected[1:])
+
+
+def test_a_tensor_of_an_image_in_several_pieces_of_memory_is_a_copy() -> None:
+    image = samples("RGB", 2400, 1800)
+
+    np.testing.assert_array_equal(to_tensor(image), np.asarray(image))
 
 
 def grey(values: list[int], mode: str, properties: WideGrey = ORDINARY, **info: int) -> list[int]:

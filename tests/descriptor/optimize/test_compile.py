@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from osrmac.descriptor.optimize.compile import CompiledTrunk
+from osrmac.descriptor.models.backbones import Backbone
+from osrmac.descriptor.optimize.compile import CompiledTrunk, compile_for_gpu
 from osrmac.errors import ConfigError
 
 
@@ -32,6 +33,30 @@ def test_common_shapes_run_compiled_with_equal_results() -> None:
         maps = compiled(pixels)["conv"]
         assert trunk.runs == runs
         torch.testing.assert_close(maps, trunk.conv(pixels).relu(), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_code_for_a_gpu_is_compiled_once_for_all_batches_and_sizes_but_the_smallest() -> None:
+    trunk = Trunk().eval()
+    backbone = Backbone(trunk, ("conv",), (0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+    network = compile_for_gpu(backbone)
+    compilations = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    trunk.runs = 0
+
+    for shape, runs in [
+        ((2, 128, 160), 0),
+        ((8, 200, 150), 0),
+        ((15, 128, 128), 0),  # on CPUs, torch computes larger batches in another way
+        ((1, 128, 160), 1),
+        ((2, 90, 400), 2),
+    ]:
+        pixels = torch.randint(256, (shape[0], 3, *shape[1:]), dtype=torch.uint8)
+        maps = network(pixels)
+        assert trunk.runs == runs
+        torch.testing.assert_close(maps, backbone(pixels / 255), rtol=0, atol=1e-5)
+        trunk.runs = runs
+
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == compilations + 1
 
 
 def test_parameters_are_shared_with_the_trunk() -> None:
