@@ -31,14 +31,15 @@ from osrmac.storage.run import Identity
 
 __all__ = ["DescribeResult", "describe"]
 
-_CPU_BATCH_IMAGES, _GPU_BATCH_IMAGES = 16, 256
-"""Images per batch of small shards: what a worker needs to fetch and decode ahead."""
+_CPU_BATCH_IMAGES, _GPU_BATCH_IMAGES = 16, 4096
+"""Images per batch of small shards. A worker fetches and decodes ahead within a batch. At its start and its end there is
+nothing to compute for some tenths of a second, which is long beside a GPU."""
 
 _GPU_BATCH_SHARDS = 4
 """Least number of shards per batch beside a GPU: each is committed while the next one is described."""
 
 _BATCHES_PER_WORKER = 8
-"""Least number of batches per worker, so that all of them finish at about the same time."""
+"""Least number of batches per worker, where there are several, so that all of them finish at about the same time."""
 
 _MIN_JUDGED = 100
 """Images after which the failure rate is checked."""
@@ -144,7 +145,8 @@ def _shards_per_batch(plans: Sequence[ShardPlan], pool: WorkerPool) -> int:
         wanted = max(_GPU_BATCH_SHARDS, _GPU_BATCH_IMAGES // images_per_shard)
     else:
         wanted = _CPU_BATCH_IMAGES // images_per_shard
-    return max(1, min(wanted, -(-len(plans) // (_BATCHES_PER_WORKER * pool.max_workers))))
+    batches = 1 if pool.max_workers == 1 else _BATCHES_PER_WORKER * pool.max_workers
+    return max(1, min(wanted, -(-len(plans) // batches)))
 
 
 def _configure(context: ray.data.DataContext, *, log_ray: bool) -> None:

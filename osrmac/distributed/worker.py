@@ -42,6 +42,12 @@ _MAX_DEATHS = 2
 
 _REPORT_SECONDS = 1.0
 
+_STARTED_AT_ONCE = 8
+"""Shards whose plans are read concurrently, because a worker beside a GPU waits for all shards of a batch."""
+
+_GPU_TRIM_INTERVAL = 1024
+"""Images after which a worker beside a GPU calls `malloc.trim`, which takes a millisecond."""
+
 
 @dataclass(frozen=True)
 class DescribeJob:
@@ -101,6 +107,7 @@ class DescribeWorker:
         identity = job.identity
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._images = 0
+        self._trim_interval = _GPU_TRIM_INTERVAL if job.pool.gpus else malloc.TRIM_INTERVAL
         self._batches = 0
         self._metrics = WorkerMetrics()
         self._stopwatch = self._describer.stopwatch
@@ -129,7 +136,7 @@ class DescribeWorker:
 
     def _describe_shards(self, plans: Sequence[ShardPlan]) -> tuple[int, int]:
         """Describe and commit shards; return how many of their images were described and how many failed."""
-        tasks = [self._start(plan) for plan in plans]
+        tasks = list(prefetch(self._start, plans, threads=_STARTED_AT_ONCE, depth=_STARTED_AT_ONCE))
         if all(task.attempt == 1 for task in tasks):
             streams: Iterable[Iterator[Description | Failure]] = repeat(self._describe_ahead(tasks), len(tasks))
         else:
@@ -180,7 +187,7 @@ class DescribeWorker:
         with self._watchdog.describing():
             result = next(results)
         self._images += 1
-        if self._images % malloc.TRIM_INTERVAL == 0:
+        if self._images % self._trim_interval == 0:
             malloc.trim()
         return result
 

@@ -23,6 +23,7 @@ from osrmac.storage.manifest import ShardPlan
 
 ON_CPU = WorkerPool(1, 1, "cpu", 1, 0.75, 0.0)
 ON_GPU = WorkerPool(1, 1, "cuda", 1, 0.75, 1.0)
+ON_TWO_GPUS = WorkerPool(2, 2, "cuda", 1, 0.75, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +31,14 @@ ON_GPU = WorkerPool(1, 1, "cuda", 1, 0.75, 1.0)
     [
         (1000, 1, ON_CPU, 16),
         (1000, 100, ON_CPU, 1),
-        (1000, 1, ON_GPU, 125),
+        (1000, 1, ON_GPU, 1000),
+        (1000, 100, ON_GPU, 40),
         (96_000, 10_000, ON_GPU, 4),
-        (8, 10_000, ON_GPU, 1),
+        (1000, 1, ON_TWO_GPUS, 63),
+        (16, 10_000, ON_TWO_GPUS, 1),
     ],
 )
-def test_a_batch_has_enough_images_to_prefetch_and_leaves_eight_batches_per_worker(
+def test_a_batch_has_enough_images_to_prefetch_and_leaves_eight_batches_for_each_of_several_workers(
     number: int, images_per_shard: int, pool: WorkerPool, shards_per_batch: int
 ) -> None:
     plans = [ShardPlan("part", 0, "shard", images_per_shard, 0)] * number
