@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import ray
 import ray.data
-import s3fs
 from hypothesis import settings
 from PIL import Image
 
@@ -42,7 +41,8 @@ def measuring_data() -> Path:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """URL of an empty bucket on a local S3 server, which this process and its children use."""
-    from moto.server import ThreadedMotoServer  # slow to import, and most tests need no bucket
+    import s3fs  # both are slow to import, and most tests need no bucket
+    from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -45,15 +45,15 @@ class ComputeConfig(ClusterConfig):
     (default: 1; with GPUs, the CPUs of a node divided by its describing processes, at most 16)"""
 
     compile: bool = False
-    """Compile the network: on CPUs for images of 4:3 and 3:2, on GPUs for batches of any size. Needs a C++ compiler, and
-    takes time at first."""
+    """Compile the network: on CPUs for images of 4:3 and 3:2, on GPUs for batches of any size. Needs a C++ compiler,
+    and takes time at first."""
 
     concurrent_reads: Annotated[int, "N"] = 16
     """Files that each describing process reads at the same time, ahead of their use."""
 
     shard_rows: Annotated[int, "N"] | None = None
-    """Images per shard. A process that is killed loses at most one shard of work, next to a GPU two and some 300 images.
-    (default: 1/500 of the collection, up to 128 MB)"""
+    """Images per shard. A process that is killed loses at most one shard of work, next to a GPU two and some 300
+    images. (default: 1/500 of the collection, up to 128 MB)"""
 
     def __post_init__(self) -> None:
         at_least_one(self, "workers", "threads", "concurrent_reads", "shard_rows")

@@ -32,8 +32,8 @@ from osrmac.storage.run import Identity
 __all__ = ["DescribeResult", "describe"]
 
 _CPU_BATCH_IMAGES, _GPU_BATCH_IMAGES = 16, 4096
-"""Images per batch of small shards. A worker fetches and decodes ahead within a batch. At its start and its end there is
-nothing to compute for some tenths of a second, which is long beside a GPU."""
+"""Images per batch of small shards. A worker fetches and decodes ahead within a batch. At its start and its end nothing
+can be computed for some tenths of a second, which is long beside a GPU."""
 
 _GPU_BATCH_SHARDS = 4
 """Least number of shards per batch beside a GPU: each is committed while the next one is described."""
