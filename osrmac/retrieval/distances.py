@@ -45,8 +45,8 @@ def distances(queries: Matrix, database: Matrix, distance: Distance, device: str
 
     # Euclidean distances from matrix products lose precision for near-duplicates, and may separate equal vectors.
     pairwise = torch.cdist(
-        torch.from_numpy(queries).to(device),
-        torch.from_numpy(database).to(device),
+        torch.tensor(queries, device=device),  # a copy, as torch takes no array that is read-only, such as Arrow's
+        torch.tensor(database, device=device),
         p=1 if distance == "l1" else 2,
         compute_mode="donot_use_mm_for_euclid_dist",
     )

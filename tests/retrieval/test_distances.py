@@ -115,7 +115,9 @@ def test_the_block_size_does_not_change_the_result(distance: Distance, monkeypat
 @every_distance
 def test_torch_devices_give_the_distances_of_the_cpu(distance: Distance) -> None:
     """The device `cpu:0` takes the branch of GPUs."""
-    by_torch = distances(DATABASE[:5], DATABASE, distance, "cpu:0")
+    read_only = DATABASE.copy()
+    read_only.setflags(write=False)
+    by_torch = distances(DATABASE[:5], read_only, distance, "cpu:0")
 
     np.testing.assert_allclose(by_torch, distances(DATABASE[:5], DATABASE, distance), rtol=1e-5, atol=1e-6)
 
