@@ -8,7 +8,6 @@ from typing import Protocol
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
 from osrmac.descriptor.batching import fitting_batch_size
 from osrmac.descriptor.decoding.pixels import to_tensor
@@ -120,7 +119,7 @@ class GPUDevice:
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Resize an RGB image to all image sizes, in pinned memory: uint8, (H_s, W_s, 4) each, the last byte unused."""
         pixels = to_tensor(image).permute(2, 0, 1)
-        return [_padded(resize(pixels, size).permute(1, 2, 0)).pin_memory() for size in self._image_sizes]
+        return [_pinned(resize(pixels, size)) for size in self._image_sizes]
 
     def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
         """Upload a batch and yield it at each image size."""
@@ -169,6 +168,17 @@ class GPUDevice:
         return fitting_batch_size(free, per_image, self.batch_size)
 
 
-def _padded(pixels: Tensor) -> Tensor:
-    """Return pixels with a fourth byte, contiguous: (H, W, 4), from (H, W, 4) or (H, W, 3)."""
-    return pixels.contiguous() if pixels.shape[-1] == 4 else functional.pad(pixels, (0, 1))
+def _pinned(pixels: Tensor) -> Tensor:
+    """Copy pixels, (4, H, W) or (3, H, W), to pinned memory, (H, W, 4).
+
+    NumPy copies in this thread, while torch would start several more in each decoding thread.
+    """
+    channels, height, width = pixels.shape
+    pinned = _pinned_memory(height, width, 4)
+    pinned.numpy()[..., :channels] = pixels.permute(1, 2, 0).numpy()
+    return pinned
+
+
+def _pinned_memory(*shape: int) -> Tensor:
+    """Return memory that a GPU reads while the CPU works; torch keeps it for reuse when it is freed."""
+    return torch.empty(shape, dtype=torch.uint8, pin_memory=True)

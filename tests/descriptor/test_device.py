@@ -3,6 +3,8 @@
 `GPUDevice` runs on the CPU here, with the functions of `torch.cuda` replaced by stubs. The last tests need a GPU.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -56,7 +58,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 100)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _device: 300)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (10_000, 20_000))
-    monkeypatch.setattr(Tensor, "pin_memory", lambda pixels: pixels)
+    monkeypatch.setattr("osrmac.descriptor.device._pinned_memory", lambda *shape: torch.empty(shape, dtype=torch.uint8))
     monkeypatch.setattr(Tensor, "record_stream", lambda _pixels, _stream: None)
     return log
 
@@ -96,6 +98,31 @@ def test_both_devices_give_the_same_pixels(size: tuple[int, int]) -> None:
         for position, image in enumerate(images):
             for batch, expected in zip(batches, image_pyramid(image, IMAGE_SIZES), strict=True):
                 assert torch.equal(batch[position], expected)
+
+
+def test_a_decoding_thread_starts_no_threads() -> None:
+    code = """
+import os, threading
+import torch
+from PIL import Image
+from osrmac.descriptor import device
+device._pinned_memory = lambda *shape: torch.empty(shape, dtype=torch.uint8)
+torch.set_num_threads(8)
+gpu = object.__new__(device.GPUDevice)
+gpu._image_sizes = (1050, 800)
+counted = []
+
+def run():
+    gpu.preprocess(Image.new("RGB", (1024, 768)))
+    counted.append(threading.active_count() - len(os.listdir("/proc/self/task")))
+
+before = threading.active_count() - len(os.listdir("/proc/self/task"))
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+assert counted == [before], (counted, before)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_batches_of_equal_shape_change_rounding_only(on_cpu: Describer, as_on_gpu: Describer) -> None:
