@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.resize import scaled_size
@@ -60,7 +61,7 @@ def compile_for_gpu(backbone: Backbone) -> Callable[[Tensor], list[Tensor]]:
     images and very narrow ones run uncompiled, so that which code runs depends on the shape of a batch alone.
 
     Args:
-        backbone: Backbone in evaluation mode, on its device.
+        backbone: Backbone in evaluation mode, on its device. Some layers are replaced by equal ones.
 
     Returns:
         A function like `Backbone.from_bytes`.
@@ -68,6 +69,9 @@ def compile_for_gpu(backbone: Backbone) -> Callable[[Tensor], list[Tensor]]:
     Raises:
         ConfigError: There is no working compiler.
     """
+    for name, layer in list(backbone.trunk.named_modules()):
+        if type(layer).__name__ == "Conv2dSame" and min(layer.kernel_size) >= max(layer.stride):
+            backbone.trunk.set_submodule(name, _SamePadding(layer))
     compiled = torch.compile(backbone.from_bytes, dynamic=True)
     _check_compiler(backbone.mean.device)
 
@@ -76,6 +80,30 @@ def compile_for_gpu(backbone: Backbone) -> Callable[[Tensor], list[Tensor]]:
         return compiled(pixels) if is_common else backbone.from_bytes(pixels)
 
     return run
+
+
+class _SamePadding(nn.Module):
+    """The layer `Conv2dSame` of timm, whose padding depends on the size of the maps, in integer arithmetic.
+
+    timm computes it with floats, through which torch takes minutes to trace sizes that are not known.
+
+    Args:
+        convolution: Layer whose kernel is no smaller than its stride.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, maps: Tensor) -> Tensor:
+        own = self.convolution
+        padding: list[int] = []
+        for axis in (1, 0):  # `pad` takes the last dimension first
+            size, stride = maps.shape[axis - 2], own.stride[axis]
+            total = (-(-size // stride) - 1) * stride + own.dilation[axis] * (own.kernel_size[axis] - 1) + 1 - size
+            padding += [total // 2, total - total // 2]
+        padded = functional.pad(maps, padding)
+        return functional.conv2d(padded, own.weight, own.bias, own.stride, 0, own.dilation, own.groups)
 
 
 def _check_compiler(device: str | torch.device) -> None:

@@ -1,10 +1,12 @@
 """CompiledTrunk networks, against the same networks as they are."""
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 
-from osrmac.descriptor.models.backbones import Backbone
+from osrmac.descriptor.models.backbones import Backbone, build, load_weights
+from osrmac.descriptor.optimize import compile as compile_module
 from osrmac.descriptor.optimize.compile import CompiledTrunk, compile_for_gpu
 from osrmac.errors import ConfigError
 
@@ -57,6 +59,30 @@ def test_code_for_a_gpu_is_compiled_once_for_all_batches_and_sizes_but_the_small
         trunk.runs = runs
 
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == compilations + 1
+
+
+@pytest.mark.parametrize("size", [(24, 33), (25, 32), (7, 7)])
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 2, 1), (5, 2, 1), (3, 1, 2), (5, 3, 2), (1, 1, 1)])
+def test_timms_padding_in_integers_gives_equal_maps(
+    kernel: int, stride: int, dilation: int, size: tuple[int, int]
+) -> None:
+    layer = timm.layers.Conv2dSame(4, 6, kernel, stride, dilation=dilation)
+    maps = torch.rand(2, 4, *size)
+
+    assert torch.equal(compile_module._SamePadding(layer)(maps), layer(maps))
+
+
+def test_layers_with_timms_padding_are_replaced() -> None:
+    backbone = build("efficientnet_lite0", (), load_weights("efficientnet_lite0", "random:0").state)
+    pixels = torch.randint(256, (1, 3, 65, 98), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected = backbone.from_bytes(pixels)
+        maps = compile_for_gpu(backbone)(pixels)
+
+    replaced = [layer for layer in backbone.modules() if isinstance(layer, compile_module._SamePadding)]
+    assert len(replaced) == 5
+    for actual, original in zip(maps, expected, strict=True):
+        assert torch.equal(actual, original)
 
 
 def test_parameters_are_shared_with_the_trunk() -> None:
