@@ -64,7 +64,7 @@ def read_images(folder: str, limit: int | None = None) -> dict[str, bytes]:
 
 def extract_command(images: str, run: str, *options: str) -> list[str]:
     """The command that extracts the descriptors of a collection in a process of its own."""
-    return [sys.executable, "-m", "osrmac", "extract", images, "--run", run, *options]
+    return [sys.executable, "-m", "osrmac", "extract", images, run, *options]
 
 
 def extract(images: str, run: str, *options: str) -> None:

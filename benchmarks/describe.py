@@ -6,7 +6,7 @@ because they do not affect the time. Prints JSON.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import cycle
@@ -29,42 +29,70 @@ IMAGE_SIZES = (1050, 800, 550)
 PRECISIONS: tuple[Literal["fp32", "bf16"], ...] = ("fp32", "bf16")
 
 
-def simple_script() -> Callable[[bytes], Tensor]:
-    network = torchvision.models.resnet50().eval()
-    outputs: dict[str, Tensor] = {}
-    for name in ("layer3", "layer4"):
-        network.get_submodule(name).register_forward_hook(
-            lambda _module, _inputs, output, name=name: outputs.__setitem__(name, output)
-        )
-    normalise = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+class SimpleScript:
+    """What one writes without this package: a network of torchvision with hooks on two layers, and Pillow.
+
+    Args:
+        backbone: Name of a ResNet.
+        image_sizes: Longest sides of the images in pixels, in descending order.
+        device: Torch device.
+        dtype: Floating-point format of the network.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "resnet50",
+        image_sizes: Sequence[int] = IMAGE_SIZES,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._network = torchvision.models.get_model(backbone).eval().to(device, dtype)
+        self._image_sizes = image_sizes
+        self._device, self._dtype = device, dtype
+        self._maps: dict[str, Tensor] = {}
+        for name in ("layer3", "layer4"):
+            self._network.get_submodule(name).register_forward_hook(
+                lambda _module, _inputs, output, name=name: self._maps.__setitem__(name, output.float())
+            )
+        self._normalise = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+    def __call__(self, encoded: bytes) -> Tensor:
+        """Describe one image."""
+        return self.describe([self.read(encoded)])[0]
+
+    def read(self, encoded: bytes) -> list[Tensor]:
+        """Decode an image and resize it: (3, H_s, W_s) for each image size."""
+        image = Image.open(io.BytesIO(encoded)).convert("RGB")
+        pixels = []
+        for longest_side in self._image_sizes:
+            factor = longest_side / max(image.size)
+            size = round(image.width * factor), round(image.height * factor)
+            resized = image.resize(size, Image.Resampling.BILINEAR)
+            pixels.append(self._normalise(torchvision.transforms.functional.to_tensor(resized)))
+        return pixels
 
     @torch.no_grad()
-    def describe(encoded: bytes) -> Tensor:
-        image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    def describe(self, images: Sequence[list[Tensor]]) -> Tensor:
+        """Describe images of equal shape: (N, d)."""
         totals: dict[str, Tensor] = {}
-        for longest_side in IMAGE_SIZES:
-            factor = longest_side / max(image.size)
-            resized = image.resize(
-                (round(image.width * factor), round(image.height * factor)), Image.Resampling.BILINEAR
-            )
-            network(normalise(torchvision.transforms.functional.to_tensor(resized))[None])
-            for name, maps in outputs.items():
+        for of_size in zip(*images, strict=True):
+            self._network(torch.stack(of_size).to(self._device, self._dtype))
+            for name, maps in self._maps.items():
                 if name in totals:
                     size = totals[name].shape[-2:]
                     totals[name] = totals[name] + functional.interpolate(maps, size=size, mode="bilinear")
                 else:
                     totals[name] = maps
-        return torch.cat([pool(totals["layer4"][0]), pool(totals["layer3"][0])])
-
-    return describe
+        return torch.cat([pool(totals["layer4"]), pool(totals["layer3"])], dim=1).cpu()
 
 
 def pool(features: Tensor) -> Tensor:
-    total = torch.zeros(features.shape[0])
+    """OS-RMAC of feature maps, (N, C, H, W): (N, C)."""
+    total = features.new_zeros(features.shape[:2])
     for level in (1, 2, 3):
-        side = int(np.ceil(2 * min(features.shape[1:]) / (level + 1)))
-        total += functional.max_pool2d(features, side, int(0.4 * side)).square().sum((1, 2)).sqrt()
-    return functional.normalize(total, dim=0)
+        side = int(np.ceil(2 * min(features.shape[2:]) / (level + 1)))
+        total += functional.max_pool2d(features, side, max(1, int(0.4 * side))).square().sum((2, 3)).sqrt()
+    return functional.normalize(total, dim=1)
 
 
 class SeparateProcess:
@@ -111,7 +139,7 @@ def main() -> None:
     options.add_argument("--size", type=int, nargs=2, default=(1024, 768))
     chosen = options.parse_args()
     images = [photograph(number, *chosen.size) for number in range(chosen.images + 1)]
-    methods: dict[str, Callable[[], Callable[[bytes], object]]] = {"simple script": simple_script}
+    methods: dict[str, Callable[[], Callable[[bytes], object]]] = {"simple script": SimpleScript}
     for precision in PRECISIONS:
         methods[precision] = partial(describer, precision, compiled=False)
         if chosen.compile:

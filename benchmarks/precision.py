@@ -1,4 +1,4 @@
-"""Compare descriptors in bf16 and fp16 with those in fp32: cosines, shared neighbours and mean average precision.
+"""Compare descriptors in bf16 and fp16 with those in fp32: cosines, nearest neighbours and mean average precision.
 
 The last needs a ground truth. Prints JSON.
 """
@@ -57,12 +57,14 @@ def main() -> None:
 
 def compare(exact: Vector, rounded: Vector) -> dict[str, float]:
     cosines = [cosine(*pair) for pair in zip(exact, rounded, strict=True)]
-    orders = (ranking(distances(vectors, vectors, "l1"))[:, 1 : NEIGHBOURS + 1] for vectors in (exact, rounded))
+    orders = [ranking(distances(vectors, vectors, "l1"))[:, 1 : NEIGHBOURS + 1] for vectors in (exact, rounded)]
     shared = [len(np.intersect1d(*pair)) / NEIGHBOURS for pair in zip(*orders, strict=True)]
+    equal = [np.array_equal(*pair) for pair in zip(*orders, strict=True)]
     return {
         "lowest cosine": round(min(cosines), 6),
         "mean cosine": round(float(np.mean(cosines)), 6),
         "shared nearest neighbours": round(float(np.mean(shared)), 4),
+        "equal nearest neighbours": round(float(np.mean(equal)), 4),
     }
 
 

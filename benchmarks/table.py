@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-SCRIPTS = ("describe", "device", "stages", "decode", "pipeline", "fit", "search", "memory", "growth", "plan")
+SCRIPTS = ("describe", "stages", "decode", "pipeline", "fit", "search", "memory", "growth", "plan")
 
 
 def main() -> None:
