@@ -9,7 +9,6 @@ from functools import partial
 from itertools import chain
 
 import numpy as np
-import torch
 
 from benchmarks.common import Vector, photograph, read_images
 from benchmarks.device.describers import TF32, load, load_weights, recipes
@@ -19,8 +18,6 @@ from benchmarks.device.section import Checks
 from benchmarks.device.settings import LITE, Settings
 from benchmarks.precision import compare
 from osrmac.descriptor.describer import Description
-from osrmac.descriptor.images import decode
-from osrmac.descriptor.resize import image_pyramid, resize
 
 _ARITHMETICS = ("fp32", "bf16", "fp16", TF32)
 _ODD_SIZES = ((1, 2000), (2000, 7), (33, 33), (91, 60), (1999, 1200), (1200, 1999))
@@ -45,7 +42,6 @@ class _Task:
 
 def checks(settings: Settings) -> Checks:
     """Submit all work to the CPU first, and compare the device with it meanwhile."""
-    yield "pixels after resizing", partial(_pixels, settings)
     cpu = Reference(settings)
     sizes = settings.pick((1, 7, 32), (1, 3, 4))
     equal = make(sizes[-1] * [settings.photograph], settings.threads)
@@ -71,17 +67,6 @@ def checks(settings: Settings) -> Checks:
 
 def _source(settings: Settings, backbone: str) -> str:
     return load_weights(backbone, settings.weights).source
-
-
-def _pixels(settings: Settings) -> dict[str, float]:
-    """Compare pixels that the device has resized with those of the CPU: both round to whole numbers."""
-    image, _ = decode(photograph(0, *settings.photograph), max_pixels=10**8)
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    pairs = zip(image_pyramid(image, settings.image_sizes), settings.image_sizes, strict=True)
-    differences = torch.cat(
-        [(resize(pixels.to(settings.device), side).cpu().int() - level).abs().flatten() for level, side in pairs]
-    )
-    return {"largest difference": int(differences.max()), "share different": float((differences > 0).float().mean())}
 
 
 def _photographs(settings: Settings) -> list[bytes]:

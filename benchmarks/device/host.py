@@ -24,8 +24,8 @@ from benchmarks.device.describers import load
 from benchmarks.device.pictures import equal
 from benchmarks.device.section import Checks
 from benchmarks.device.settings import Settings
-from osrmac.descriptor.decoding.pixels import to_array
 from osrmac.descriptor.images import decode
+from osrmac.descriptor.resize import image_pyramid
 
 _THREADS = (1, 2, 4, 8, 16)
 _MAX_PIXELS = 10**8
@@ -40,8 +40,12 @@ def checks(settings: Settings) -> Checks:
     describer = load(settings, settings.resnet, "bf16")
     preparing = partial(_by_threads, settings, lambda image: describer._prepare(image, None), images, counts)
     yield "decoding and preprocessing of Describer in threads", preparing
-    yield "decoding alone in threads", partial(_by_threads, settings, _decode, images, counts)
-    yield f"decoding alone in {counts[-1]} processes", partial(_by_processes, settings, images, counts[-1])
+    resize = partial(_decode_and_resize, settings.image_sizes)
+    yield "decoding and resizing in threads", partial(_by_threads, settings, resize, images, counts)
+    yield (
+        f"decoding and resizing in {counts[-1]} processes",
+        partial(_by_processes, settings, resize, images, counts[-1]),
+    )
     decoders: dict[str, _Work] = {"Pillow": _by_pillow, "torchvision": _by_torchvision}
     for name, decoder in decoders.items():
         yield f"{name} in {counts[-1]} threads", partial(_by_threads, settings, decoder, images, counts[-1:])
@@ -51,8 +55,8 @@ def checks(settings: Settings) -> Checks:
         yield "nvJPEG", partial(_gpu_rate, images * 10)
 
 
-def _decode(image: bytes) -> object:
-    return to_array(decode(image, max_pixels=_MAX_PIXELS).image)
+def _decode_and_resize(image_sizes: tuple[int, ...], image: bytes) -> object:
+    return image_pyramid(decode(image, max_pixels=_MAX_PIXELS).image, image_sizes)
 
 
 def _by_threads(
@@ -80,12 +84,12 @@ def _rate(settings: Settings, work: _Work, images: Sequence[bytes], threads: int
         return number / (time.perf_counter() - started)
 
 
-def _by_processes(settings: Settings, images: Sequence[bytes], processes: int) -> dict[str, float]:
+def _by_processes(settings: Settings, work: _Work, images: Sequence[bytes], processes: int) -> dict[str, float]:
     """Images per second of single-threaded processes that run at the same time."""
     spawn = get_context("spawn")
     with ProcessPoolExecutor(processes, spawn, _start, (spawn.Barrier(processes),)) as pool:
-        work = [pool.submit(_decode_for, images, settings.pick(2.0, 0.5)) for _ in range(processes)]
-        return {"images per second": round(sum(done.result() for done in work), 1)}
+        rates = [pool.submit(_rate_for, work, images, settings.pick(2.0, 0.5)) for _ in range(processes)]
+        return {"images per second": round(sum(rate.result() for rate in rates), 1)}
 
 
 def _start(barrier: Barrier) -> None:
@@ -94,11 +98,11 @@ def _start(barrier: Barrier) -> None:
     barrier.wait(timeout=60)
 
 
-def _decode_for(images: Sequence[bytes], seconds: float) -> float:
+def _rate_for(work: _Work, images: Sequence[bytes], seconds: float) -> float:
     """Images per second of this process."""
     started, number = time.perf_counter(), 0
     while time.perf_counter() < started + seconds:
-        _decode(images[number % len(images)])
+        work(images[number % len(images)])
         number += 1
     return number / (time.perf_counter() - started)
 

@@ -45,7 +45,7 @@ def _gpu_facts() -> dict[str, object]:
     values = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().split(", ")
     return {
         "CUDA": torch.version.cuda,
-        "cuDNN": torch.backends.cudnn.version(),
+        "cuDNN": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         **dict(zip(_QUERY, values, strict=True)),
     }
 

@@ -47,16 +47,26 @@ class Steady:
         }
 
 
-def measure(settings: Settings, describer: Describer, images: Sequence[bytes], *, profiled: bool = False) -> Steady:
-    """Describe images again and again, and measure for some seconds after some that warm up."""
+def measure(
+    settings: Settings, describer: Describer, images: Sequence[bytes], *, window: int = 64, profiled: bool = False
+) -> Steady:
+    """Describe images again and again, and measure for some seconds after two windows that warm up.
+
+    Args:
+        settings: Options of the benchmark.
+        describer: Describer to measure.
+        images: Files of the images.
+        window: Number of consecutive images that may be finished together; at least four of them are measured.
+        profiled: Whether to measure the kernels, too, in a further second.
+    """
     started = time.perf_counter()
     with closing(cast("Any", describer.stream(cycle(images)))) as results:
         _take(results, lambda taken: taken >= 1)
         first = time.perf_counter() - started
-        _take(results, lambda taken: taken >= settings.pick(192, 2))
+        _take(results, lambda taken: taken >= settings.pick(2 * window, 2))
         describer.stopwatch.take()
         started = time.perf_counter()
-        finished = _take(results, _later(settings.pick(2.5, 0.5), settings.pick(128, 4)))
+        finished = _take(results, _later(settings.pick(2.5, 0.5), settings.pick(4 * window, 4)))
         waiting = describer.stopwatch.take().get("decode", 0.0) / (time.perf_counter() - started)
         shares = (
             kernels(partial(_take, results, _later(settings.pick(1.0, 0.2))), settings.device) if profiled else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from statistics import fmean
@@ -29,6 +29,11 @@ _BATCH_SIZES = (8, 16, 64, 1)
 """Besides the default."""
 
 _MIXED = 60
+_WINDOW, _MIXED_WINDOW = 64, 256
+"""Images that may be finished together: two batches of equal shape, or those among which batches are formed."""
+
+
+Rates = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,10 @@ def checks(settings: Settings) -> Checks:
     images = equal(settings)
     longest = max(settings.photograph)
     mixed = make(mixed_sizes(settings.pick(_MIXED, 6), longest), settings.threads, first_seed=100)
+    measured: dict[_Case, Rates] = {}
     for case in _cases(settings):
-        yield case.name, partial(_measure, settings, case, mixed if case.mixed else images)
+        yield case.name, partial(_measure, settings, case, mixed if case.mixed else images, measured)
+    yield "mixed shapes relative to equal ones", partial(_relative, measured)
 
 
 def _cases(settings: Settings) -> list[_Case]:
@@ -70,20 +77,36 @@ def _cases(settings: Settings) -> list[_Case]:
     return eager + [replace(case, compiled=True) for case in settings.pick(compiled, compiled[:1])]
 
 
-def _measure(settings: Settings, case: _Case, images: Sequence[bytes]) -> dict[str, object]:
+def _measure(
+    settings: Settings, case: _Case, images: Sequence[bytes], measured: dict[_Case, Rates]
+) -> dict[str, object]:
+    """Measure a case, and keep its rates for comparison."""
     size: dict[str, Any] = {} if case.max_batch_size is None else {"max_batch_size": case.max_batch_size}
     started = time.perf_counter()
     describer = load(settings, case.backbone, case.arithmetic, compiled=case.compiled, **size)
     building = time.perf_counter() - started
-    done = measure(settings, describer, images, profiled=size == {} and case.arithmetic == "bf16")
+    window = _MIXED_WINDOW if case.mixed else _WINDOW
+    is_profiled = case.max_batch_size is None and case.arithmetic == "bf16"
+    done = measure(settings, describer, images, window=window, profiled=is_profiled)
     del describer
     free(settings)
     achieved = fmean(_flops(settings, case.backbone, _size(image)) for image in images) * done.rate / 1e12
+    measured[case] = {"images per second": done.rate, "TFLOP per second": achieved}
     return {
         **done.to_json(),
         "seconds to build": round(building, 2),
         "TFLOP per second": round(achieved, 3),
         "share of the matrix product in bf16": round(achieved / _product(settings.device), 3),
+    }
+
+
+def _relative(measured: Mapping[_Case, Rates]) -> dict[str, Rates]:
+    """Mixed shapes have fewer pixels than those of 4:3, so the operations per second say more than the images."""
+    pairs = {case: replace(case, mixed=False) for case in measured if case.mixed}
+    return {
+        mixed.name: {unit: round(rate / measured[equal_shapes][unit], 3) for unit, rate in measured[mixed].items()}
+        for mixed, equal_shapes in pairs.items()
+        if equal_shapes in measured
     }
 
 
