@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-__all__ = ["best", "matrix_product", "seconds", "steady_rate", "wait"]
+__all__ = ["best", "burst_rate", "matrix_product", "seconds", "steady_rate", "wait"]
 
 _SIDES = {"cpu": 512, "cuda": 8192}
 
@@ -42,8 +42,7 @@ def matrix_product(device: str, dtype: torch.dtype) -> float:
 def steady_rate(finished: Sequence[tuple[float, int]]) -> float:
     """Images per second: the slope of the line that fits the number of finished images best.
 
-    The first tenth of the images is left out. A line fits images that finish in batches, too, where the number between
-    two moments would depend on whether these are before or after a batch.
+    The first tenth of the images is left out.
 
     Args:
         finished: Time and number of images of each event, in order of time.
@@ -53,3 +52,18 @@ def steady_rate(finished: Sequence[tuple[float, int]]) -> float:
     steady = total > total[-1] / 10
     slope, _ = np.polyfit(times[steady] - times[0], total[steady], 1)
     return float(slope)
+
+
+def burst_rate(moments: Sequence[float]) -> float:
+    """Images per second of a stream whose results come in bursts, from the first whole burst to the last.
+
+    Args:
+        moments: Time of each result.
+    """
+    times = np.array(moments)
+    gaps = np.diff(times)
+    starts = np.flatnonzero(gaps > gaps.max() / 2) + 1
+    if len(starts) < 3 or starts[-1] - starts[0] < len(times) / 2:  # a single long pause, such as that of a compiler
+        starts = np.array([0, len(times) - 1])
+    first, last = starts[0], starts[-1]
+    return float((last - first) / (times[last] - times[first]))

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import cycle, pairwise
 from typing import Any, cast
 
-from benchmarks.device.clock import steady_rate
+from benchmarks.device.clock import burst_rate
 from benchmarks.device.profiling import kernels
 from benchmarks.device.settings import Settings
 from osrmac.descriptor.describer import Describer, Description, Failure
@@ -66,13 +66,13 @@ def measure(
         _take(results, lambda taken: taken >= settings.pick(2 * window, 2))
         describer.stopwatch.take()
         started = time.perf_counter()
-        finished = _take(results, _later(settings.pick(2.5, 0.5), settings.pick(4 * window, 4)))
+        moments = _take(results, _later(settings.pick(2.5, 0.5), settings.pick(4 * window, 4)))
         waiting = describer.stopwatch.take().get("decode", 0.0) / (time.perf_counter() - started)
         shares = (
             kernels(partial(_take, results, _later(settings.pick(1.0, 0.2))), settings.device) if profiled else None
         )
-    pause = max(later - earlier for (earlier, _), (later, _) in pairwise(finished))
-    return Steady(first, steady_rate(finished), pause, waiting, shares)
+    pause = max(later - earlier for earlier, later in pairwise(moments))
+    return Steady(first, burst_rate(moments), pause, waiting, shares)
 
 
 def _later(seconds: float, least: int = 2) -> Callable[[int], bool]:
@@ -81,16 +81,16 @@ def _later(seconds: float, least: int = 2) -> Callable[[int], bool]:
     return lambda taken: taken >= least and time.perf_counter() > started + seconds
 
 
-def _take(results: Iterator[Description | Failure], enough: Callable[[int], bool]) -> list[tuple[float, int]]:
+def _take(results: Iterator[Description | Failure], enough: Callable[[int], bool]) -> list[float]:
     """Take results until there are enough; return the moment of each.
 
     Raises:
         RuntimeError: An image was not described.
     """
-    moments: list[tuple[float, int]] = []
+    moments: list[float] = []
     while not enough(len(moments)):
         result = next(results)
         if isinstance(result, Failure):
             raise RuntimeError(f"an image was not described: {result.reason}")
-        moments.append((time.perf_counter(), 1))
+        moments.append(time.perf_counter())
     return moments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ def _run(paths: tuple[str, ...], processes: int) -> dict[str, object]:
         deprecations = [f"-Wdefault::{kind}" for kind in ("DeprecationWarning", "FutureWarning")]
         options = ["-q", "-n", str(processes), *deprecations, f"--junitxml={report}"]
         command = [sys.executable, "-m", "pytest", *options, *paths]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
         print(done.stdout)
         cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
     return {
