@@ -44,9 +44,9 @@ class Settings:
 
     @property
     def image_sizes(self) -> tuple[int, ...]:
-        return self.pick((1050, 800, 550), (160, 128, 96))
+        return self.pick((1050, 800, 550), (224, 192, 176))  # compiled from 128 pixels on
 
     @property
     def photograph(self) -> tuple[int, int]:
         """Width and height of most photographs."""
-        return self.pick((1024, 768), (192, 144))
+        return self.pick((1024, 768), (256, 192))

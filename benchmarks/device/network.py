@@ -1,0 +1,153 @@
+"""Ways to run the network on a device, from pixels that are there already to descriptors that stay there.
+
+Submitting is what the interpreter does; a device that computes faster is not busy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from benchmarks.device.clock import best, wait
+from benchmarks.device.describers import load
+from benchmarks.device.fused_convolutions import fuse_convolutions
+from benchmarks.device.section import Checks
+from benchmarks.device.settings import LITE, Settings
+from osrmac.descriptor.describer import Describer
+from osrmac.descriptor.optimize.compile import compile_for_gpu
+from osrmac.descriptor.recipes import FeatureMaps
+from osrmac.descriptor.resize import scaled_size
+
+__all__ = ["checks"]
+
+_Network = Callable[[Tensor], list[Tensor]]
+_Compute = Callable[[Sequence[Tensor]], Tensor]
+_Variant = Callable[[Describer, Sequence[Tensor]], _Compute]
+
+
+def checks(settings: Settings) -> Checks:
+    """The slowest compilation comes last."""
+    for backbone, variant, size in _cases(settings):
+        name = variant.__name__.strip("_").replace("_", " ")
+        yield f"{backbone}, {name}, batches of {size}", partial(_measure, settings, backbone, variant, size)
+
+
+def _cases(settings: Settings) -> list[tuple[str, _Variant, int]]:
+    resnet, sizes = settings.resnet, settings.pick((32, 8, 1), (2,))
+    captured: list[_Variant] = [_captured, _fused_and_captured] if settings.on_gpu else []
+    return [
+        *((resnet, variant, size) for variant in (_eager, _fused, *captured) for size in sizes),
+        (resnet, _algorithms_by_timing, sizes[0]),
+        *((LITE, variant, sizes[0]) for variant in (_eager, *captured[:1])),
+        *((backbone, _compiled_for_all_shapes, sizes[0]) for backbone in (resnet, LITE)),
+        (resnet, _compiled_for_one_shape, sizes[0]),
+    ]
+
+
+@torch.inference_mode()
+def _measure(settings: Settings, backbone: str, variant: _Variant, size: int) -> dict[str, float]:
+    describer = load(settings, backbone, "bf16")
+    pixels = [_pixels(settings, size, side) for side in settings.image_sizes]
+    with describer._exact_arithmetic():
+        expected = _eager(describer, pixels)(pixels)
+        started = time.perf_counter()
+        compute = variant(describer, pixels)
+        computed = compute(pixels).clone()
+        wait(settings.device)
+        first = time.perf_counter() - started
+        taken = best(partial(_repeat, compute, pixels), settings.device, rounds=settings.pick(5, 1)) / _REPEATS
+        wait(settings.device)
+        started = time.perf_counter()
+        compute(pixels)
+        submitting = time.perf_counter() - started
+    cosines = torch.nn.functional.cosine_similarity(computed.float(), expected.float())
+    return {
+        "milliseconds an image": round(1e3 * taken / size, 3),
+        "images per second": round(size / taken, 1),
+        "submitting, milliseconds an image": round(1e3 * submitting / size, 3),
+        "seconds until the first result": round(first, 2),
+        "lowest cosine to eager": round(float(cosines.min()), 6),
+    }
+
+
+_REPEATS = 3
+
+
+def _repeat(compute: _Compute, pixels: Sequence[Tensor]) -> None:
+    for _ in range(_REPEATS):
+        compute(pixels)
+
+
+def _pixels(settings: Settings, size: int, longest_side: int) -> Tensor:
+    """Random smooth images as a batch on the device: uint8, (N, 3, H, W), with four bytes per pixel."""
+    width, height = scaled_size(*settings.photograph, longest_side)
+    coarse = torch.rand(size, 4, 24, 32, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
+    batch = (255 * smooth).byte().to(settings.device).contiguous(memory_format=torch.channels_last)
+    return batch[:, :3]
+
+
+def _with(describer: Describer, network: _Network) -> _Compute:
+    (recipe,) = describer.recipes.values()
+    return lambda pixels: recipe.compute(FeatureMaps([network(of_size) for of_size in pixels]))
+
+
+def _eager(describer: Describer, _pixels: Sequence[Tensor]) -> _Compute:
+    return _with(describer, describer.backbone.from_bytes)
+
+
+def _algorithms_by_timing(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
+    compute = _eager(describer, pixels)
+
+    def run(given: Sequence[Tensor]) -> Tensor:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+            return compute(given)
+
+    return run
+
+
+def _compiled_for_all_shapes(describer: Describer, _pixels: Sequence[Tensor]) -> _Compute:
+    return _with(describer, compile_for_gpu(describer.backbone))
+
+
+def _compiled_for_one_shape(describer: Describer, _pixels: Sequence[Tensor]) -> _Compute:
+    return _with(describer, torch.compile(describer.backbone.from_bytes, dynamic=False))
+
+
+def _fused(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
+    describer.backbone.trunk = fuse_convolutions(describer.backbone.trunk)
+    return _eager(describer, pixels)
+
+
+def _captured(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
+    return _capture(_eager(describer, pixels), pixels)
+
+
+def _fused_and_captured(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
+    return _capture(_fused(describer, pixels), pixels)
+
+
+def _capture(compute: _Compute, pixels: Sequence[Tensor]) -> _Compute:
+    """Record the kernels of a computation, to start all of them at once."""
+    inputs = [of_size.clone() for of_size in pixels]
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(2):
+            compute(inputs)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = compute(inputs)
+
+    def replay(given: Sequence[Tensor]) -> Tensor:
+        for own, new in zip(inputs, given, strict=True):
+            own.copy_(new)
+        graph.replay()
+        return output
+
+    return replay
