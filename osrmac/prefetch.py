@@ -22,6 +22,8 @@ def prefetch(
     depth: int,
     cancel: Callable[[], object] | None = None,
     waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    size: Callable[[T], int] = lambda _: 0,
+    max_size: int = 0,
 ) -> Generator[R, None, None]:
     """Apply a function to items in a thread pool, and yield the results in the order of the items.
 
@@ -33,16 +35,19 @@ def prefetch(
         cancel: Called before the threads are waited for at the end. It must end calls of the function that wait for the
             caller to take another result.
         waiting: Makes a context that the calling thread enters while it waits for a result that is not there yet.
+        size: Size of an item, such as its bytes.
+        max_size: Size of all items together whose results are not there yet. No further item is consumed above it.
     """
     pool = ThreadPoolExecutor(threads)
-    pending: deque[Future[R]] = deque()
+    pending: deque[tuple[Future[R], int]] = deque()
     try:
         for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > depth:
-                yield _result(pending.popleft(), waiting)
+            pending.append((pool.submit(function, item), size(item)))
+            del item  # it is held until the function has returned, and no longer
+            while len(pending) > depth or sum(held for future, held in pending if not future.done()) > max_size:
+                yield _result(pending.popleft()[0], waiting)
         while pending:
-            yield _result(pending.popleft(), waiting)
+            yield _result(pending.popleft()[0], waiting)
     finally:
         if cancel is not None:
             cancel()

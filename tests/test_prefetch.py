@@ -37,6 +37,29 @@ def test_items_are_consumed_in_the_calling_thread_up_to_the_depth() -> None:
     assert set(consumers) == {threading.current_thread()}
 
 
+def test_no_item_is_consumed_while_the_unfinished_ones_are_large() -> None:
+    finish = threading.Event()
+    consumed: list[int] = []
+
+    def items() -> Iterator[int]:
+        for size in (1, 1, 1, 1, 5, 1, 1):
+            consumed.append(size)
+            yield size
+
+    def work(size: int) -> int:
+        if size == 5:
+            finish.wait()
+        return size
+
+    results = prefetch(work, items(), threads=2, depth=6, size=lambda item: item, max_size=5)
+
+    assert [next(results) for _ in range(4)] == 4 * [1]
+    held = len(consumed)
+    finish.set()
+    assert list(results) == [5, 1, 1]
+    assert held <= 6  # the large one, and what the two threads had not finished before it
+
+
 def test_depth_zero_computes_each_result_on_request() -> None:
     computed: list[int] = []
     counts = [len(computed) for _ in prefetch(computed.append, range(3), threads=2, depth=0)]

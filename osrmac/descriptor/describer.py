@@ -33,6 +33,9 @@ __all__ = ["Describer", "Description", "Failure"]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
+_MAX_ENCODED = 256_000_000
+"""Bytes of the files that are decoded or wait for that; a larger file is decoded by itself."""
+
 Vectors = dict[str, NDArray[np.float32]]
 _Tensors = dict[str, Tensor]
 
@@ -197,6 +200,8 @@ class Describer:
             requests,
             threads=device.decode_threads,
             depth=device.decoded_ahead,
+            size=lambda request: len(request[0]) if isinstance(request[0], bytes) else 0,
+            max_size=_MAX_ENCODED,
         )
         results: dict[int, Description | Failure] = {}  # by position, until those of all earlier positions are there
         position = 0

@@ -5,6 +5,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -175,6 +176,27 @@ def test_an_image_of_an_unusual_shape_waits_for_a_limited_number_of_others(as_on
     assert isinstance(first, Description)
     assert (first.width, first.height) == (33, 33)
     assert len(read) <= device.window + device.decoded_ahead + 2
+
+
+@pytest.mark.parametrize(("max_encoded", "in_parallel"), [(10**9, True), (1, False)])
+def test_files_that_wait_to_be_decoded_take_limited_memory(
+    as_on_gpu: Describer, monkeypatch: pytest.MonkeyPatch, max_encoded: int, in_parallel: bool
+) -> None:
+    as_on_gpu._compute_device.decode_threads = 4
+    prepare, running, most = as_on_gpu._prepare, [], []
+
+    def slow(encoded: bytes | Exception, box: None) -> object:
+        running.append(encoded)
+        most.append(len(running))
+        time.sleep(0.05)
+        running.remove(encoded)
+        return prepare(encoded, box)
+
+    monkeypatch.setattr("osrmac.descriptor.describer._MAX_ENCODED", max_encoded)
+    monkeypatch.setattr(as_on_gpu, "_prepare", slow)
+    as_on_gpu([encoded(textured(seed=seed)) for seed in range(8)])
+
+    assert (max(most) > 1) == in_parallel
 
 
 def test_a_batch_is_filled_up_with_copies_of_its_last_image(on_cpu: Describer, as_on_gpu: Describer) -> None:
