@@ -187,7 +187,7 @@ class Describer:
 
         Args:
             encoded: Content of each image file, or the exception that prevented reading it. The iterable is read as
-                results are consumed, a few images ahead.
+                results are consumed, a few images ahead on a CPU, and some hundreds on a GPU.
             boxes: Box of each image to crop to before describing it, or None for the full image.
 
         Yields:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 __all__ = ["Watchdog"]
+
+T = TypeVar("T")
 
 
 class Watchdog:
@@ -16,7 +19,7 @@ class Watchdog:
     takes longer than these limits together ends the process, too.
 
     Args:
-        image_timeout: Seconds between the arrival of a content, or the request for a result, and the result.
+        image_timeout: Seconds from the request for a result to the result, or to the next content that is taken for it.
         longest_fetch: Seconds that reading a file may take if all of its time limits are reached.
     """
 
@@ -41,6 +44,15 @@ class Watchdog:
             yield
         finally:
             self._arm(self._image_timeout)
+
+    def restarted(self, contents: Iterable[T]) -> Iterator[T]:
+        """Yield the contents of files, and restart the time limit of the result with each.
+
+        Next to a GPU, a result may have to wait until hundreds of others have been decoded.
+        """
+        for content in contents:
+            self._arm(self._image_timeout)
+            yield content
 
     def _arm(self, seconds: float) -> None:
         faulthandler.dump_traceback_later(seconds, exit=True)

@@ -170,7 +170,8 @@ class DescribeWorker:
             yield from self._describer(list(self._contents([uri])), [box])
 
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
-        return self._stopwatch.timed("fetch", self._metrics.count_bytes(self._fetch(uris, self._watchdog.fetching)))
+        contents = self._metrics.count_bytes(self._fetch(uris, self._watchdog.fetching))
+        return self._watchdog.restarted(self._stopwatch.timed("fetch", contents))
 
     def _collect(self, task: ShardTask, results: Iterator[Description | Failure]) -> list[Description | Failure]:
         """Take the results of one shard from an iterator, and report progress about once a second."""

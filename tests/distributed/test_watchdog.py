@@ -31,6 +31,40 @@ time.sleep(0.6)  # nothing is described
 """
 
 
+_IN_BATCHES = """
+import time
+from osrmac.distributed.watchdog import Watchdog
+
+watchdog = Watchdog(2.0, 60)
+
+def decoded():
+    for seconds in watchdog.restarted({seconds}):
+        time.sleep(seconds)
+        yield seconds
+
+def in_batches():
+    yield from list(decoded())
+
+results = in_batches()
+for _ in range(4):
+    with watchdog.describing():
+        next(results)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"),
+    [
+        pytest.param([0.7, 0.7, 0.7, 0.7], 0, id="many images before the first result"),
+        pytest.param([0, 0, 60, 0], STUCK, id="a stuck image among them"),
+    ],
+)
+def test_the_time_limit_is_that_of_an_image_where_results_come_in_batches(seconds: list[float], status: int) -> None:
+    program = _IN_BATCHES.format(seconds=seconds)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == status, done.stderr
+
+
 @pytest.mark.parametrize(
     ("read", "decode", "longest_fetch", "status"),
     [
