@@ -35,7 +35,7 @@ def kernels(run: Callable[[], object], device: str) -> dict[str, object]:
     The device is busy when at least one kernel runs. The largest kernels come with their share of the time of all
     kernels.
     """
-    with profile(activities=[_ACTIVITIES[device]]) as profiler:
+    with profile(activities=[_ACTIVITIES[device]], acc_events=True) as profiler:
         run()
         wait(device)
     with tempfile.TemporaryDirectory() as folder:
