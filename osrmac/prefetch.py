@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 __all__ = ["prefetch"]
@@ -21,7 +20,6 @@ def prefetch(
     threads: int,
     depth: int,
     cancel: Callable[[], object] | None = None,
-    waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     size: Callable[[T], int] = lambda _: 0,
     max_size: int = 0,
 ) -> Generator[R, None, None]:
@@ -34,7 +32,6 @@ def prefetch(
         depth: Number of items computed ahead of the caller; with 0, each result is computed when it is requested.
         cancel: Called before the threads are waited for at the end. It must end calls of the function that wait for the
             caller to take another result.
-        waiting: Makes a context that the calling thread enters while it waits for a result that is not there yet.
         size: Size of an item, such as its bytes.
         max_size: Size of all items together whose results are not there yet. No further item is consumed above it.
     """
@@ -45,17 +42,10 @@ def prefetch(
             pending.append((pool.submit(function, item), size(item)))
             del item  # it is held until the function has returned, and no longer
             while len(pending) > depth or sum(held for future, held in pending if not future.done()) > max_size:
-                yield _result(pending.popleft()[0], waiting)
+                yield pending.popleft()[0].result()
         while pending:
-            yield _result(pending.popleft()[0], waiting)
+            yield pending.popleft()[0].result()
     finally:
         if cancel is not None:
             cancel()
         pool.shutdown(cancel_futures=True)
-
-
-def _result(future: Future[R], waiting: Callable[[], AbstractContextManager[object]]) -> R:
-    if future.done():
-        return future.result()
-    with waiting():
-        return future.result()

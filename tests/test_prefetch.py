@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -91,30 +90,6 @@ def test_closing_the_generator_ends_its_threads() -> None:
     results.close()
 
     assert threading.active_count() == before
-
-
-def test_the_context_of_waiting_is_entered_only_for_results_that_are_not_there_yet() -> None:
-    started = [threading.Event() for _ in range(6)]
-    asked, entered = threading.Event(), []
-
-    @contextmanager
-    def waiting() -> Iterator[None]:
-        entered.append(len(results))
-        asked.set()
-        yield
-
-    def compute(item: int) -> int:
-        started[item].set()
-        assert item or asked.wait(60)
-        return item
-
-    results: list[int] = []
-    for result in prefetch(compute, range(6), threads=1, depth=3, waiting=waiting):
-        results.append(result)
-        # One thread computes all, so once an item has been started, the one before is there.
-        assert started[min(result + 2, 5)].wait(60)
-    assert results == list(range(6))
-    assert set(entered) in ({0}, {0, 5})
 
 
 def test_calls_that_wait_for_the_caller_are_cancelled_before_their_threads_are_waited_for() -> None:

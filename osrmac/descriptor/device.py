@@ -110,9 +110,9 @@ class GPUDevice:
     def __init__(self, device: torch.device, image_sizes: Sequence[int], batch_size: int = GPU_BATCH_SIZE) -> None:
         self._device = device
         self.batch_size = batch_size
-        self.decoded_ahead = 2 * batch_size
         self.window = 8 * batch_size
         self.decode_threads = torch.get_num_threads()
+        self.decoded_ahead = 2 * max(batch_size, self.decode_threads)
         self._image_sizes = image_sizes
         self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 

@@ -36,22 +36,20 @@ class Watchdog:
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    @contextmanager
-    def fetching(self) -> Iterator[None]:
-        """Return a context within `describing` in which nothing but the content of a file is waited for."""
-        self._arm(self._image_timeout + self._longest_fetch)
-        try:
-            yield
-        finally:
-            self._arm(self._image_timeout)
+    def fetching(self, contents: Iterable[T]) -> Iterator[T]:
+        """Yield the contents of files; waiting for one has the longer time limit, and then that of the result restarts.
 
-    def restarted(self, contents: Iterable[T]) -> Iterator[T]:
-        """Yield the contents of files, and restart the time limit of the result with each.
-
-        Next to a GPU, a result may have to wait until hundreds of others have been decoded.
+        A result may have to wait for many contents: next to a GPU, until hundreds of other images have been decoded.
         """
-        for content in contents:
-            self._arm(self._image_timeout)
+        iterator = iter(contents)
+        while True:
+            self._arm(self._image_timeout + self._longest_fetch)
+            try:
+                content = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self._arm(self._image_timeout)
             yield content
 
     def _arm(self, seconds: float) -> None:

@@ -170,8 +170,8 @@ class DescribeWorker:
             yield from self._describer(list(self._contents([uri])), [box])
 
     def _contents(self, uris: Iterable[str]) -> Iterator[bytes | Exception]:
-        contents = self._metrics.count_bytes(self._fetch(uris, self._watchdog.fetching))
-        return self._watchdog.restarted(self._stopwatch.timed("fetch", contents))
+        contents = self._metrics.count_bytes(self._fetch(uris))
+        return self._watchdog.fetching(self._stopwatch.timed("fetch", contents))
 
     def _collect(self, task: ShardTask, results: Iterator[Description | Failure]) -> list[Description | Failure]:
         """Take the results of one shard from an iterator, and report progress about once a second."""

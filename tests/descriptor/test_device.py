@@ -178,6 +178,15 @@ def test_an_image_of_an_unusual_shape_waits_for_a_limited_number_of_others(as_on
     assert len(read) <= device.window + device.decoded_ahead + 2
 
 
+@pytest.mark.usefixtures("cuda")
+def test_every_decoding_thread_has_work_however_small_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+
+    device = GPUDevice(torch.device("cpu"), IMAGE_SIZES, batch_size=1)
+
+    assert device.decoded_ahead >= device.decode_threads == 16
+
+
 @pytest.mark.parametrize(("max_encoded", "in_parallel"), [(10**9, True), (1, False)])
 def test_files_that_wait_to_be_decoded_take_limited_memory(
     as_on_gpu: Describer, monkeypatch: pytest.MonkeyPatch, max_encoded: int, in_parallel: bool

@@ -22,8 +22,8 @@ def decode(number):
 
 from osrmac.prefetch import prefetch
 watchdog = Watchdog(0.4, {longest_fetch})
-contents = prefetch(read, range(4), threads=1, depth=1, waiting=watchdog.fetching)
-results = prefetch(decode, contents, threads=1, depth=1)
+contents = prefetch(read, range(4), threads=1, depth=1)
+results = prefetch(decode, watchdog.fetching(contents), threads=1, depth=1)
 for _ in range(4):
     with watchdog.describing():
         next(results)
@@ -38,7 +38,7 @@ from osrmac.distributed.watchdog import Watchdog
 watchdog = Watchdog(2.0, 60)
 
 def decoded():
-    for seconds in watchdog.restarted({seconds}):
+    for seconds in watchdog.fetching({seconds}):
         time.sleep(seconds)
         yield seconds
 

@@ -57,8 +57,8 @@ def compile_for_gpu(backbone: Backbone) -> Callable[[Tensor], list[Tensor]]:
     """Compile a backbone once for batches of any number of images of any size.
 
     On a GPU, compilation saves passes over memory by fusing the elementwise operations between convolutions, from the
-    conversion of the pixels on; this needs no fixed shapes. It takes about a minute when the first batch is met. Single
-    images and very narrow ones run uncompiled, so that which code runs depends on the shape of a batch alone.
+    conversion of the pixels on; this needs no fixed shapes. It takes time when the first batch is met. Single images
+    and very narrow ones run uncompiled, so that which code runs depends on the shape of a batch alone.
 
     Args:
         backbone: Backbone in evaluation mode, on its device. Some layers are replaced by equal ones.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -51,14 +50,11 @@ class Fetcher:
             reraise=True,
         )
 
-    def __call__(
-        self, urls: Iterable[str], waiting: Callable[[], AbstractContextManager[object]] = nullcontext
-    ) -> Iterator[bytes | Exception]:
+    def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Yield the content of each file, or the exception that prevented reading it.
 
         Args:
             urls: Paths or URLs, consumed a few ahead.
-            waiting: Makes a context that the calling thread enters while it waits for a content.
         """
         budget = ByteBudget(_READ_AHEAD)
         contents = prefetch(
@@ -67,7 +63,6 @@ class Fetcher:
             threads=self._concurrent,
             depth=self._concurrent,
             cancel=budget.close,
-            waiting=waiting,
         )
         try:
             for number in count():
