@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from osrmac.evaluation.results import Evaluation, Score
     from osrmac.evaluation.sweep import Sweep
     from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
-    from osrmac.runs.near_duplicates import Duplicates
+    from osrmac.runs.near_duplicates.groups import Duplicates
     from osrmac.runs.queries import SearchResult
     from osrmac.types import Match, QueryResult
 

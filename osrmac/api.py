@@ -52,7 +52,7 @@ from osrmac.evaluation.sweep import Sweep
 from osrmac.options import keywords, select
 from osrmac.reduction.base import LayerWeighting, Reduction
 from osrmac.runs.methods import choose_method
-from osrmac.runs.near_duplicates import Duplicates
+from osrmac.runs.near_duplicates.groups import Duplicates
 from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks
 from osrmac.storage import run as storage
@@ -88,6 +88,11 @@ class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig, CollectionC
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(ReductionConfig, ClusterConfig):
     """Options of `fit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
+    """Options of `duplicates`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,15 +239,15 @@ def search(run: str, queries: str | Sequence[str], options: SearchConfig) -> Sea
     return _search.search(run, [queries] if isinstance(queries, str) else queries, options)
 
 
-@keywords(DuplicatesConfig)
-def duplicates(run: str, options: DuplicatesConfig) -> Duplicates:
-    """Group the near-duplicates among the images of a run.
+@keywords(DuplicatesOptions)
+def duplicates(run: str, options: DuplicatesOptions) -> Duplicates:
+    """Group the near-duplicates among the images of a run, or those between two runs.
 
     Args:
         run: Folder or URL of the run.
-        options: Keyword arguments: see `DuplicatesConfig`.
+        options: Keyword arguments: see `DuplicatesConfig` and `ClusterConfig`.
     """
-    return _duplicates.duplicates(run, options)
+    return _duplicates.duplicates(run, select(DuplicatesConfig, options), select(ClusterConfig, options))
 
 
 @keywords(ExportConfig)

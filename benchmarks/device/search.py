@@ -22,7 +22,7 @@ from benchmarks.device.vectors_run import write_run
 from osrmac.commands.duplicates import duplicates
 from osrmac.commands.search import search
 from osrmac.config import Device, DuplicatesConfig, SearchConfig
-from osrmac.runs.near_duplicates import Duplicates
+from osrmac.runs.near_duplicates.groups import Duplicates
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 

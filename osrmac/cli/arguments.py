@@ -14,6 +14,7 @@ from osrmac.options import Option, options
 
 __all__ = [
     "REGISTRY",
+    "Csv",
     "DemoRun",
     "Html",
     "Image",
@@ -56,6 +57,7 @@ OutputFolder = Annotated[str, Positional, _argument("OUT", "Local folder to crea
 Rankings = Annotated[str | None, _argument("PATH", _RANKINGS)]
 Profile = Annotated[bool, FlagCreatePairsOff, _argument(None, "Also print the time of each stage; JSON always has it.")]
 Html = Annotated[Path | None, _argument("FILE", "Also write a contact sheet, an HTML file for any browser.")]
+Csv = Annotated[Path | None, _argument("FILE", "Also write a CSV file that says which images to keep and to remove.")]
 Picture = Annotated[
     str, _argument("FILE", "Picture to write: image, map and mask side by side.", "(default: cam.png)", "output")
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osrmac.cli.arguments import (
+    Csv,
     DemoRun,
     Html,
     Image,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from osrmac.commands.run import RunResult
     from osrmac.evaluation.results import Evaluation
     from osrmac.reduction.base import Reduction
+    from osrmac.runs.near_duplicates.groups import Duplicates
     from osrmac.tables import Table
 
 __all__ = ["COMMANDS"]
@@ -179,25 +181,34 @@ def search(
 def duplicates(
     run: Run,
     html: Html = None,
+    csv: Csv = None,
     comparison: DuplicatesConfig = DuplicatesConfig(),
+    cluster: ClusterConfig = ClusterConfig(),
     output: Output = Output(),
 ) -> None:
     """Group the near-duplicates among the images of a run."""
     from osrmac.commands.duplicates import duplicates
 
-    result = duplicates(run, comparison)
+    result = duplicates(run, comparison, cluster)
     if html is not None:
         from osrmac.pages.contact_sheet import duplicates_sheet
 
         _write_sheet(html, duplicates_sheet(run, result))
+    if csv is not None:
+        _write_duplicates(csv, result)
     images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
-    rows = ((number, image.distance, f"{image.width} x {image.height}", image.id) for number, image in images)
-    summary = (
-        f"{len(images)} images in {len(result.groups)} groups, compared by {result.method}: {result.distance} up to "
-        f"{result.threshold:.4g}, {result.reason}"
+    rows = (
+        (number, "keep" if image.keep else "", image.distance, f"{image.width} x {image.height}", image.id)
+        for number, image in images
     )
-    shown = table("Near-duplicates", ("group", result.distance, "size", "id"), rows)
-    write(output, ({"group": number, **asdict(image)} for number, image in images), [shown], [summary])
+    agreement = "" if result.agreement is None else f" and pixels that agree by {result.agreement:.2f}"
+    removable = sum(not image.keep for _, image in images)
+    summary = (
+        f"{len(images)} images in {len(result.groups)} groups, {removable} of them to remove; compared by "
+        f"{result.method}: {result.distance} up to {result.threshold:.4g}{agreement}, {result.reason}"
+    )
+    shown = table("Near-duplicates", ("group", "", result.distance, "size", "id"), rows)
+    write(output, ({"group": number, **image.to_json()} for number, image in images), [shown], [summary])
 
 
 def export(run: Run, out: OutputFolder, vector: ExportConfig, output: Output = Output()) -> None:
@@ -342,7 +353,27 @@ def _reduction_json(reduction: Reduction) -> dict[str, Any]:
 
 
 def _write_sheet(file: Path, page: str) -> None:
+    _write_file(file, page)
+    note(f"contact sheet in {file}")
+
+
+def _write_file(file: Path, text: str) -> None:
     from osrmac.storage.location import Location
 
-    Location.of(file).write_bytes(page.encode())
-    note(f"contact sheet in {file}")
+    Location.of(file).write_bytes(text.encode())
+
+
+def _write_duplicates(file: Path, result: Duplicates) -> None:
+    """Write a CSV file with a row for each near-duplicate, which says whether to keep or to remove it."""
+    import csv
+    import io
+
+    columns = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
+    text = io.StringIO()
+    rows = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    rows.writeheader()
+    for number, group in enumerate(result.groups, 1):
+        for image in group:
+            rows.writerow(image.to_json() | {"group": number, "action": "keep" if image.keep else "remove"})
+    _write_file(file, text.getvalue())
+    note(f"what to keep and what to remove in {file}")

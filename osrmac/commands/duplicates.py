@@ -1,54 +1,172 @@
-"""Group the near-duplicates among the images of a run."""
+"""Group the near-duplicates among the images of a run, or between two runs."""
 
 from __future__ import annotations
 
-from itertools import accumulate
+import math
+from collections.abc import Iterator, Sequence
+from itertools import starmap
 
 import numpy as np
 
-from osrmac.config import DuplicatesConfig
-from osrmac.progress import stage
-from osrmac.retrieval.near_duplicates import ConnectedComponents
-from osrmac.runs.methods import choose_method
-from osrmac.runs.near_duplicates import Collection, Duplicates
+from osrmac.config import ClusterConfig, DuplicatesConfig
+from osrmac.errors import ConfigError
+from osrmac.progress import Stage, note, stage
+from osrmac.retrieval.near_duplicates import complete_groups, connected_groups
+from osrmac.runs.methods import Method, choose_method, list_methods
+from osrmac.runs.near_duplicates.groups import Duplicates, describe_groups, nearest_distances
+from osrmac.runs.near_duplicates.second_look import LookTask, second_look
+from osrmac.runs.near_duplicates.vector_pieces import Pairs, VectorPieces, compare_panel
 from osrmac.runs.scan import torch_device
-from osrmac.runs.shard_reader import list_shards
 from osrmac.storage.run import Run
-from osrmac.storage.shards import described_ids
+from osrmac.types import Matrix
 
 __all__ = ["duplicates"]
 
+_SMALL = 20_000
+"""Images up to which all pairs are compared by this process, in less time than a cluster takes to start."""
 
-def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Duplicates:
-    """Group the images whose distance is at most a threshold, directly or through other images (single linkage).
+_FEW_PAIRS = 2000
+"""Pairs up to which this process compares the pixels."""
 
-    Every image is compared with every other, so the time grows with the square of their number. Memory is bounded by
-    256 MB of vectors, a few shards, and some bytes for each image.
+_MAX_PAIRS = 100_000_000
+"""Pairs within a threshold that fit into the memory of this process, 20 bytes each."""
+
+
+def duplicates(
+    run: str, options: DuplicatesConfig = DuplicatesConfig(), cluster: ClusterConfig = ClusterConfig()
+) -> Duplicates:
+    """Group the near-duplicates among the images of a run, or those between two runs.
+
+    Two images are linked if their vectors are within a threshold, and, as copies of a picture, if their pixels agree
+    once they are aligned. The thresholds are chosen for the precision: see `osrmac.runs.near_duplicates.calibrate`.
 
     Args:
         run: Run with descriptors.
-        options: Threshold, and how images are compared.
+        options: What counts as a near-duplicate, and how images are compared.
+        cluster: Cluster that compares more than 20 000 images.
 
     Raises:
-        ConfigError: Unknown method or device.
+        ConfigError: Unknown method or device, no threshold of the precision, or too many pairs within it.
         NotFoundError: No run.
-        StorageError: The run has no descriptors.
+        StorageError: A run has no descriptors, the two have different ones, or too few images can be read.
     """
     place = Run(run)
-    shards = list_shards(place)
-    method = choose_method(place, options.method)
-    starts = (0, *accumulate(len(described_ids(shard)) for shard in shards))
-    collection = Collection(place, method, shards, starts, options.distance, torch_device(options.device))
-    if options.threshold is None:
-        with stage("suggesting a threshold"):
-            threshold, reason = collection.suggested_threshold()
+    method = _method(place, options.method)
+    device = torch_device(options.device)
+    sides = [VectorPieces.of(place, method)]
+    if options.against is not None:
+        sides.append(_other(place, options, sides[0]))
+    threshold, agreement, reason = _thresholds(sides[0], options, device)
+    pairs = _pairs(sides, threshold, options, device, cluster)
+    compared, unreadable = len(pairs), 0
+    if agreement is not None:
+        agreements = _agreements(sides, pairs, cluster)
+        unreadable = int(np.isnan(agreements).sum())
+        pairs = pairs[agreements >= agreement]
+        if unreadable:
+            note(f"{unreadable} of {compared} pairs are left out: an image of each cannot be read")
+    if options.groups == "complete":
+        groups = complete_groups(pairs.positions, pairs.distances)
     else:
-        threshold, reason = options.threshold, "as given"
-    groups, nearest = ConnectedComponents(starts[-1]), np.full(starts[-1], np.inf, np.float32)
-    with stage("comparing"):
-        for pairs, distances in collection.pairs(threshold):
-            groups.add(pairs)
-            for side in pairs.T:
-                np.minimum.at(nearest, side, distances)
-    named = collection.describe_groups(groups.groups(), nearest)
-    return Duplicates(method.name, options.distance, threshold, reason, tuple(named))
+        groups = connected_groups(pairs.positions)
+    found = describe_groups(sides, groups, nearest_distances(pairs), options.keep)
+    return Duplicates(method.name, options.distance, threshold, agreement, reason, compared, unreadable, tuple(found))
+
+
+def _method(run: Run, name: str | None) -> Method:
+    """Return the method of a name, or else the whole descriptor: a reduction drops what tells copies from others."""
+    if name is None:
+        whole = [method.name for method in list_methods(run) if method.reduction is None and len(method.recipes) == 1]
+        name = "osrmac" if "osrmac" in whole else next(iter(whole), None)
+    return choose_method(run, name)
+
+
+def _other(run: Run, options: DuplicatesConfig, images: VectorPieces) -> VectorPieces:
+    """Return the images of the other run, numbered after those of the run."""
+    other = Run(options.against or "")
+    if other.url == run.url:
+        raise ConfigError(f"--against {options.against} is the run itself: leave it out to compare its own images")
+    other.require(run.identity(), "compare with a run that was made with the same ones")
+    return VectorPieces.of(other, images.method, images.starts[-1])
+
+
+def _thresholds(images: VectorPieces, options: DuplicatesConfig, device: str) -> tuple[float, float | None, str]:
+    """Return the largest distance and the least agreement of two near-duplicates, and their origin in words."""
+    if options.threshold is not None:
+        return options.threshold, None, "as given"
+    # The network is loaded only where images are described.
+    from osrmac.runs.near_duplicates.calibrate import picture_calibration, scene_calibration
+
+    precision = f"{options.min_precision:g}"
+    if options.same == "scene":
+        scenes = scene_calibration(images, options.distance, device)
+        threshold = scenes.threshold(options.min_precision)
+        if not threshold:
+            raise ConfigError(
+                f"no distance separates shots of one scene from others at --min-precision {precision}: the collection "
+                "has none, or give --threshold"
+            )
+        return threshold, None, f"for shots of one scene at a precision of {precision}"
+    pictures = picture_calibration(images, options.distance, device)
+    return pictures.reach, pictures.agreement(options.min_precision), f"for copies at a precision of {precision}"
+
+
+def _pairs(
+    sides: Sequence[VectorPieces], threshold: float, options: DuplicatesConfig, device: str, cluster: ClusterConfig
+) -> Pairs:
+    """Return the pairs of images within a distance, each once."""
+    images, others = sides[0], sides[1] if len(sides) > 1 else None
+    with stage("comparing vectors") as progress:
+        if math.prod(map(len, sides)) <= _SMALL ** len(sides):
+            return _joined(
+                pairs
+                for panel in images.panels()
+                for pairs in compare_panel(images, panel, others, threshold, options.distance, device)
+            )
+        from osrmac.distributed.cluster.connect import connect
+        from osrmac.distributed.near_duplicates import all_pairs, clustered_pairs
+
+        connect(cluster)
+        find = all_pairs if options.exact else clustered_pairs
+        return _joined(find(images, others, threshold, options.distance, device, progress.update))
+
+
+def _joined(parts: Iterator[Pairs]) -> Pairs:
+    """Join pairs, and leave out repeated ones."""
+    held, count = [], 0
+    for part in parts:
+        held.append(part)
+        count += len(part)
+        if count > _MAX_PAIRS:
+            raise ConfigError(
+                f"more than {_MAX_PAIRS:,} pairs of images are within the distance: give a smaller --threshold"
+            )
+    pairs = Pairs.joined(held)
+    _, rows = np.unique(pairs.positions, axis=0, return_index=True)
+    return pairs[rows]
+
+
+def _agreements(sides: Sequence[VectorPieces], pairs: Pairs, cluster: ClusterConfig) -> Matrix:
+    """Return how well the pixels of pairs of images agree, (m,)."""
+    with stage("comparing pixels") as progress:
+
+        def look(tasks: Sequence[LookTask]) -> Sequence[Matrix]:
+            if len(pairs) <= _FEW_PAIRS:
+                return _here(tasks, progress)
+            from osrmac.distributed.cluster.connect import connect
+            from osrmac.distributed.near_duplicates import look_at
+
+            connect(cluster)
+            return look_at(tasks, progress.update)
+
+        return second_look(sides, pairs.positions, look)
+
+
+def _here(tasks: Sequence[LookTask], progress: Stage) -> list[Matrix]:
+    from osrmac.runs.near_duplicates.grey_thumbnails import picture_agreements
+
+    found = []
+    for number, agreements in enumerate(starmap(picture_agreements, tasks), 1):
+        found.append(agreements)
+        progress.update(number, len(tasks))
+    return found

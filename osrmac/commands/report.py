@@ -10,6 +10,7 @@ from osrmac.pages.components import report_page
 from osrmac.pages.highlights import best_and_worst, best_score, methods_to_draw
 from osrmac.pages.sections.collection import collection_section
 from osrmac.pages.sections.features import features_section
+from osrmac.pages.sections.near_duplicates import near_duplicates_section
 from osrmac.pages.sections.precision_recall import precision_recall_section
 from osrmac.pages.sections.queries import QueryExtremes, queries_section
 from osrmac.pages.sections.scores import scores_section
@@ -21,6 +22,7 @@ from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
+from osrmac.runs.near_duplicates.calibration import load_calibrations
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.lock import Part, locked
@@ -77,6 +79,7 @@ def _page(place: Run) -> str:
         sweeps_section(load_sweeps(place)),
         precision_recall_section(_curves(place, evaluations)),
         queries_section(extremes, shown),
+        near_duplicates_section(load_calibrations(place)),
         features_section(selections, identity.parts, identity.values.get("taps", ())),
         times_section(record["stages"]),
     ]

@@ -59,14 +59,42 @@ class SearchConfig(ComparisonConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicatesConfig(ComparisonConfig):
-    """When two images count as near-duplicates."""
+    """Which images count as near-duplicates, and what becomes of them."""
+
+    method: Annotated[str, "NAME"] | None = None
+    """Recipe or reduction whose vectors are compared, named as in an evaluation.
+    (default: the whole descriptor, osrmac or else the first recipe)"""
+
+    same: Literal["picture", "scene"] = "picture"
+    """Find copies of a picture (recompressed, scaled, cropped, in grey, ...), whose pixels are compared, too; or also
+    other shots of a scene."""
+
+    min_precision: float = 0.99
+    """Share of the pairs found that must be right, by which the thresholds are chosen; above 0 and below 1."""
 
     threshold: float | None = None
-    """Largest distance between two near-duplicates. (default: suggested by the distances of a sample)"""
+    """Largest distance between two near-duplicates, which are then found by their vectors alone.
+    (default: chosen for the precision)"""
+
+    exact: bool = False
+    """Compare all pairs of images, also of more than 20 000, where otherwise only those in the same or in neighbouring
+    clusters are compared."""
+
+    against: Annotated[str, "RUN"] | None = None
+    """Another run with the same descriptor options: find only pairs of an image of the one and one of the other."""
+
+    groups: Literal["connected", "complete"] = "connected"
+    """Groups whose images are linked directly or through others, or groups in which every pair is linked."""
+
+    keep: Literal["largest", "oldest", "first"] = "largest"
+    """Image of each group to keep: the one of most pixels, of the earliest file, or of the first id. With --against,
+    the images of the other run are kept."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold < math.inf:
             raise ConfigError(f"--threshold must be 0 or more, not {self.threshold}")
+        if not 0 < self.min_precision < 1:
+            raise ConfigError(f"--min-precision must be above 0 and below 1, not {self.min_precision}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from osrmac.pages.components import Gallery, Picture, contact_sheet_page
 from osrmac.pages.thumbnails import Thumbnail, thumbnails
-from osrmac.runs.near_duplicates import Duplicates
+from osrmac.runs.near_duplicates.groups import Duplicates
 from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
@@ -50,18 +50,23 @@ def duplicates_sheet(run: str, duplicates: Duplicates) -> str:
         Gallery(
             f"Group {number}, {len(group)} images",
             [
-                Picture(image.id, f"{image.width} x {image.height} · {image.distance:.3f}", next(shown))
+                Picture(
+                    image.id,
+                    f"{'keep · ' if image.keep else ''}{image.width} x {image.height} · {image.distance:.3f}",
+                    next(shown),
+                )
                 for image in group
             ],
         )
         for number, group in enumerate(groups, 1)
     ]
     number = len(duplicates.groups)
+    agreement = "" if duplicates.agreement is None else f", pixels agree by {duplicates.agreement:.2f}"
     facts = {
         "collection": place.record()["images"],
         "groups": str(number) if number <= _MAX_GROUPS else f"{number}, the first {_MAX_GROUPS} of them shown",
         "images in groups": str(sum(map(len, duplicates.groups))),
         "method": duplicates.method,
-        "threshold": f"{duplicates.threshold:.4g} ({duplicates.distance}, {duplicates.reason})",
+        "threshold": f"{duplicates.threshold:.4g} ({duplicates.distance}{agreement}, {duplicates.reason})",
     }
     return contact_sheet_page("Near-duplicates", facts, galleries)

@@ -1,4 +1,4 @@
-"""Near-duplicates: a threshold suggested by nearest-neighbour distances, and groups of the pairs below it."""
+"""Groups of near-duplicates, from the pairs of images that are linked."""
 
 from __future__ import annotations
 
@@ -7,68 +7,68 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from osrmac.config import Distance
 from osrmac.types import Matrix
 
-__all__ = ["ConnectedComponents", "suggest_threshold"]
+__all__ = ["complete_groups", "connected_groups"]
 
-_SEARCHED = (1 / 6, 1 / 3)
-"""Range of thresholds, relative to the median distance: recompressed or scaled copies are below, other photos above."""
-
-_MAX_PENDING = 2_000_000
-"""Pairs that are held before they are merged."""
+Nodes = NDArray[np.int64]
 
 
-def suggest_threshold(nearest: Matrix, typical: float, distance: Distance) -> float:
-    """Return the middle, on a log scale, of the widest gap in the distances around a quarter of the median.
-
-    This is the valley between copies and merely similar images in the histogram of nearest-neighbour distances, or
-    the middle of the searched range if it contains no distance.
+def connected_groups(pairs: NDArray[np.int64]) -> list[Nodes]:
+    """Return the groups of nodes that are linked directly or through other nodes: single linkage.
 
     Args:
-        nearest: Distance of each sampled image to its nearest neighbour, (n,).
-        typical: Median distance of two images.
-        distance: Distance function. Cosine distances grow with the squared angle, so their roots are used.
+        pairs: Linked nodes, (m, 2).
+
+    Returns:
+        The ascending nodes of each group of two or more, by lowest node.
     """
-    if distance == "cosine":
-        return suggest_threshold(np.sqrt(nearest), float(np.sqrt(typical)), "l2") ** 2
-    if typical <= 0:
-        return 0.0
-    low, high = (share * typical for share in _SEARCHED)
-    marks = np.log(np.sort([low, *nearest[(nearest > low) & (nearest < high)], high]))
-    widest = np.argmax(np.diff(marks))
-    return float(np.exp(marks[widest : widest + 2].mean()))
+    nodes, rows = np.unique(pairs, return_inverse=True)
+    left, right = rows.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(left), np.bool_), (left, right)), shape=(len(nodes), len(nodes)))
+    return _by_label(nodes, connected_components(graph, directed=False)[1])
 
 
-class ConnectedComponents:
-    """Connected components of a graph whose edges arrive in batches; memory grows with the nodes, not the edges.
+def complete_groups(pairs: NDArray[np.int64], distances: Matrix) -> list[Nodes]:
+    """Return groups of nodes in which every pair is linked: complete linkage, so that there are no chains.
+
+    The two groups whose farthest nodes are nearest are merged first, as long as all of their nodes are linked.
 
     Args:
-        nodes: Number of nodes, which are numbered from 0.
+        pairs: Linked nodes, (m, 2), each pair once.
+        distances: Distance of each pair, (m,).
+
+    Returns:
+        The ascending nodes of each group of two or more, by lowest node.
     """
+    nodes, rows = np.unique(pairs, return_inverse=True)
+    members = [{node} for node in range(len(nodes))]
+    links: list[dict[int, int]] = [{} for _ in nodes]  # number of links of a group to each other group
+    label = list(range(len(nodes)))
+    for left, right in rows.reshape(-1, 2)[np.argsort(distances, kind="stable")].tolist():
+        one, other = label[left], label[right]
+        links[one][other] = links[other][one] = links[one].get(other, 0) + 1
+        if links[one][other] == len(members[one]) * len(members[other]):
+            _merge(one, other, members, links, label)
+    return _by_label(nodes, np.array(label, np.int64))
 
-    def __init__(self, nodes: int) -> None:
-        self._label = np.arange(nodes)
-        self._pending: list[NDArray[np.int64]] = []
 
-    def add(self, edges: NDArray[np.int64]) -> None:
-        """Add edges between pairs of nodes, (m, 2)."""
-        self._pending.append(edges)
-        if sum(map(len, self._pending)) > _MAX_PENDING:
-            self._merge()
+def _merge(one: int, other: int, members: list[set[int]], links: list[dict[int, int]], label: list[int]) -> None:
+    """Merge the smaller of two groups into the larger one."""
+    kept, gone = (one, other) if len(members[one]) >= len(members[other]) else (other, one)
+    for node in members[gone]:
+        label[node] = kept
+    members[kept] |= members[gone]
+    members[gone] = set()
+    del links[kept][gone], links[gone][kept]
+    for third, number in links[gone].items():
+        del links[third][gone]
+        links[kept][third] = links[third][kept] = links[kept].get(third, 0) + number
+    links[gone] = {}
 
-    def _merge(self) -> None:
-        left, right = self._label[np.concatenate(self._pending)].T
-        nodes = len(self._label)
-        graph = coo_array((np.ones(len(left), np.bool_), (left, right)), shape=(nodes, nodes))
-        self._label = connected_components(graph, directed=False)[1][self._label]
-        self._pending = []
 
-    def groups(self) -> list[NDArray[np.int64]]:
-        """Return the ascending nodes of each component of two or more nodes, by lowest node."""
-        if self._pending:
-            self._merge()
-        order = np.argsort(self._label, kind="stable")
-        starts = np.flatnonzero(np.diff(self._label[order])) + 1
-        groups = [group for group in np.split(order, starts) if len(group) > 1]
-        return sorted(groups, key=lambda group: int(group[0]))
+def _by_label(nodes: Nodes, label: NDArray[np.int64]) -> list[Nodes]:
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.diff(label[order])) + 1
+    groups = [nodes[group] for group in np.split(order, starts) if len(group) > 1]
+    return sorted(groups, key=lambda group: int(group[0]))

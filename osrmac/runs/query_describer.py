@@ -18,7 +18,7 @@ from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
-__all__ = ["describe_queries"]
+__all__ = ["describe_files", "describe_queries"]
 
 
 def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
@@ -27,11 +27,28 @@ def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -
     Raises:
         OsrmacError: An image cannot be read or described, or the weights of the run are unavailable.
     """
-    identity, weights = identify_again(run)
-    config = replace(identity.descriptor, recipes=method.recipes)
-    describer = Describer(backbones.build(config.backbone, config.layers, weights.state), config)
+    describer = _describer(run, method)
     contents = Fetcher(run.reading())(query.uri for query in queries)
     return [_describe(describer, method, *pair) for pair in zip(queries, contents, strict=True)]
+
+
+def describe_files(run: Run, method: Method, contents: Sequence[bytes]) -> list[list[Matrix] | None]:
+    """Describe image files as `describe_queries` does; None stands for a file that cannot be described.
+
+    Raises:
+        OsrmacError: The weights of the run are unavailable.
+    """
+    results = _describer(run, method)(contents)
+    return [
+        None if isinstance(result, Failure) else [_reduced(method, result.vectors[recipe]) for recipe in method.recipes]
+        for result in results
+    ]
+
+
+def _describer(run: Run, method: Method) -> Describer:
+    identity, weights = identify_again(run)
+    config = replace(identity.descriptor, recipes=method.recipes)
+    return Describer(backbones.build(config.backbone, config.layers, weights.state), config)
 
 
 def _describe(describer: Describer, method: Method, query: SearchQuery, content: bytes | Exception) -> list[Matrix]:

@@ -16,6 +16,7 @@ _ADVICE = {
     "queries": "remove it and run osrmac evaluate again",
     "selection": "remove it and run the osrmac fit or fit-weights again that wrote it",
     "reduced": "remove it and run osrmac fit again",
+    "calibration": "remove it and run osrmac duplicates again",
     "evaluation": "remove it and run osrmac evaluate again",
     "run.json": "restore it from a copy, or remove it and run the same osrmac extract again, which writes a new one",
     "report.html": "run osrmac report again",

@@ -45,6 +45,7 @@ class Part(StrEnum):
     EVALUATIONS = "lock-evaluations.json"
     """Cropped queries, scores and tables."""
     REPORT = "lock-report.json"
+    CALIBRATION = "lock-calibration.json"
 
 
 @contextmanager

@@ -123,6 +123,11 @@ class Run:
         return self.location / "evaluation" / (name + suffix)
 
     @property
+    def calibrations(self) -> Location:
+        """Folder of the calibrations of near-duplicates."""
+        return self.location / "calibration"
+
+    @property
     def report(self) -> Location:
         """File of the HTML report."""
         return self.location / "report.html"

@@ -1,5 +1,6 @@
 """Output of the commands: tables by default, JSON Lines with `--format json`."""
 
+import csv
 import json
 import re
 import shutil
@@ -81,13 +82,22 @@ def test_duplicates(
 ) -> None:
     sheet = tmp_path / "sheet.html"
     command = ["duplicates", finished.url, "--method", "single", "--threshold", "0"]
-    main([*command, "--html", str(sheet), "--format", "json"])
+    plan = tmp_path / "plan.csv"
+    main([*command, "--html", str(sheet), "--csv", str(plan), "--format", "json"])
     shown = capsys.readouterr()
     found = duplicates(finished.url, DuplicatesConfig(threshold=0, method="single"))
     assert [(row["group"], row["id"]) for row in lines(shown.out)] == [
         (number, image.id) for number, group in enumerate(found.groups, 1) for image in group
     ]
-    assert shown.err.endswith("10 images in 5 groups, compared by single: l1 up to 0, as given\n")
+    assert shown.err.endswith("10 images in 5 groups, 5 of them to remove; compared by single: l1 up to 0, as given\n")
+    rows = list(csv.DictReader(plan.read_text().splitlines()))
+    assert [(int(row["group"]), row["id"], row["action"]) for row in rows] == [
+        (number, image.id, action)
+        for number, group in enumerate(found.groups, 1)
+        for image, action in zip(group, ("keep", "remove"), strict=True)
+    ]
+    assert {row["uri"] for row in rows} == {image.uri for group in found.groups for image in group}
+    assert int(rows[0]["size"]) == Path(rows[0]["uri"]).stat().st_size
     page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 5
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 10
@@ -96,6 +106,7 @@ def test_duplicates(
     monkeypatch.setattr("osrmac.pages.contact_sheet._MAX_GROUPS", 2)
     text = text_of(capsys, *command, "--html", str(sheet))
     assert "111 x 120" in text
+    assert "keep" in text
     assert "10 images in 5 groups" in text
     page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from osrmac.pages.contact_sheet import duplicates_sheet, search_sheet
-from osrmac.runs.near_duplicates import Duplicates, Twin
+from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult
@@ -36,11 +36,12 @@ def test_a_search_shows_each_query_before_its_matches(finished: Run, photos: Pat
 def test_near_duplicates_are_shown_by_group(finished: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def pair(number: int) -> tuple[Twin, ...]:
         names = f"copy{number}.png", f"{'odd' if number % 2 else 'even'}/{number:02d}.png"
-        return tuple(Twin(name, str(photos / name), 90, 120, 0.125) for name in names)
+        return tuple(Twin(name, str(photos / name), 90, 120, 0.125, keep=name == names[0]) for name in names)
 
-    duplicates = Duplicates("single", "l1", 0.5, "as given", (pair(0), pair(1)))
+    duplicates = Duplicates("single", "l1", 0.5, 0.9, "as given", 2, 0, (pair(0), pair(1)))
     page = parse(duplicates_sheet(finished.url, duplicates))
-    assert {"Group 1, 2 images", "Group 2, 2 images", "90 x 120 · 0.125", "0.5 (l1, as given)"} <= set(page.texts)
+    assert {"Group 1, 2 images", "Group 2, 2 images", "keep · 90 x 120 · 0.125", "90 x 120 · 0.125"} <= set(page.texts)
+    assert "0.5 (l1, pixels agree by 0.90, as given)" in page.texts
     assert len(page.values("img", "src")) == 4
 
     monkeypatch.setattr("osrmac.pages.contact_sheet._MAX_GROUPS", 1)

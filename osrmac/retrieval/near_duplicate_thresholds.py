@@ -1,0 +1,118 @@
+"""Thresholds of near-duplicates, chosen for a precision without labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from osrmac.types import Matrix
+
+__all__ = ["DistanceHistogram", "agreement_threshold", "reach"]
+
+_FOUND = 0.98
+"""Share of edited pictures that agree at least as much as two copies must, if the precision allows it."""
+
+_MODERATE = (0.2, 0.4, 0.6)
+"""Edges of two ranges of agreement that hardly any copies are in."""
+
+_SLOWEST_FALL = 0.95
+"""Largest ratio of the errors in a range of agreement to those in the range below."""
+
+_BINS = 400
+_SMALLEST, _LARGEST = 1e-3, 4.0
+"""Range of a histogram, relative to the typical distance."""
+
+_SCENE_IMAGES = 100
+"""Images of one scene in a collection that leave the distances of different scenes undisturbed."""
+
+_LOW, _HIGH, _RATIO = (1e-3, 0.25), (0.05, 0.75), 3.0
+"""Ranges of the two quantiles that determine the distribution of the distances of different scenes, and their ratio."""
+
+
+def reach(edits: Matrix) -> float:
+    """Return the distance that edited pictures are within: the pixels of what is nearer are compared.
+
+    Args:
+        edits: Distance of edited pictures to their originals, (m,).
+    """
+    return float(edits.max())
+
+
+def agreement_threshold(edits: Matrix, others: Matrix, images: int, min_precision: float) -> float:
+    """Return the least agreement of two copies of a picture: see `picture_agreement`.
+
+    Among the edits and the neighbours of as many images as were edited once each, the share of edits must reach the
+    precision. Neighbours that agree well may be copies that the collection has, so the number of errors among them is
+    extrapolated from those that agree moderately: beyond a threshold it falls exponentially (Pickands 1975).
+
+    Args:
+        edits: Agreement of edited pictures with their originals, (m,).
+        others: Agreement of images with their neighbours within reach, (k,).
+        images: Number of images whose neighbours these are.
+        min_precision: Share of the pairs found that must be copies.
+
+    Returns:
+        The least threshold of that precision, but not below one that nearly all edits reach.
+    """
+    candidates = np.append(np.sort(edits), 1.0)
+    found = (1 - np.arange(len(candidates)) / len(edits)).clip(1 / len(edits))
+    bins, _ = np.histogram(others, _MODERATE)
+    fall = min((bins[1] + 0.5) / (bins[0] + 1), _SLOWEST_FALL)
+    low, middle, _ = _MODERATE
+    errors = bins.sum() / (1 - fall**2) * fall ** ((candidates - low) / (middle - low)) / images
+    precise = candidates[found >= min_precision * (found + errors)]
+    least = precise[0] if len(precise) else 1.0
+    return float(max(least, np.quantile(edits, 1 - _FOUND, method="lower")))
+
+
+class DistanceHistogram:
+    """Histogram of the distances of images to all images of a collection, with bins of equal ratio.
+
+    Args:
+        typical: A typical distance.
+        counts: Number of distances in each bin; by default none.
+    """
+
+    def __init__(self, typical: float, counts: NDArray[np.int64] | None = None) -> None:
+        self.typical = typical
+        self.edges = np.geomspace(_SMALLEST * typical, _LARGEST * typical, _BINS + 1)
+        self.counts = np.zeros(_BINS, np.int64) if counts is None else counts
+
+    def add(self, distances: Matrix) -> None:
+        """Count distances of any shape; those out of range are counted in the first or last bin."""
+        self.counts += np.histogram(np.clip(distances, self.edges[0], self.edges[-1]), self.edges)[0]
+
+    def scene_threshold(self, images: int, min_precision: float) -> float:
+        """Return the largest distance below which few enough pairs are expected to show different scenes.
+
+        Args:
+            images: Number of images in the collection.
+            min_precision: Share of the pairs below the threshold that must show the same scene.
+
+        Returns:
+            The threshold; 0 if there is none.
+        """
+        below, errors = self.cumulative(images)
+        (precise,) = np.nonzero((errors <= (1 - min_precision) * below) & (below <= self._low(images) * below[-1]))
+        return float(self.edges[1:][precise[-1]]) if len(precise) and below[precise[-1]] else 0.0
+
+    def cumulative(self, images: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return for the upper edge of each bin the number of pairs below it, and how many errors are expected there.
+
+        Most pairs show different scenes, so the bulk of the distances tells how these are distributed: by a log-normal
+        distribution through two of their quantiles, whose lower tail is extrapolated (an empirical null, Efron 2004).
+
+        Args:
+            images: Number of images in the collection.
+        """
+        below, logs = np.cumsum(self.counts), np.log(self.edges[1:])
+        pairs, low = max(1, int(below[-1])), self._low(images)
+        high = float(np.clip(_RATIO * low, *_HIGH))
+        at_low, at_high = np.interp([low, high], below / pairs, logs)
+        spread = max((at_high - at_low) / (norm.ppf(high) - norm.ppf(low)), 1e-6)
+        return below, pairs * norm.cdf(norm.ppf(low) + (logs - at_low) / spread)
+
+    @staticmethod
+    def _low(images: int) -> float:
+        return float(np.clip(_SCENE_IMAGES / max(1, images), *_LOW))

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import lognorm
+
+from osrmac.retrieval.near_duplicate_thresholds import DistanceHistogram, agreement_threshold, reach
+
+EDITS = np.linspace(0.7, 1, 101, dtype=np.float32)
+NONE = np.empty(0, np.float32)
+
+
+def test_all_edited_pictures_are_within_reach() -> None:
+    assert reach(np.array([1, 5, 3], np.float32)) == 5
+
+
+def test_without_similar_neighbours_nearly_all_edits_count_as_copies() -> None:
+    threshold = agreement_threshold(EDITS, NONE, 100, 0.99)
+    assert threshold == pytest.approx(EDITS[2])
+    assert (threshold <= EDITS).mean() >= 0.98
+
+
+def test_errors_fall_exponentially_with_the_agreement() -> None:
+    # 40 neighbours of 100 images agree by 0.2 to 0.4, and 9 by 0.4 to 0.6: about a quarter as many with each 0.2.
+    others = np.concatenate([np.full(40, 0.3), np.full(9, 0.5)]).astype(np.float32)
+    fall = 9.5 / 41
+    threshold = agreement_threshold(EDITS, others, 100, 0.99)
+
+    def precision(at: float) -> float:
+        found = (at <= EDITS).mean()
+        return float(found / (found + 49 / (1 - fall**2) * fall ** ((at - 0.2) / 0.2) / 100))
+
+    assert 0.72 < threshold < 0.9
+    assert precision(threshold) >= 0.99 > precision(threshold - 0.004)
+
+
+def test_copies_in_the_collection_are_no_errors() -> None:
+    others = np.concatenate([np.full(40, 0.1), np.full(60, 0.9)]).astype(np.float32)
+    assert agreement_threshold(EDITS, others, 100, 0.99) == pytest.approx(EDITS[2])
+
+
+@given(st.lists(st.floats(0, 1, width=32), max_size=50), st.floats(0.5, 0.99), st.floats(0.001, 0.009))
+def test_a_higher_precision_never_lowers_the_threshold(others: list[float], precision: float, more: float) -> None:
+    near = np.array(others, np.float32)
+    low, high = (agreement_threshold(EDITS, near, 100, share) for share in (precision, precision + more))
+    assert low <= high <= 1
+
+
+def histogram(scenes: int, shots: int) -> DistanceHistogram:
+    """Distances of different scenes, log-normal, and of shots of the same scene."""
+    apart = lognorm.rvs(0.15, scale=1.0, size=scenes, random_state=0)
+    near = np.random.default_rng(1).uniform(0.05, 0.3, shots)
+    found = DistanceHistogram(1.0)
+    found.add(np.concatenate([apart, near]).astype(np.float32))
+    return found
+
+
+@pytest.mark.parametrize("images", [100, 1000, 100_000])
+def test_the_threshold_of_scenes_is_where_few_different_ones_are_expected(images: int) -> None:
+    pairs = 200_000
+    shots = 10 * pairs // images  # ten of each scene
+    found = histogram(pairs, shots)
+    threshold = found.scene_threshold(images, 0.99)
+    assert threshold >= 0.29
+    assert pairs * lognorm.cdf(threshold, 0.15) <= 0.02 * shots
+    assert found.scene_threshold(images, 0.9) >= threshold
+
+
+def test_without_shots_of_one_scene_there_is_no_threshold() -> None:
+    assert histogram(200_000, 0).scene_threshold(1000, 0.99) < 0.5
+    assert DistanceHistogram(1.0).scene_threshold(0, 0.99) == 0
+
+
+def test_distances_out_of_range_are_counted() -> None:
+    found = DistanceHistogram(1.0)
+    found.add(np.array([[0, 1], [2, 1000]], np.float32))
+    assert found.counts.sum() == 4
+    assert (found.counts[0], found.counts[-1]) == (1, 1)
+    restored = DistanceHistogram(1.0, found.counts)
+    np.testing.assert_array_equal(restored.counts, found.counts)
