@@ -151,7 +151,8 @@ def search(
     if html is not None:
         from osrmac.pages.contact_sheet import search_sheet
 
-        _write_sheet(html, search_sheet(run, result))
+        shown = sum(len(query.matches) for query in result.queries)
+        _write_sheet(html, search_sheet(run, result), run, result.method, shown)
     json_lines = (
         {
             "query": query.query,
@@ -189,7 +190,7 @@ def duplicates(
     if html is not None:
         from osrmac.pages.contact_sheet import duplicates_sheet
 
-        _write_sheet(html, duplicates_sheet(run, result))
+        _write_sheet(html, duplicates_sheet(run, result), run, result.method, sum(map(len, result.groups)))
     images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
     rows = ((number, image.distance, f"{image.width} x {image.height}", image.id) for number, image in images)
     summary = (
@@ -337,12 +338,17 @@ def _scores_tables(scores: Evaluation) -> list[Table]:
 
 def _reduction_json(reduction: Reduction) -> dict[str, Any]:
     """Return the description of a reduction without its indices, axes or weights, which are in the run."""
+    from osrmac.runs.reduced_reader import digest
+
     names = ("name", "method", "recipe", "features_in", "dimension", "samples", "fitted_on")
-    return {name: getattr(reduction, name) for name in names}
+    return {name: getattr(reduction, name) for name in names} | {"digest": digest(reduction)}
 
 
-def _write_sheet(file: Path, page: str) -> None:
+def _write_sheet(file: Path, page: str, run: str, method: str, images: int) -> None:
+    from osrmac.commands.copies import record_contact_sheet
+    from osrmac.storage import run as storage
     from osrmac.storage.location import Location
 
     Location.of(file).write_bytes(page.encode())
     note(f"contact sheet in {file}")
+    record_contact_sheet(storage.Run(run), str(file), method, images)

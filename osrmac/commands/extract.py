@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from osrmac.commands.checks import check_descriptor, check_separate, check_writable
+from osrmac.commands.copies import note_stale_exports
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
@@ -159,6 +160,7 @@ def extract(
         if done.rows:
             seconds = sum(profile.command.values())
             place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
+    note_stale_exports(place, described)
     return result
 
 

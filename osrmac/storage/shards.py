@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -27,7 +27,9 @@ __all__ = [
     "described_ids",
     "footer",
     "generation",
+    "generation_of",
     "matrix",
+    "metadata_of",
     "paths",
     "read",
     "read_group",
@@ -68,7 +70,12 @@ def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> N
 
 def generation(shard: Location) -> int:
     """Return the generation of the plan that a shard fulfils."""
-    return int(read_metadata(shard).get(_GENERATION, 0))
+    return generation_of(read_metadata(shard))
+
+
+def generation_of(metadata: Mapping[str, str]) -> int:
+    """Return the generation in the metadata of a shard."""
+    return int(metadata.get(_GENERATION, 0))
 
 
 def write_table(file: Location, rows: pa.Table) -> None:
@@ -184,8 +191,16 @@ def damage(content: bytes) -> str | None:
 
 def read_metadata(shard: Location) -> dict[str, str]:
     """Read the metadata that osrmac has stored in the footer of a shard."""
-    metadata = footer(shard).metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"osrmac.")}
+    return _own(footer(shard).metadata)
+
+
+def metadata_of(table: pa.Table) -> dict[str, str]:
+    """Return the metadata that osrmac has stored in the shard that a table was read from."""
+    return _own(table.schema.metadata)
+
+
+def _own(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (metadata or {}).items() if key.startswith(b"osrmac.")}
 
 
 @dataclass(frozen=True, eq=False)
