@@ -120,7 +120,8 @@ def extract(
     connect_while_importing(images, run, compute, "osrmac.distributed.describe")
     from osrmac.distributed.describe import describe
     from osrmac.distributed.node_trace import trace_nodes
-    from osrmac.runs.identity import identify, rows_per_shard
+    from osrmac.distributed.sharding import shard_count
+    from osrmac.runs.identity import identify
 
     with watch("weights"), stage("loading weights"):
         identity, weights = identify(descriptor)
@@ -136,8 +137,8 @@ def extract(
         with watch("plan"), stage("listing") as progress:
             place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
             credentials = CredentialFilter(place.manifest)
-            tables, rows = _counted(credentials(listed), progress), rows_per_shard(identity, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection)
+            tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
+            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:

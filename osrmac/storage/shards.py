@@ -35,7 +35,7 @@ __all__ = [
     "read_group",
     "read_metadata",
     "read_vectors",
-    "rows_per_shard",
+    "shard_count",
     "write",
     "write_groups",
     "write_table",
@@ -47,12 +47,24 @@ _SHARDS = 500
 _GENERATION = "osrmac.generation"
 
 
-def rows_per_shard(images: int, row_bytes: int) -> int:
-    """Return the number of images in a shard: a five-hundredth of a small collection, at most 128 MB of a large one.
+def shard_count(new: int, images: int, row_bytes: int, workers: int, rows: int) -> int:
+    """Return the number of shards for new images: the same for every worker, if there are enough images.
 
     A killed worker loses at most one shard of work, on a GPU two.
+
+    Args:
+        new: Number of new images.
+        images: Number of all planned images, of which a shard has at most a five-hundredth.
+        row_bytes: Size of one image's vectors; a shard has at most 128 MB of them.
+        workers: Number of describing processes.
+        rows: Number of images in a shard of a small run, where this is more than a five-hundredth.
+
+    >>> shard_count(297, 297, row_bytes=12288, workers=2, rows=64)
+    6
     """
-    return max(1, min(images // _SHARDS, _MAX_BYTES // row_bytes))
+    most = max(1, min(max(rows, images // _SHARDS), _MAX_BYTES // row_bytes))
+    per_worker = -(-new // (workers * most))
+    return min(new, workers * per_worker)
 
 
 def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> None:
