@@ -7,7 +7,6 @@ measures, and the speed of a GPU. Prints JSON.
 
 import argparse
 import json
-import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from osrmac.storage.location import Location
 SIZES = (1_000_000, 100_000_000, 1_000_000_000)
 KEYS_PER_LISTING = 1000
 ROWS = 2000
+GPUS = 16
 
 
 def gflop_per_image(config: DescriptorConfig) -> float:
@@ -49,15 +49,14 @@ def bytes_per_row(dimension: int) -> float:
 
 
 def cost(images: int, gflop: float, row: float, options: argparse.Namespace) -> dict[str, Any]:
-    rows = shards.rows_per_shard(images, 4 * options.dimension)
-    parts = math.ceil(images / rows)
+    parts = shards.shard_count(images, images, 4 * options.dimension, workers=GPUS, rows=64)
     gets = images * options.requests_per_image + parts * options.gets_per_shard
     puts = parts * options.puts_per_shard + images / KEYS_PER_LISTING
     hours = images * gflop / (options.tflops * 1000) / 3600
     return {
         "images": images,
         "GPU hours": round(hours, 1),
-        "days on 16 GPUs": round(hours / 16 / 24, 2),
+        f"days on {GPUS} GPUs": round(hours / GPUS / 24, 2),
         "read, TB": round(images * options.image_kb / 1e9, 2),
         "shards": parts,
         "GET and HEAD": round(gets),

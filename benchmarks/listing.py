@@ -69,7 +69,7 @@ def plan(folder: str) -> dict[str, int]:
         Location.of(f"{folder}/manifest"),
         Location.of(f"{folder}/descriptors"),
         listing(Location.of("s3://archive/scans")),
-        lambda images: shards.rows_per_shard(images, ROW_BYTES),
+        lambda new, images: shards.shard_count(new, images, ROW_BYTES, workers=16, rows=64),
     )
     return {"new": changes.new}
 

@@ -43,7 +43,7 @@ def plan(folder: Path) -> dict[str, int]:
         Location.of(folder / "manifest"),
         Location.of(folder / "descriptors"),
         listing(Location.of(folder / "list.parquet")),
-        lambda images: shards.rows_per_shard(images, ROW_BYTES),
+        lambda new, images: shards.shard_count(new, images, ROW_BYTES, workers=16, rows=64),
     )
     return {"new": changes.new, "changed": changes.changed, "removed": changes.removed}
 

@@ -139,9 +139,9 @@ def finished(
     one_worker: ComputeConfig,
     local_ray: None,
 ) -> Run:
-    """A finished run of the pictures; tests must not change it."""
+    """A finished run of the pictures, each in a shard of its own; tests must not change it."""
     run = Run(str(tmp_path_factory.mktemp("finished") / "run"))
-    done = extract(str(photos), run.url, small, one_worker)
+    done = extract(str(photos), run.url, small, replace(one_worker, shard_rows=1))
     assert (done.described, done.failed, done.new) == (26, 3, 29)
     return run
 
@@ -179,7 +179,7 @@ def own_photos(photos: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def in_fours(photos: Path, tmp_path_factory: pytest.TempPathFactory, small: DescriptorConfig, local_ray: None) -> Run:
-    """A run of the photos with four images in a shard; tests must not change it."""
+    """A run of the photos with three or four images in a shard; tests must not change it."""
     run = Run(str(tmp_path_factory.mktemp("fours") / "run"))
     extract(str(photos), run.url, small, ComputeConfig(workers=1, shard_rows=4))
     return run

@@ -46,7 +46,7 @@ def tiny_run(
         run.manifest,
         run.descriptors,
         [pa.Table.from_pylist(rows, schema=schema.COLLECTION)],
-        lambda _images: rows_per_shard,
+        manifest.shards_of(rows_per_shard),
     )
     columns = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
     for plan in manifest.shard_plans(run.manifest):

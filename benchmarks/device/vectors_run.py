@@ -38,7 +38,7 @@ def write_run(folder: Path, number: int, threads: int, rows_per_shard: int = 200
     none = {"size": 1000, "etag": None, "mtime": None}
     columns = {name: pa.array([value] * number, schema.COLLECTION.field(name).type) for name, value in none.items()}
     listing = pa.table({"id": ids, "uri": ids} | columns, schema=schema.COLLECTION)
-    manifest.update(run.manifest, run.descriptors, [listing], lambda _images: rows_per_shard)
+    manifest.update(run.manifest, run.descriptors, [listing], manifest.shards_of(rows_per_shard))
     (dimension,) = identity.dimensions.values()
     centres = np.random.default_rng(0).standard_normal((_CENTRES, dimension), np.float32)
     with ThreadPoolExecutor(threads) as pool:

@@ -153,7 +153,8 @@ def search(
     if html is not None:
         from osrmac.pages.contact_sheet import search_sheet
 
-        _write_sheet(html, search_sheet(run, result))
+        shown = sum(len(query.matches) for query in result.queries)
+        _write_sheet(html, search_sheet(run, result), run, result.method, shown)
     json_lines = (
         {
             "query": query.query,
@@ -193,9 +194,9 @@ def duplicates(
     if html is not None:
         from osrmac.pages.contact_sheet import duplicates_sheet
 
-        _write_sheet(html, duplicates_sheet(run, result))
+        _write_sheet(html, duplicates_sheet(run, result), run, result.method, sum(map(len, result.groups)))
     if csv is not None:
-        _write_duplicates(csv, result)
+        _write_duplicates(csv, run, result)
     images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
     rows = (
         (number, "keep" if image.keep else "", image.distance, f"{image.width} x {image.height}", image.id)
@@ -348,22 +349,17 @@ def _scores_tables(scores: Evaluation) -> list[Table]:
 
 def _reduction_json(reduction: Reduction) -> dict[str, Any]:
     """Return the description of a reduction without its indices, axes or weights, which are in the run."""
+    from osrmac.runs.reduced_reader import digest
+
     names = ("name", "method", "recipe", "features_in", "dimension", "samples", "fitted_on")
-    return {name: getattr(reduction, name) for name in names}
+    return {name: getattr(reduction, name) for name in names} | {"digest": digest(reduction)}
 
 
-def _write_sheet(file: Path, page: str) -> None:
-    _write_file(file, page)
-    note(f"contact sheet in {file}")
+def _write_sheet(file: Path, page: str, run: str, method: str, images: int) -> None:
+    _write_file(file, page, run, "contact sheet", method, images)
 
 
-def _write_file(file: Path, text: str) -> None:
-    from osrmac.storage.location import Location
-
-    Location.of(file).write_bytes(text.encode())
-
-
-def _write_duplicates(file: Path, result: Duplicates) -> None:
+def _write_duplicates(file: Path, run: str, result: Duplicates) -> None:
     """Write a CSV file with a row for each near-duplicate, which says whether to keep or to remove it."""
     import csv
     import io
@@ -375,5 +371,15 @@ def _write_duplicates(file: Path, result: Duplicates) -> None:
     for number, group in enumerate(result.groups, 1):
         for image in group:
             rows.writerow(image.to_json() | {"group": number, "action": "keep" if image.keep else "remove"})
-    _write_file(file, text.getvalue())
-    note(f"what to keep and what to remove in {file}")
+    _write_file(file, text.getvalue(), run, "list", result.method, sum(map(len, result.groups)))
+
+
+def _write_file(file: Path, text: str, run: str, kind: str, method: str, images: int) -> None:
+    """Write a file that names images of a run, and record it in the run."""
+    from osrmac.commands.copies import record_page
+    from osrmac.storage import run as storage
+    from osrmac.storage.location import Location
+
+    Location.of(file).write_bytes(text.encode())
+    note(f"{kind} in {file}")
+    record_page(storage.Run(run), str(file), kind, method, images)

@@ -18,6 +18,7 @@ from osrmac.progress import note
 from osrmac.tables import Column, Table
 
 if TYPE_CHECKING:
+    from osrmac.commands.copies import Copy
     from osrmac.commands.extract import Profile
     from osrmac.commands.info import RunInfo
 
@@ -141,11 +142,17 @@ def info_tables(run: RunInfo) -> list[Table]:
                 f"{evaluation.benchmark}, {evaluation.coverage}",
                 ("descriptor", "queries", *evaluation.measures),
                 (
-                    (score.label, score.mode, *(f"{score.values[measure]:.2f}" for measure in evaluation.measures))
-                    for score in evaluation.scores
+                    (each.marked_label, each.mode, *(f"{each.values[measure]:.2f}" for measure in evaluation.measures))
+                    for each in evaluation.scores
                 ),
+                [f"{mark}: {meaning}" for mark, meaning in evaluation.remarks.items()],
             )
             for evaluation in run.evaluations
+        ),
+        table(
+            "Copies",
+            ("kind", "method", "images", "made", "state", "place"),
+            ((each.kind, each.method, each.images, each.made, _state(each), each.url) for each in run.copies),
         ),
         table(
             "Stages",
@@ -153,3 +160,7 @@ def info_tables(run: RunInfo) -> list[Table]:
             ((name, round(stage["seconds"]), stage["finished"]) for name, stage in run.stages.items()),
         ),
     ]
+
+
+def _state(copy: Copy) -> str:
+    return f"{copy.state}: {copy.reason}" if copy.reason else copy.state

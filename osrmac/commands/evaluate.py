@@ -188,11 +188,12 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     crops = rows.set_column(0, "id", pa.array(list(queries))).append_column("box", boxes).cast(schema.QUERIES)
     planned = run.queries_manifest(benchmark.name)
     from osrmac.distributed.describe import describe
-    from osrmac.runs.identity import identify_again, rows_per_shard
+    from osrmac.distributed.sharding import shard_count
+    from osrmac.runs.identity import identify_again
 
     identity, weights = identify_again(run)
     manifest.check_committed(planned, folder)
-    manifest.update(planned, folder, [crops], rows_per_shard(identity, compute), _ANYWHERE)
+    manifest.update(planned, folder, [crops], shard_count(identity, weights, compute), _ANYWHERE)
     describe(planned, folder, identity, weights, compute, FailureConfig(**asdict(run.reading())))
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from osrmac import __version__
 from osrmac.commands.checks import check_writable
+from osrmac.commands.copies import record_export
 from osrmac.config import ExportConfig
 from osrmac.credentials import without_credentials
 from osrmac.errors import ConfigError
@@ -24,6 +27,7 @@ from osrmac.progress import stage
 from osrmac.runs.methods import Method, choose_method
 from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage import schema, shards
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
@@ -52,7 +56,7 @@ class Export:
 def export(run: str, output: str, options: ExportConfig) -> Export:
     """Export the vectors that a search compares, with their ids and URIs.
 
-    The folder appears when it is complete.
+    The folder appears when it is complete, and is then recorded in the run.
 
     Args:
         run: Run with descriptors.
@@ -76,7 +80,8 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
     dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
     with stage("exporting"):
         vectors = _Vectors(place, method, within, images, dimension)
-        _write_complete(folder, partial(_WRITERS[options.to], vectors))
+        _write_complete(folder, partial(_write, vectors, options.to))
+    record_export(place, output, method.name, method.digest, images)
     return Export(method.name, images, dimension)
 
 
@@ -119,6 +124,21 @@ class _Vectors:
             uris = [without_credentials(details[image]["uri"]) for image in block.ids]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.vectors[0].ravel()), self.dimension)
             yield pa.record_batch([pa.array(block.ids, pa.string()), pa.array(uris, pa.string()), vectors], self.schema)
+
+
+def _write(vectors: _Vectors, to: str, folder: Path) -> None:
+    """Write the vectors, and where they are from to `export.json`."""
+    _WRITERS[to](vectors, folder)
+    origin = {
+        "run": without_credentials(to_unicode(vectors.run.url)),
+        "method": vectors.method.name,
+        "digest": vectors.method.digest,
+        "fingerprint": vectors.run.identity().fingerprint,
+        "images": vectors.images,
+        "osrmac": __version__,
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    Location.of(folder / "export.json").write_json(origin)
 
 
 def _write_npy(vectors: _Vectors, folder: Path) -> None:

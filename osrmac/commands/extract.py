@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from osrmac.commands.checks import check_descriptor, check_separate, check_writable
+from osrmac.commands.copies import note_stale_exports
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
@@ -119,7 +120,8 @@ def extract(
     connect_while_importing(images, run, compute, "osrmac.distributed.describe")
     from osrmac.distributed.describe import describe
     from osrmac.distributed.node_trace import trace_nodes
-    from osrmac.runs.identity import identify, rows_per_shard
+    from osrmac.distributed.sharding import shard_count
+    from osrmac.runs.identity import identify
 
     with watch("weights"), stage("loading weights"):
         identity, weights = identify(descriptor)
@@ -135,8 +137,8 @@ def extract(
         with watch("plan"), stage("listing") as progress:
             place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
             credentials = CredentialFilter(place.manifest)
-            tables, rows = _counted(credentials(listed), progress), rows_per_shard(identity, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection)
+            tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
+            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
@@ -159,6 +161,7 @@ def extract(
         if done.rows:
             seconds = sum(profile.command.values())
             place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
+    note_stale_exports(place, described)
     return result
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from statistics import fmean
 
 from osrmac.commands.checks import check_benchmark
+from osrmac.commands.copies import note_stale_exports
 from osrmac.commands.evaluate import coverage, prepare
 from osrmac.config import BenchmarkConfig, ComputeConfig, LayerWeightsConfig
 from osrmac.errors import ConfigError
@@ -62,6 +63,7 @@ def fit_weights(
 
         with stage("weighting descriptors") as progress:
             write_reduced(place, weighting, compute, progress.update)
+    note_stale_exports(place)
     return weighting
 
 

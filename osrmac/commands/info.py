@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from osrmac.commands.copies import Copy, list_copies
 from osrmac.credentials import redact_all
 from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import Failures, summary
+from osrmac.runs.reductions import digests
 from osrmac.storage import manifest, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
@@ -29,6 +31,7 @@ class ReductionInfo:
         recipe: Descriptor that is reduced.
         fitted_on: Collection that it was fitted on.
         samples: Number of descriptors that it was fitted on.
+        digest: Digest of the reduction.
     """
 
     dimension: int
@@ -37,6 +40,7 @@ class ReductionInfo:
     recipe: str
     fitted_on: str
     samples: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class RunInfo:
         dimensions: Length of the descriptor of each recipe.
         reductions: Reductions of the run.
         evaluations: Scores of the run.
+        copies: Exports and contact sheets of the run.
         stages: Time, and further facts, of each finished command.
         versions: Versions of osrmac, Python and packages that the run was last extracted with.
     """
@@ -70,6 +75,7 @@ class RunInfo:
     dimensions: Mapping[str, int]
     reductions: tuple[ReductionInfo, ...]
     evaluations: tuple[Evaluation, ...]
+    copies: tuple[Copy, ...]
     stages: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str]
 
@@ -91,6 +97,7 @@ class RunInfo:
             "dimensions": self.dimensions,
             "selections": [asdict(reduction) for reduction in self.reductions],
             "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
+            "copies": [asdict(copy) for copy in self.copies],
             "stages": self.stages,
             "versions": self.versions,
         }
@@ -106,6 +113,7 @@ def info(run: str) -> RunInfo:
     record = place.record()
     with stage("counting"):
         described, failures = summary(place)
+    known = digests(place)
     return RunInfo(
         run=run,
         images=record["images"],
@@ -116,14 +124,15 @@ def info(run: str) -> RunInfo:
         weights=record["weights"],
         fingerprint=record["fingerprint"],
         dimensions=record["dimensions"],
-        reductions=tuple(_reduction_info(place, stored) for stored in place.selections().values()),
+        reductions=tuple(_reduction_info(place, stored, known[name]) for name, stored in place.selections().items()),
         evaluations=tuple(load_evaluations(place).values()),
+        copies=tuple(list_copies(place, described)),
         stages=record["stages"],
         versions={"osrmac": record["osrmac"], **record["versions"]},
     )
 
 
-def _reduction_info(run: Run, stored: Mapping[str, Any]) -> ReductionInfo:
+def _reduction_info(run: Run, stored: Mapping[str, Any], digest: str) -> ReductionInfo:
     if "indices" in stored:
         dimension = len(stored["indices"])
     elif "weights" in stored:
@@ -131,4 +140,4 @@ def _reduction_info(run: Run, stored: Mapping[str, Any]) -> ReductionInfo:
     else:
         dimension = shards.footer(run.axes(stored["name"])).num_rows
     names = ("name", "method", "recipe", "fitted_on", "samples")
-    return ReductionInfo(dimension, *(stored[name] for name in names))
+    return ReductionInfo(dimension, **{name: stored[name] for name in names}, digest=digest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from osrmac.commands.checks import check_benchmark, check_reduction
 from osrmac.commands.evaluate import evaluate
@@ -20,6 +19,8 @@ from osrmac.config import (
 from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction
+from osrmac.runs.reductions import kept_reductions
+from osrmac.storage.run import Identity, Run
 
 __all__ = ["RunResult", "run"]
 
@@ -71,7 +72,11 @@ def run(
     """
     if evaluation.benchmark is not None:
         check_benchmark(evaluation)
-    check = partial(check_reduction, reduction=reduction)
+
+    def check(identity: Identity) -> None:
+        check_reduction(identity, reduction)
+        kept_reductions(Run(run), identity, reduction)
+
     extraction = extract(images, run, descriptor, compute, failures, collection, check)
     reductions = fit(run, reduction, compute)
     scores = evaluate(run, evaluation, compute) if evaluation.benchmark is not None else None

@@ -52,8 +52,8 @@ class ComputeConfig(ClusterConfig):
     """Files that each describing process reads at the same time, ahead of their use."""
 
     shard_rows: Annotated[int, "N"] | None = None
-    """Images per shard. A process that is killed loses at most one shard of work, next to a GPU two and some 300
-    images. (default: 1/500 of the collection, up to 128 MB)"""
+    """Images per shard, at most. A process that is killed loses at most one shard of work, next to a GPU two and some
+    300 images. (default: those of about 10 seconds, from 8 to 64, or else 1/500 of the collection, up to 128 MB)"""
 
     def __post_init__(self) -> None:
         at_least_one(self, "workers", "threads", "concurrent_reads", "shard_rows")

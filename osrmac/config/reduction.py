@@ -43,6 +43,10 @@ class ReductionConfig:
     fit_on: Annotated[str, "RUN"] | None = None
     """Run with the same descriptor options to fit on. (default: the run itself)"""
 
+    refit: bool = False
+    """Fit the reductions again that the run has already, and replace them. Without it they are kept as images are
+    added, so that no vector changes."""
+
     def __post_init__(self) -> None:
         if not 0 < self.retained_variance < 1:
             raise ConfigError(

@@ -47,7 +47,11 @@ def _stale_shards(descriptors: Location, folder: Location, digest: str) -> list[
     """Return the shards of descriptors whose reduced copy is missing or outdated."""
     existing = set(shards.paths(folder))
     copies = {source: folder / source.name for source in shards.paths(descriptors)}
-    return [source for source, copy in copies.items() if copy not in existing or not is_current(copy, source, digest)]
+    return [
+        source
+        for source, copy in copies.items()
+        if copy not in existing or not is_current(shards.read_metadata(copy), source, digest)
+    ]
 
 
 @ray.remote

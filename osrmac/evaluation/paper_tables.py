@@ -65,6 +65,7 @@ class PaperRow:
         dimension: Length of the descriptors that were measured.
         measured: Measured score by query mode.
         paper: Score that the paper reports, if any.
+        earlier_fit: Whether the reduction has been fitted again since it was scored.
     """
 
     label: str
@@ -72,6 +73,7 @@ class PaperRow:
     dimension: int | None
     measured: dict[str, float]
     paper: float | None
+    earlier_fit: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class PaperTable:
         modes = list(dict.fromkeys(mode for row in self.rows for mode in row.measured))
         rows = [
             [
-                row.label,
+                f"{row.label} (earlier fit)" if row.earlier_fit else row.label,
                 "" if row.dimension is None else str(row.dimension),
                 *(f"{row.measured[mode]:.2f}" if mode in row.measured else "" for mode in modes),
                 "" if row.paper is None else f"{row.paper:.2f}",
@@ -121,7 +123,7 @@ def paper_table(evaluation: Evaluation) -> PaperTable:
     reported = PAPER[evaluation.benchmark]
     labels = paper_labels(score.method for score in evaluation.scores)
     rows = [_row(evaluation, method, label, reported.get(label)) for method, label in labels.items()]
-    conditions = {"coverage": evaluation.coverage, **evaluation.conditions}
+    conditions = {"coverage": evaluation.coverage, **evaluation.conditions, **evaluation.remarks}
     if note := paper_note(labels.values()):
         conditions["paper"] = note
     return PaperTable(evaluation.benchmark, evaluation.measure, conditions, tuple(rows))
@@ -130,7 +132,8 @@ def paper_table(evaluation: Evaluation) -> PaperTable:
 def _row(evaluation: Evaluation, method: str, label: str, reported: float | None) -> PaperRow:
     scores = [score for score in evaluation.scores if score.method == method]
     measured = {score.mode: score.values[evaluation.measure] for score in scores}
-    return PaperRow(label, method, scores[0].dimension, measured, reported)
+    earlier_fit = any(score.earlier_fit for score in scores)
+    return PaperRow(label, method, scores[0].dimension, measured, reported, earlier_fit)
 
 
 def paper_labels(methods: Iterable[str]) -> dict[str, str]:

@@ -24,6 +24,8 @@ class Score:
         queries: Number of queries.
         values: Mean over the queries, by measure.
         results: Result of each query; empty if the score was read from a file.
+        digest: Digest of the method's reduction; None without one, and for scores of earlier versions.
+        earlier_fit: Whether the run's reduction of this name has been fitted again since.
     """
 
     method: str
@@ -33,12 +35,27 @@ class Score:
     queries: int
     values: Mapping[str, float]
     results: tuple[QueryResult, ...] = ()
+    digest: str | None = None
+    earlier_fit: bool = False
 
     @classmethod
-    def of(cls, method: str, label: str, mode: str, dimension: int | None, results: Sequence[QueryResult]) -> Self:
+    def of(
+        cls,
+        method: str,
+        label: str,
+        mode: str,
+        dimension: int | None,
+        results: Sequence[QueryResult],
+        digest: str | None = None,
+    ) -> Self:
         """Return the mean score over the results of at least one query."""
         values = {measure: fmean(result.values[measure] for result in results) for measure in results[0].values}
-        return cls(method, label, mode, dimension, len(results), values, tuple(results))
+        return cls(method, label, mode, dimension, len(results), values, tuple(results), digest)
+
+    @property
+    def marked_label(self) -> str:
+        """Label, marked if the score is that of an earlier fit: see `Evaluation.remarks`."""
+        return f"{self.label} (earlier fit)" if self.earlier_fit else self.label
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,12 @@ class Evaluation:
         """Query modes, in the order of the scores."""
         return list(dict.fromkeys(score.mode for score in self.scores))
 
+    @property
+    def remarks(self) -> dict[str, str]:
+        """Explanation of the marks of scores, by mark."""
+        marked = any(score.earlier_fit for score in self.scores)
+        return {"earlier fit": "the reduction has been fitted again since it was scored"} if marked else {}
+
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation under its stored names, without the results of single queries."""
         return {
@@ -83,6 +106,7 @@ class Evaluation:
                     "mode": score.mode,
                     "dimension": score.dimension,
                     "queries": score.queries,
+                    "digest": score.digest,
                     "values": {measure: score.values[measure] for measure in self.measures},
                 }
                 for score in self.scores
@@ -99,7 +123,15 @@ class Evaluation:
             values["coverage"],
             {name: value for name, value in values.items() if name not in fields},
             tuple(
-                Score(row["system"], row["label"], row["mode"], row["dimension"], row["queries"], row["values"])
+                Score(
+                    row["system"],
+                    row["label"],
+                    row["mode"],
+                    row["dimension"],
+                    row["queries"],
+                    row["values"],
+                    digest=row.get("digest"),
+                )
                 for row in values["scores"]
             ),
         )

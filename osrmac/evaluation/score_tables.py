@@ -39,7 +39,7 @@ def _table(evaluation: Evaluation, measure: str) -> Table:
     rows = []
     for method, score in {score.method: score for score in evaluation.scores}.items():
         label = labels.get(method, "")
-        row = [Cell(score.label, detail=label), Cell(f"{score.dimension:,}" if score.dimension else "")]
+        row = [Cell(score.marked_label, detail=label), Cell(f"{score.dimension:,}" if score.dimension else "")]
         row += [value_cell(method, mode) for mode in evaluation.modes]
         if reported:
             row.append(Cell(f"{reported[label]:.2f}" if label in reported else ""))
@@ -55,6 +55,7 @@ def _conditions(evaluation: Evaluation) -> list[str]:
         "coverage": evaluation.coverage,
         "queries": ", ".join(f"{number} {mode}" for mode, number in queries.items()),
         **evaluation.conditions,
+        **evaluation.remarks,
     }
     note = paper_note(paper_labels(score.method for score in evaluation.scores).values())
     if note and evaluation.benchmark in PAPER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from osrmac.evaluation.pr_curve import mean_precision
 from osrmac.evaluation.results import Evaluation
 from osrmac.evaluation.sweep import Sweep
+from osrmac.runs.methods import method_digests
 from osrmac.storage import shards
 from osrmac.storage.damage import expected_content
 from osrmac.storage.run import Run
@@ -25,9 +27,19 @@ def load_evaluations(run: Run) -> dict[str, Evaluation]:
     """Return the stored evaluations of a run, in order of name.
 
     The name is that of the benchmark, or of the foreign rankings that were scored; the files of an evaluation begin
-    with it (`RUN/evaluation/NAME.json`, `NAME-queries.parquet`).
+    with it (`RUN/evaluation/NAME.json`, `NAME-queries.parquet`). Scores of a reduction that has been fitted again since
+    are marked.
     """
-    return dict(_load(run, "scores", Evaluation.from_json))
+    current = method_digests(run)
+    return {name: _marked(stored, current) for name, stored in _load(run, "scores", Evaluation.from_json)}
+
+
+def _marked(evaluation: Evaluation, current: Mapping[str, str]) -> Evaluation:
+    """Mark the scores whose reduction does not have the current digest of its name."""
+    scores = (
+        replace(score, earlier_fit=score.digest not in (None, current.get(score.method))) for score in evaluation.scores
+    )
+    return replace(evaluation, scores=tuple(scores))
 
 
 def load_sweeps(run: Run) -> list[Sweep]:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from osrmac.config import ComputeConfig, DescriptorConfig, canonical
+from osrmac.config import DescriptorConfig, canonical
 from osrmac.credentials import without_credentials
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.weights import Weights
 from osrmac.errors import StorageError, WeightsError
-from osrmac.storage import shards
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["identify", "identify_again", "rows_per_shard"]
-
-
-def rows_per_shard(identity: Identity, compute: ComputeConfig) -> Callable[[int], int]:
-    """Return a function that gives the number of images in a shard, from the number of all planned images."""
-    return lambda images: compute.shard_rows or shards.rows_per_shard(images, identity.row_bytes)
+__all__ = ["identify", "identify_again"]
 
 
 def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import Reduction
-from osrmac.runs.reductions import load_reductions
+from osrmac.runs.reduced_reader import digest
+from osrmac.runs.reductions import digests, load_reductions
 from osrmac.storage.run import Run
 
-__all__ = ["Method", "choose_method", "list_methods"]
+__all__ = ["Method", "choose_method", "list_methods", "method_digests"]
 
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
+_WITH_LOCAL = "+cam"
 _LABELS = {
     "pfa": "PFA",
     "random": "random choice",
@@ -42,6 +44,11 @@ class Method:
     recipes: tuple[str, ...]
     reduction: Reduction | None = None
     regional: bool = False
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the reduction; None without one."""
+        return None if self.reduction is None else digest(self.reduction)
 
     @property
     def on_reading(self) -> Reduction | None:
@@ -82,8 +89,13 @@ def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, loc
         *(Method(by.name, f"{recipe} + {_LABELS[by.method]}", (recipe,), by) for by in reductions),
     ]
     if local:
-        methods += [Method(f"{m.name}+cam", f"{m.label} + CAM", (_GLOBAL, _LOCAL), m.reduction) for m in methods]
+        methods += [Method(m.name + _WITH_LOCAL, f"{m.label} + CAM", (_GLOBAL, _LOCAL), m.reduction) for m in methods]
     return methods
+
+
+def method_digests(run: Run) -> dict[str, str]:
+    """Return the digest of the present reduction of each method that has one, by the name of the method."""
+    return {name + local: digest for name, digest in digests(run).items() for local in ("", _WITH_LOCAL)}
 
 
 def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:

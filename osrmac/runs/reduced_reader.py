@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 
@@ -33,10 +33,15 @@ def _to_list(values: NDArray[np.float64]) -> list[float]:
     return listed
 
 
-def is_current(target: Location, source: Location, digest: str) -> bool:
-    """Return whether a reduced shard was written from the present descriptors by the reduction of this digest."""
-    metadata = shards.read_metadata(target)
-    return metadata["osrmac.selection"] == digest and shards.generation(target) == shards.generation(source)
+def is_current(metadata: Mapping[str, str], source: Location, digest: str) -> bool:
+    """Return whether a reduced shard was written from the present descriptors by the reduction of this digest.
+
+    Args:
+        metadata: Metadata of the reduced shard.
+        source: Shard of descriptors.
+        digest: Digest of the reduction.
+    """
+    return metadata["osrmac.selection"] == digest and shards.generation_of(metadata) == shards.generation(source)
 
 
 def read_shard(run: Run, shard: Location, recipe: str, reduction: Reduction | None) -> Vectors:
@@ -51,9 +56,10 @@ def read_shard(run: Run, shard: Location, recipe: str, reduction: Reduction | No
     if reduction is None:
         return shards.read_vectors([shard], recipe)
     copy = run.reduced(reduction.name) / shard.name
-    if recipe == reduction.recipe and copy.exists() and is_current(copy, shard, digest(reduction)):
-        table = shards.read(copy)
-        return Vectors(table["id"].to_pylist(), shards.matrix(table["vector"].combine_chunks()).copy())
+    if recipe == reduction.recipe and copy.exists():
+        table = shards.read(copy)  # with the metadata of these very rows, as osrmac fit may be replacing the file
+        if is_current(shards.metadata_of(table), shard, digest(reduction)):
+            return Vectors(table["id"].to_pylist(), shards.matrix(table["vector"].combine_chunks()).copy())
     return reduce_shard(shard, recipe, reduction)
 
 

@@ -1,29 +1,42 @@
-"""The reductions of a run, and the recipe and run that a reduction is fitted on."""
+"""The reductions of a run: those that options name, those that are kept, and what they are fitted on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from osrmac.config import ReductionConfig
+from osrmac.credentials import redact
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
+from osrmac.runs.reduced_reader import digest
 from osrmac.storage import shards
 from osrmac.storage.damage import expected_content
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["load_reductions", "settled_recipe", "training_run", "write_reduction"]
+__all__ = [
+    "digests",
+    "kept_reductions",
+    "load_reductions",
+    "settled_recipe",
+    "training_run",
+    "wanted_reductions",
+    "write_reduction",
+]
+
+_BASELINES = ("random", "variance")
 
 
 def write_reduction(run: Run, reduction: Reduction) -> None:
-    """Write a reduction as JSON; the axes of a projection go into a Parquet file, one axis a row.
+    """Write a reduction and its digest as JSON; the axes of a projection go into a Parquet file, one axis a row.
 
     An earlier projection of the same name is removed first, since its JSON must not be read with other axes.
     """
-    values = asdict(reduction)
+    values = asdict(reduction) | {"digest": digest(reduction)}
     if isinstance(reduction, Projection):
         run.selection(reduction.name).remove()
         axes, offsets = values.pop("axes"), values.pop("offsets")
@@ -41,7 +54,17 @@ def load_reductions(run: Run) -> list[Reduction]:
     return loaded
 
 
-def _load(run: Run, values: Mapping[str, Any]) -> Reduction:
+def digests(run: Run) -> dict[str, str]:
+    """Return the digest of each reduction of a run, by name."""
+    found = {}
+    for name, values in run.selections().items():
+        with expected_content(run.selection(name).url):
+            found[name] = values.get("digest") or digest(_load(run, values))  # earlier versions did not store it
+    return found
+
+
+def _load(run: Run, stored: Mapping[str, Any]) -> Reduction:
+    values = {key: value for key, value in stored.items() if key != "digest"}
     if "indices" in values:
         return Selection(**{**values, **_tuples(values, "indices", "variances")})
     if "weights" in values:
@@ -53,6 +76,64 @@ def _load(run: Run, values: Mapping[str, Any]) -> Reduction:
 def _tuples(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Return some attributes as tuples, where JSON has lists."""
     return {key: tuple(values[key]) for key in keys if values.get(key) is not None}
+
+
+def wanted_reductions(identity: Identity, config: ReductionConfig) -> dict[str, tuple[str, int]]:
+    """Return the method and the dimension of each reduction that options ask for, by name.
+
+    Args:
+        identity: Identity of the descriptors.
+        config: Options that fit these descriptors: see `osrmac.commands.checks.check_reduction`.
+    """
+    recipe = settled_recipe(identity, config.recipe)
+    quarter = max(1, identity.dimensions[recipe] // 4)
+    features = () if recipe in identity.regional else config.features or (quarter,)
+    methods = ("pfa", *_BASELINES) if config.baselines else ("pfa",)
+    wanted = [(method, kept) for kept in features for method in methods]
+    wanted += [("whitening", axes) for axes in config.whitening]
+    return {f"{recipe}-{method}-{dimension}": (method, dimension) for method, dimension in wanted}
+
+
+def kept_reductions(run: Run, identity: Identity, config: ReductionConfig) -> dict[str, Reduction]:
+    """Return the reductions, of those that options ask for, that a run has and keeps, by name.
+
+    A reduction is kept whatever descriptors have been added since it was fitted.
+
+    Raises:
+        ConfigError: A reduction was fitted in another way than the options ask for, and they do not ask to replace it.
+    """
+    if config.refit:
+        return {}
+    names = wanted_reductions(identity, config)
+    kept = {found.name: found for found in load_reductions(run) if found.name in names}
+    source = training_run(run, config.fit_on).record()["images"] if kept and config.fit_on is not None else None
+    for found in kept.values():
+        for difference in _differences(found, identity, config, source):
+            raise ConfigError(f"{found.name} {difference}: add --refit to replace it")
+    return kept
+
+
+def _differences(found: Reduction, identity: Identity, config: ReductionConfig, source: str | None) -> Iterator[str]:
+    """Describe how a reduction was fitted otherwise than options ask for.
+
+    Args:
+        found: The reduction. What an early version did not record of it is taken to be as asked for.
+        identity: Identity of the run's descriptors.
+        config: The options.
+        source: Collection to fit on, if the options name one.
+    """
+    if found.fingerprint != identity.fingerprint:
+        yield f"is of descriptors with the fingerprint {found.fingerprint}, and the run has {identity.fingerprint}"
+    if found.seed != config.seed:
+        yield f"was fitted with --seed {found.seed}, not {config.seed}"
+    if isinstance(found, Selection) and found.retained_variance not in (None, config.retained_variance):
+        yield f"was fitted with --retained-variance {found.retained_variance:g}, not {config.retained_variance:g}"
+    if isinstance(found, Selection) and found.absolute not in (None, config.absolute):
+        yield f"was fitted {'with' if found.absolute else 'without'} --absolute"
+    if config.samples != "all" and config.samples < found.samples:
+        yield f"was fitted on {found.samples} descriptors, not {config.samples}"
+    if source is not None and redact(found.fitted_on) != source:  # earlier versions stored the credentials of URLs
+        yield f"was fitted on {redact(found.fitted_on)}, not {source}"
 
 
 def training_run(run: Run, other: str | None) -> Run:

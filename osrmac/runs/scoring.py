@@ -78,7 +78,7 @@ def scores(
             if evaluation.query_expansion:
                 vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
             results = query_results(benchmark, queries, _Replayed(partial(images.distances, vectors)), ids)
-            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results))
+            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results), method.digest)
 
 
 def _dimension_read(method: Method, dimension: int) -> int:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,7 @@ from osrmac.storage.plan_comparison import PlanComparison, compare_with_plan, da
 
 __all__ = [
     "Changes",
+    "ShardCount",
     "ShardPlan",
     "check_committed",
     "duplicates",
@@ -38,14 +39,20 @@ __all__ = [
     "read_all",
     "replan",
     "shard_plans",
+    "shards_of",
     "unplanned",
     "update",
 ]
 
 _PART = re.compile(r"part-(\d+)\.parquet")
 _PART_ROWS = 500_000
+"""Images in a part of the manifest, to which less than a shard may be missing."""
+
 _CONCURRENT = 4
 """Number of shards that are rewritten at once where images have moved."""
+
+ShardCount = Callable[[int, int], int]
+"""Number of shards to plan, from the number of new images, at least one, and that of all planned images."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,11 @@ class Changes:
     changed: int
     removed: int
     moved: int = 0
+
+
+def shards_of(rows: int) -> ShardCount:
+    """Return the function that plans shards of at most so many images."""
+    return lambda new, _: -(-new // rows)
 
 
 def shard_plans(folder: Location) -> list[ShardPlan]:
@@ -165,7 +177,7 @@ def update(
     folder: Location,
     committed: Location,
     listing: Iterable[pa.Table],
-    rows_per_shard: Callable[[int], int],
+    shard_count: ShardCount,
     collection: CollectionConfig = CollectionConfig(),
 ) -> Changes:
     """Plan the images of a collection that are new, and plan those that have changed again.
@@ -177,7 +189,7 @@ def update(
         folder: Folder of the manifest.
         committed: Folder of the shards.
         listing: Rows of `schema.COLLECTION`, at least one table. Further columns count as part of an image's version.
-        rows_per_shard: Gives the number of images in a shard, from the number of all planned images.
+        shard_count: Number of shards for the new images, which are divided evenly; not called if there are none.
         collection: Whether the collection may have moved.
 
     Raises:
@@ -192,7 +204,9 @@ def update(
         for name, rows in found.differing():
             due, relocated = _update_part(folder / name, committed, rows)
             changed, moved = changed + due, moved + relocated
-        _append(folder, found.unplanned(), found.columns, rows_per_shard(found.planned + found.new))
+        if found.new:
+            number = shard_count(found.new, found.planned + found.new)
+            _append(folder, found.unplanned(), found.columns, _shard_sizes(found.new, number))
         return Changes(found.new, changed, found.removed, moved)
 
 
@@ -264,13 +278,31 @@ def _relocate_in_shard(committed: Location, images: pa.Table, shard: Location) -
     return unread.filter(pc.is_in(unread, value_set=images["id"].combine_chunks()))
 
 
-def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema, rows_per_shard: int) -> None:
-    """Write new rows, sorted by id, as further parts of the manifest."""
+def _shard_sizes(images: int, number: int) -> list[int]:
+    """Divide images into shards whose sizes differ by at most one.
+
+    >>> _shard_sizes(11, 3)
+    [4, 4, 3]
+    """
+    size, larger = divmod(images, number)
+    return [size + 1] * larger + [size] * (number - larger)
+
+
+def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema, sizes: Sequence[int]) -> None:
+    """Write new rows, sorted by id, as further parts of the manifest.
+
+    Args:
+        folder: Folder of the manifest.
+        rows: The rows.
+        collection: Schema of the listing.
+        sizes: Number of rows in each shard, the largest first.
+    """
     names = [_PART.fullmatch(part.name) for part in shards.paths(folder)]
     number = max((int(name[1]) for name in names if name), default=-1) + 1
-    rows_per_part = max(1, _PART_ROWS // rows_per_shard) * rows_per_shard
-    for part, table in enumerate(_regrouped(rows, rows_per_part), number):
-        groups = [table.slice(start, rows_per_shard) for start in range(0, table.num_rows, rows_per_shard)]
+    per_part = max(1, _PART_ROWS // sizes[0])
+    parts = [sizes[start : start + per_part] for start in range(0, len(sizes), per_part)]
+    for part, (table, within) in enumerate(zip(_regrouped(rows, map(sum, parts)), parts, strict=True), number):
+        groups = [table.slice(end - size, size) for end, size in zip(accumulate(within), within, strict=True)]
         shard_names = [_shard_name(group["id"].to_pylist()) for group in groups]
         own = {
             "shard": pa.array(np.repeat(shard_names, [group.num_rows for group in groups]), pa.string()),
@@ -280,17 +312,15 @@ def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema,
         _write(folder / f"part-{part:05d}.parquet", pa.table(columns | own).cast(schema.manifest(collection)))
 
 
-def _regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
-    """Yield the rows of all batches in tables of a given number of rows; the last one may be shorter."""
+def _regrouped(batches: Iterator[pa.RecordBatch], sizes: Iterable[int]) -> Iterator[pa.Table]:
+    """Yield the rows of all batches in tables of given sizes."""
     held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        while sum(map(len, held)) >= rows:
-            table = pa.Table.from_batches(held)
-            yield table.slice(0, rows)
-            held = table.slice(rows).to_batches()
-    if sum(map(len, held)):
-        yield pa.Table.from_batches(held)
+    for rows in sizes:
+        while sum(map(len, held)) < rows:
+            held.append(next(batches))
+        table = pa.Table.from_batches(held)
+        yield table.slice(0, rows)
+        held = table.slice(rows).to_batches()
 
 
 def _shard_name(ids: Iterable[str]) -> str:

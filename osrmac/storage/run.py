@@ -9,10 +9,11 @@ from typing import Any
 
 from osrmac import __version__
 from osrmac.config import DescriptorConfig, FetchConfig, fingerprint
-from osrmac.credentials import redact_all
+from osrmac.credentials import redact_all, without_credentials
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage import shards
 from osrmac.storage.damage import damaged
+from osrmac.storage.file_names import file_url, is_unicode
 from osrmac.storage.location import Location
 
 __all__ = ["FORMAT_VERSION", "Identity", "Run"]
@@ -215,7 +216,7 @@ class Run:
             "reading": {name: getattr(reading, name) for name in _READING},
         }
         self._record.update_json(
-            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages")}
+            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages", "copies")}
         )
 
     def require(self, identity: Identity, advice: str) -> None:
@@ -250,13 +251,29 @@ class Run:
 
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
         """Record the end of a stage, its duration, and further facts such as counts."""
-        finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        entry = {stage: {"finished": finished, "seconds": round(seconds, 3), **facts}}
+        entry = {stage: {"finished": _now(), "seconds": round(seconds, 3), **facts}}
         self._update(lambda record: record | {"stages": record["stages"] | entry})
 
     def set_counts(self, counts: dict[str, int]) -> None:
         """Record the numbers of images that were planned, were described, and failed."""
         self._update(lambda record: record | {"counts": counts})
+
+    def record_copy(self, url: str, kind: str, **facts: Any) -> None:
+        """Record what a command wrote from this run to another place, replacing the record of an earlier one there.
+
+        Args:
+            url: Path or URL of the file or folder.
+            kind: `export` or `contact sheet`.
+            facts: Further facts, such as the number of images.
+        """
+        place = without_credentials(Location.of(url).url)
+        entry = {place if is_unicode(place) else file_url(place): {"kind": kind, "made": _now(), **facts}}
+        self._update(lambda record: record | {"copies": record.get("copies", {}) | entry})
+
+    def copies(self) -> dict[str, dict[str, Any]]:
+        """Return what commands wrote from this run to other places, by path or URL: see `record_copy`."""
+        copies: dict[str, dict[str, Any]] = self.record().get("copies", {})
+        return copies
 
     def _update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Change run.json; a change by another command at the same moment is kept, too."""
@@ -269,6 +286,10 @@ class Run:
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Return the JSON objects of all evaluations, sweeps and tables, by file name without suffix."""
         return _read_objects(self.location / "evaluation")
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _read_objects(folder: Location) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -27,13 +27,15 @@ __all__ = [
     "described_ids",
     "footer",
     "generation",
+    "generation_of",
     "matrix",
+    "metadata_of",
     "paths",
     "read",
     "read_group",
     "read_metadata",
     "read_vectors",
-    "rows_per_shard",
+    "shard_count",
     "write",
     "write_groups",
     "write_table",
@@ -45,12 +47,24 @@ _SHARDS = 500
 _GENERATION = "osrmac.generation"
 
 
-def rows_per_shard(images: int, row_bytes: int) -> int:
-    """Return the number of images in a shard: a five-hundredth of a small collection, at most 128 MB of a large one.
+def shard_count(new: int, images: int, row_bytes: int, workers: int, rows: int) -> int:
+    """Return the number of shards for new images: the same for every worker, if there are enough images.
 
     A killed worker loses at most one shard of work, on a GPU two.
+
+    Args:
+        new: Number of new images.
+        images: Number of all planned images, of which a shard has at most a five-hundredth.
+        row_bytes: Size of one image's vectors; a shard has at most 128 MB of them.
+        workers: Number of describing processes.
+        rows: Number of images in a shard of a small run, where this is more than a five-hundredth.
+
+    >>> shard_count(297, 297, row_bytes=12288, workers=2, rows=64)
+    6
     """
-    return max(1, min(images // _SHARDS, _MAX_BYTES // row_bytes))
+    most = max(1, min(max(rows, images // _SHARDS), _MAX_BYTES // row_bytes))
+    per_worker = -(-new // (workers * most))
+    return min(new, workers * per_worker)
 
 
 def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> None:
@@ -68,7 +82,12 @@ def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> N
 
 def generation(shard: Location) -> int:
     """Return the generation of the plan that a shard fulfils."""
-    return int(read_metadata(shard).get(_GENERATION, 0))
+    return generation_of(read_metadata(shard))
+
+
+def generation_of(metadata: Mapping[str, str]) -> int:
+    """Return the generation in the metadata of a shard."""
+    return int(metadata.get(_GENERATION, 0))
 
 
 def write_table(file: Location, rows: pa.Table) -> None:
@@ -184,8 +203,16 @@ def damage(content: bytes) -> str | None:
 
 def read_metadata(shard: Location) -> dict[str, str]:
     """Read the metadata that osrmac has stored in the footer of a shard."""
-    metadata = footer(shard).metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"osrmac.")}
+    return _own(footer(shard).metadata)
+
+
+def metadata_of(table: pa.Table) -> dict[str, str]:
+    """Return the metadata that osrmac has stored in the shard that a table was read from."""
+    return _own(table.schema.metadata)
+
+
+def _own(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (metadata or {}).items() if key.startswith(b"osrmac.")}
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ def contents(run: Run) -> dict[str, object]:
 def test_commands_that_are_killed_leave_whole_files_and_continue(
     command: Callable[..., Command], tmp_path: Path
 ) -> None:
-    extraction = command(IMAGES)
+    extraction = command(IMAGES, "--shard-rows", "1")
     extraction.finish()
     killed, undisturbed = extraction.run, Run(str(tmp_path / "undisturbed"))
     shutil.copytree(killed.url, undisturbed.url)

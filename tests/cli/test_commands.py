@@ -61,6 +61,7 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
     sheet = tmp_path / "sheet.html"
     main(["search", run.url, "even/08.png", "--box", "0", "0", "70", "120", "--html", str(sheet)])
     assert capsys.readouterr().err == f"contact sheet in {sheet}\n"
+    assert run.copies()[str(sheet)]["images"] == 10
     page = parse(sheet.read_text())
     assert "query, box 0 0 70 120" in page.texts
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
@@ -78,14 +79,14 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
 
 
 def test_duplicates(
-    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheet = tmp_path / "sheet.html"
-    command = ["duplicates", finished.url, "--method", "single", "--threshold", "0"]
+    command = ["duplicates", run.url, "--method", "single", "--threshold", "0"]
     plan = tmp_path / "plan.csv"
     main([*command, "--html", str(sheet), "--csv", str(plan), "--format", "json"])
     shown = capsys.readouterr()
-    found = duplicates(finished.url, DuplicatesConfig(threshold=0, method="single"))
+    found = duplicates(run.url, DuplicatesConfig(threshold=0, method="single"))
     assert [(row["group"], row["id"]) for row in lines(shown.out)] == [
         (number, image.id) for number, group in enumerate(found.groups, 1) for image in group
     ]
@@ -98,6 +99,8 @@ def test_duplicates(
     ]
     assert {row["uri"] for row in rows} == {image.uri for group in found.groups for image in group}
     assert int(rows[0]["size"]) == Path(rows[0]["uri"]).stat().st_size
+    assert run.copies()[str(sheet)].items() >= {"kind": "contact sheet", "method": "single", "images": 10}.items()
+    assert run.copies()[str(plan)].items() >= {"kind": "list", "method": "single", "images": 10}.items()
     page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 5
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 10

@@ -12,6 +12,8 @@ from osrmac.commands.fit import fit
 from osrmac.config import ComputeConfig, Distance, EvaluationConfig, ReductionConfig
 from osrmac.errors import BenchmarkError, ConfigError, StorageError
 from osrmac.evaluation.results import Evaluation
+from osrmac.runs.reduced_reader import digest
+from osrmac.runs.reductions import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -66,8 +68,13 @@ def test_every_method_ranks_copies_first(run: Run, photos: Path, pairs: str) -> 
         "mode": "all",
         "dimension": 512,
         "queries": 10,
+        "digest": None,
         "values": {"mAP": 100.0},
     }
+    (pfa,) = [reduction for reduction in load_reductions(run) if reduction.method == "pfa"]
+    digests = {score["system"]: score["digest"] for score in stored["scores"]}
+    assert digests["osrmac-pfa-32"] == digests["osrmac-pfa-32+cam"] == digest(pfa)
+    assert digests["osrmac"] is None
     rows = pq.read_table(run.evaluation("groups", "-queries.parquet")).to_pylist()
     assert len(rows) == len(methods) * 10
     first = next(row for row in rows if row["query"] == "copy1.png")

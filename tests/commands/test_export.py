@@ -1,22 +1,26 @@
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from osrmac.commands.export import Export, export
-from osrmac.config import ExportConfig
-from osrmac.errors import ConfigError, OsrmacError
+from osrmac.commands.fit import fit
+from osrmac.config import ExportConfig, ReductionConfig
+from osrmac.errors import ConfigError, OsrmacError, StorageError
+from osrmac.runs.reduced_reader import digest
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
 
-def test_npy_has_every_vector_and_its_id(finished: Run, tmp_path: Path) -> None:
-    exported = export(finished.url, str(tmp_path / "out"), ExportConfig(to="npy", method="early"))
+def test_npy_has_every_vector_and_its_id(run: Run, tmp_path: Path) -> None:
+    exported = export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="early"))
     assert exported == Export("early", 26, 512)
     ids = pq.read_table(tmp_path / "out" / "ids.parquet")
-    known = shards.read_vectors(shards.paths(finished.descriptors), "early")
+    known = shards.read_vectors(shards.paths(run.descriptors), "early")
     expected = dict(zip(known.ids, known.values, strict=True))
     vectors = np.load(tmp_path / "out" / "vectors.npy", mmap_mode="r")
     assert vectors.dtype == np.float32
@@ -25,11 +29,32 @@ def test_npy_has_every_vector_and_its_id(finished: Run, tmp_path: Path) -> None:
     assert all(Path(row["uri"]).match(f"*/{row['id']}") for row in ids.to_pylist())
 
 
-def test_lance_has_a_table_of_ids_and_vectors(finished: Run, tmp_path: Path) -> None:
+def test_an_export_says_what_it_is_of_and_is_recorded_in_the_run(run: Run, tmp_path: Path) -> None:
+    (selection,) = fit(run.url, ReductionConfig(features=(8,), baselines=False))
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="osrmac-pfa-8"))
+    origin = Location.of(tmp_path / "out" / "export.json").read_json()
+    assert origin is not None
+    expected = {"method": "osrmac-pfa-8", "digest": digest(selection), "images": 26}
+    assert origin.items() >= {**expected, "run": run.url, "fingerprint": run.identity().fingerprint}.items()
+    assert origin.keys() - expected.keys() == {"run", "fingerprint", "osrmac", "made"}
+    assert run.copies()[f"{tmp_path}/out"].items() >= {**expected, "kind": "export"}.items()
+
+
+def test_a_run_that_cannot_be_written_is_exported(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Location, "swap", Mock(side_effect=StorageError("read-only")))
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="early"))
+    assert (tmp_path / "out" / "vectors.npy").exists()
+    assert f"{tmp_path}/out is not recorded in {run.url}: StorageError: read-only" in capsys.readouterr().err
+    assert run.copies() == {}
+
+
+def test_lance_has_a_table_of_ids_and_vectors(run: Run, tmp_path: Path) -> None:
     lancedb = pytest.importorskip("lancedb", reason="lancedb is an extra that is not installed")
-    export(finished.url, str(tmp_path / "out"), ExportConfig(to="lance", method="early"))
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="lance", method="early"))
     table = lancedb.connect(str(tmp_path / "out")).open_table("images")
-    known = shards.read_vectors(shards.paths(finished.descriptors), "early")
+    known = shards.read_vectors(shards.paths(run.descriptors), "early")
     stored = table.to_arrow().sort_by("id")
     assert stored["id"].to_pylist() == known.ids
     np.testing.assert_array_equal(shards.matrix(stored["vector"].combine_chunks()), known.values)

@@ -112,7 +112,7 @@ def test_crops_and_missing_files_are_described_or_fail_row_by_row(
         ],
         schema=schema.QUERIES,
     )
-    manifest.update(Location.of(tmp_path / "manifest"), Location.of(tmp_path), [requests], lambda images: images)
+    manifest.update(Location.of(tmp_path / "manifest"), Location.of(tmp_path), [requests], lambda *_: 1)
     assert describe(Location.of(tmp_path / "manifest"), Location.of(tmp_path), identity, weights, one_worker).rows == 4
     found = rows(Location.of(tmp_path))
     whole, part = Describer.load(small)([file.read_bytes()] * 2, [None, box])

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from osrmac.commands.export import export
 from osrmac.commands.extract import extract
 from osrmac.commands.fit import fit
-from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig, ReductionConfig
+from osrmac.commands.search import search
+from osrmac.config import ComputeConfig, DescriptorConfig, ExportConfig, FailureConfig, ReductionConfig
 from osrmac.errors import FailureRateError, StorageError
 from osrmac.storage import shards
 from osrmac.storage.lock import Part, locked
@@ -35,11 +37,23 @@ def test_failed_images_are_described_again_on_request(
     assert described(after) | {"cut.png": None} == described(before) | {"cut.png": None}
 
 
+def reduced_vectors(run: Run) -> dict[str, list[float]]:
+    tables = [shards.read(shard) for shard in shards.paths(run.reduced("osrmac-pfa-32"))]
+    return {row["id"]: row["vector"] for table in tables for row in table.to_pylist()}
+
+
 def test_changed_and_new_images_are_described(
-    own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
+    own_photos: Path,
+    own_run: Run,
+    tmp_path: Path,
+    small: DescriptorConfig,
+    make_picture: Callable[[int], bytes],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
-    before = rows(own_run.descriptors)
+    config = ReductionConfig(features=(32,), retained_variance=0.8, baselines=False)
+    first = fit(own_run.url, config)
+    export(own_run.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    before, reduced = rows(own_run.descriptors), reduced_vectors(own_run)
     (own_photos / "odd" / "03.png").write_bytes(make_picture(50))
     (own_photos / "new.png").write_bytes(make_picture(3))
     (own_photos / "copy0.png").unlink()
@@ -51,13 +65,15 @@ def test_changed_and_new_images_are_described(
     same = before.keys() - {"odd/03.png"}
     assert {name: described(after)[name] for name in same} == {name: described(before)[name] for name in same}
 
-    # A reduction follows its descriptors.
-    (selection,) = fit(own_run.url, ReductionConfig(features=(32,), retained_variance=0.8, baselines=False))
+    # The export says that it is stale, the reduction is kept, and a search finds the new image by it.
+    assert f"1 export is stale, first {tmp_path}/out (the run has 27 images, it has 26)" in capsys.readouterr().err
+    assert "new.png" in [match.id for match in search(own_run.url, ["copy3.png"]).queries[0].matches[:3]]
+    assert fit(own_run.url, config) == first
     whole = shards.read_vectors(shards.paths(own_run.descriptors), "osrmac")
-    reduced = [shards.read(shard) for shard in shards.paths(own_run.reduced(selection.name))]
-    found = {row["id"]: row["vector"] for table in reduced for row in table.to_pylist()}
-    assert found.keys() == set(whole.ids)
-    np.testing.assert_array_equal([found[name] for name in whole.ids], selection.apply(whole.values))
+    found = reduced_vectors(own_run)
+    assert found.keys() == set(whole.ids) == reduced.keys() | {"new.png"}
+    assert [name for name in reduced if found[name] != reduced[name]] == ["odd/03.png"]
+    np.testing.assert_array_equal([found[name] for name in whole.ids], first[0].apply(whole.values))
 
 
 @pytest.mark.integration

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,13 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from osrmac.commands.export import export
 from osrmac.commands.fit import fit
-from osrmac.config import ReductionConfig, fingerprint
+from osrmac.config import ExportConfig, ReductionConfig, fingerprint
 from osrmac.errors import ConfigError, StorageError
-from osrmac.reduction.base import Selection
+from osrmac.reduction.base import Reduction, Selection
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.whitening import PCAWhitening
-from osrmac.runs.reductions import load_reductions
+from osrmac.runs.reduced_reader import digest, read_shard
+from osrmac.runs.reductions import load_reductions, write_reduction
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -75,14 +78,114 @@ def test_a_second_fit_does_nothing(run: Run) -> None:
     assert modified(run) == before
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"retained_variance": 0.7}, {"absolute": True}, {"samples": 10}])
-def test_other_options_fit_and_reduce_again(run: Run, change: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"seed": 1}, "fitted with --seed 0, not 1"),
+        ({"retained_variance": 0.7}, "fitted with --retained-variance 0.8, not 0.7"),
+        ({"absolute": True}, "fitted without --absolute"),
+        ({"samples": 10}, "fitted on 26 descriptors, not 10"),
+    ],
+)
+def test_other_options_replace_a_reduction_on_request_only(run: Run, change: dict[str, float], difference: str) -> None:
     fit(run.url, CONFIG)
     before = modified(run)
-    (pfa, *_) = fit_selections(run, replace(CONFIG, **change))  # type: ignore[arg-type]
+    asked = replace(CONFIG, **change)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=f"osrmac-pfa-32 was {difference}: add --refit to replace it"):
+        fit(run.url, asked)
+    assert modified(run) == before
+    (pfa, *_) = fit_selections(run, replace(asked, refit=True))
     assert all(modified(run)[file] > time for file, time in before.items())
     table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(pfa.name))).sort_by("id")
     np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), pfa.apply(whole(run).values))
+
+
+@pytest.fixture
+def grow(run: Run, tmp_path: Path) -> Callable[[], None]:
+    """A function that adds two images to the run, which lacks them until then."""
+    hidden = [shard for shard in shards.paths(run.descriptors) if shards.described_ids(shard)][:2]
+    for shard in hidden:
+        Path(shard).rename(tmp_path / shard.name)
+
+    def add() -> None:
+        for shard in hidden:
+            (tmp_path / shard.name).rename(shard)
+
+    return add
+
+
+def reduced_by(run: Run) -> set[str]:
+    """Digests of the reductions that the reduced shards were written by."""
+    folder = run.reduced("osrmac-pfa-32")
+    return {shards.read_metadata(shard)["osrmac.selection"] for shard in shards.paths(folder)}
+
+
+def test_a_reduction_is_kept_as_images_are_added(
+    run: Run, grow: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = fit_selections(run, CONFIG)
+    before = modified(run)
+    grow()
+    assert fit(run.url, CONFIG) == first
+    after = modified(run)
+    assert after.items() > before.items()  # two reduced shards were added
+    assert len(after) == len(before) + 2
+    assert capsys.readouterr().err == (
+        f"osrmac-pfa-32 and 2 more were fitted on 24 descriptors of {first[0].fitted_on} and are kept: the run has 26 "
+        "now, --refit fits them again\n"
+    )
+    fit(run.url, replace(CONFIG, samples=24))
+    assert "kept" not in capsys.readouterr().err
+
+
+def test_a_reduction_is_fitted_again_on_request(run: Run, grow: Callable[[], None]) -> None:
+    (first, *_) = fit_selections(run, CONFIG)
+    grow()
+    (again, *_) = fit_selections(run, replace(CONFIG, refit=True))
+    assert (first.samples, again.samples) == (24, 26)
+    assert reduced_by(run) == {digest(again)} != {digest(first)}
+
+
+def test_only_missing_reductions_are_fitted(run: Run, grow: Callable[[], None]) -> None:
+    fit(run.url, CONFIG)
+    grow()
+    found = fit(run.url, replace(CONFIG, features=(32, 16), baselines=False))
+    assert [(each.name, each.samples) for each in found] == [("osrmac-pfa-32", 24), ("osrmac-pfa-16", 26)]
+
+
+def test_a_refit_that_was_killed_between_two_reductions_is_continued(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit(run.url, replace(CONFIG, seed=1))
+    config = replace(CONFIG, refit=True)
+
+    def kill_at_the_last(place: Run, reduction: Reduction) -> None:
+        if reduction.name == "osrmac-variance-32":
+            raise KeyboardInterrupt
+        write_reduction(place, reduction)
+
+    with monkeypatch.context() as killed:
+        killed.setattr("osrmac.commands.fit.write_reduction", kill_at_the_last)
+        with pytest.raises(KeyboardInterrupt):
+            fit(run.url, config)
+    (pfa, *others) = load_reductions(run)
+    assert [found.seed for found in (pfa, *others)] == [0, 0, 1]
+    assert reduced_by(run) != {digest(pfa)}
+    shard = shards.paths(run.descriptors)[0]
+    whole = shards.read_vectors([shard], "osrmac").values
+    np.testing.assert_array_equal(read_shard(run, shard, "osrmac", pfa).values, pfa.apply(whole))
+
+    with pytest.raises(ConfigError, match="osrmac-variance-32 was fitted with --seed 1, not 0: add --refit"):
+        fit(run.url, CONFIG)
+    assert fit_selections(run, config)[0] == pfa
+    assert reduced_by(run) == {digest(pfa)}
+
+
+def test_exports_of_an_earlier_fit_are_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(run.url, CONFIG)
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    fit(run.url, replace(CONFIG, features=(16,)))
+    assert "export" not in capsys.readouterr().err
+    fit(run.url, replace(CONFIG, seed=1, refit=True))
+    assert f"1 export is stale, first {tmp_path}/out (of an earlier osrmac-pfa-32)" in capsys.readouterr().err
 
 
 def test_a_quarter_of_the_features_is_the_default(run: Run) -> None:
@@ -111,7 +214,9 @@ def test_whitening_is_fitted_written_and_read_back(run: Run) -> None:
 
 def test_a_selection_fitted_on_another_run_is_applied_to_this_one(run: Run, other: Run) -> None:
     fit(run.url, CONFIG)
-    (pfa, *_) = fit_selections(run, replace(CONFIG, fit_on=other.url))
+    with pytest.raises(ConfigError, match=r"osrmac-pfa-32 was fitted on .*, not other photos: add --refit"):
+        fit(run.url, replace(CONFIG, fit_on=other.url))
+    (pfa, *_) = fit_selections(run, replace(CONFIG, fit_on=other.url, refit=True))
     theirs = PrincipalFeatureAnalysis(32, retained_variance=0.8).fit(whole(other).values)
     np.testing.assert_array_equal(pfa.indices, theirs.indices_)
     assert (pfa.samples, pfa.fitted_on) == (len(whole(other).ids), other.record()["images"])

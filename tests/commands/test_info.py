@@ -1,13 +1,15 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from osrmac.cli.output import info_tables, show
 from osrmac.commands.evaluate import evaluate
+from osrmac.commands.export import export
 from osrmac.commands.fit import fit
 from osrmac.commands.info import info
-from osrmac.config import EvaluationConfig, ReductionConfig
+from osrmac.config import EvaluationConfig, ExportConfig, ReductionConfig
 from osrmac.errors import StorageError
 from osrmac.storage.run import Run
 
@@ -36,6 +38,27 @@ def test_a_run_is_summarized(run: Run, oxford: str, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     for text in ("empty.jpg", "osrmac-whitening-8", "oxford5k, 26 of 5062 images", "resnet18", "512"):
         assert text in shown
+
+
+def test_copies_and_scores_of_an_earlier_fit_are_listed(
+    run: Run, oxford: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ReductionConfig(features=(32,), retained_variance=0.8, baselines=False)
+    fit(run.url, config)
+    evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True))
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    before = info(run.url)
+    assert [(copy.url, copy.state) for copy in before.copies] == [(f"{tmp_path}/out", "current")]
+    assert not before.evaluations[0].remarks
+    fit(run.url, replace(config, seed=1, refit=True))
+    found = info(run.url)
+    assert [(copy.state, copy.reason) for copy in found.copies] == [("stale", "of an earlier osrmac-pfa-32")]
+    assert found.reductions[0].digest != before.reductions[0].digest == found.copies[0].digest
+    show(*info_tables(found))
+    shown = capsys.readouterr().out
+    assert "stale: of an earlier osrmac-pfa-32" in shown
+    assert "osrmac + PFA (earlier fit)" in shown
+    assert "early (earlier fit)" not in shown
 
 
 def test_images_are_counted_where_the_first_extraction_has_not_finished(finished: Run, tmp_path: Path) -> None:

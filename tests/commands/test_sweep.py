@@ -28,7 +28,7 @@ def test_a_sweep_scores_what_fit_and_evaluate_score(run: Run, truth: EvaluationC
     found = sweep(run.url, truth, SweepConfig(sizes=(8, 16), seeds=2))
     expected: dict[tuple[str, int], float] = {}
     for seed in (1, 0):
-        fit(run.url, ReductionConfig(features=(8, 16), whitening=(8, 16), seed=seed))
+        fit(run.url, ReductionConfig(features=(8, 16), whitening=(8, 16), seed=seed, refit=True))
         expected |= {(score.method, seed): score.values["mAP"] for score in evaluate(run.url, truth).scores}
     points = {(point.method, point.features, point.seed): point.value for point in found.points}
     assert points.pop(("whole descriptor", 768, 0)) == expected["osrmac", 0]

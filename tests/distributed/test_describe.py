@@ -65,7 +65,7 @@ def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program
 ) -> None:
     monkeypatch.setattr(DataContext.get_current(), "raise_original_map_exception", False)
     planned = Location.of(tmp_path / "manifest")
-    manifest.update(planned, planned / "shards", listing(Location.of(photos)), lambda images: images)
+    manifest.update(planned, planned / "shards", listing(Location.of(photos)), lambda *_: 1)
     (part,) = shards.paths(planned)
     damaged = Path(part)
     content = damaged.read_bytes()
@@ -87,7 +87,7 @@ def test_a_recipe_that_only_the_driver_has_registered_is_described(
 ) -> None:
     monkeypatch.setitem(RECIPES, "spoc", Recipe(lambda features: features.middle[0].mean(dim=(-2, -1))))
     planned, folder = Location.of(tmp_path / "manifest"), Location.of(tmp_path / "descriptors")
-    manifest.update(planned, planned / "shards", listing(Location.of(photos / "odd")), lambda images: images)
+    manifest.update(planned, planned / "shards", listing(Location.of(photos / "odd")), lambda *_: 1)
     identity, weights = identify(replace(small, recipes=("spoc",)))
     assert describe.describe(planned, folder, identity, weights, one_worker).rows == 10
     vectors = shards.read_vectors(shards.paths(folder), "spoc")

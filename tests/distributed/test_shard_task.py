@@ -33,7 +33,7 @@ def plan(planned: Location) -> ShardPlan:
     """A shard of the images a, b and c."""
     listed = [{"id": name, "uri": f"{name}.png", "size": 1} for name in "abc"]
     manifest.update(
-        planned, planned / "shards", [pa.Table.from_pylist(listed, schema=schema.COLLECTION)], lambda _images: 3
+        planned, planned / "shards", [pa.Table.from_pylist(listed, schema=schema.COLLECTION)], manifest.shards_of(3)
     )
     (plan,) = manifest.shard_plans(planned)
     return plan

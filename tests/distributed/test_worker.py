@@ -34,7 +34,7 @@ BESIDE_A_GPU = WorkerPool(1, 1, "cpu", 1, 0.75, 1.0)
 def planned(photos: Path, tmp_path: Path) -> Location:
     """Manifest of three shards of up to ten images."""
     folder = Location.of(tmp_path / "manifest")
-    manifest.update(folder, folder / "shards", listing(Location.of(photos)), lambda _images: 10)
+    manifest.update(folder, folder / "shards", listing(Location.of(photos)), manifest.shards_of(10))
     return folder
 
 

@@ -1,5 +1,7 @@
 """The paper's scores, and measured ones beside them."""
 
+from dataclasses import replace
+
 import pytest
 
 from osrmac.evaluation.paper_tables import PAPER, paper_steps, paper_table
@@ -69,6 +71,15 @@ def test_the_markdown_names_coverage_and_backbone() -> None:
     assert text.endswith("coverage: 1100 of 5062 images; backbone: resnet50\n")
 
 
+def test_a_score_of_an_earlier_fit_is_marked() -> None:
+    early = replace(score("early", "whole", 65.5), earlier_fit=True)
+    table = paper_table(evaluation(early, score("single", "whole", 60.0)))
+    assert [row.label for row in table.rows if row.earlier_fit] == ["M-R l_j"]
+    text = table.table().markdown()
+    assert "| M-R l_j (earlier fit) |" in text
+    assert "earlier fit: the reduction has been fitted again since it was scored" in text
+
+
 def test_the_json_keeps_the_stored_names() -> None:
     stored = paper_table(evaluation(score("early", "whole", 65.5))).to_json()
     assert stored == {
@@ -76,7 +87,14 @@ def test_the_json_keeps_the_stored_names() -> None:
         "measure": "mAP",
         "conditions": {"coverage": "1100 of 5062 images", "backbone": "resnet50"},
         "rows": [
-            {"label": "M-R l_j", "system": "early", "dimension": 2048, "measured": {"whole": 65.5}, "paper": 67.77}
+            {
+                "label": "M-R l_j",
+                "system": "early",
+                "dimension": 2048,
+                "measured": {"whole": 65.5},
+                "paper": 67.77,
+                "earlier_fit": False,
+            }
         ],
     }
 

@@ -9,7 +9,7 @@ from osrmac.types import QueryResult
 
 def score(method: str, mode: str, *values: dict[str, float]) -> Score:
     results = [QueryResult(f"q{number}", (), values=value, positives=1) for number, value in enumerate(values)]
-    return Score.of(method, f"{method} in words", mode, 512, results)
+    return Score.of(method, f"{method} in words", mode, 512, results, f"digest of {method}")
 
 
 SEVERAL = Evaluation(
@@ -30,6 +30,20 @@ def test_an_evaluation_is_restored_from_json_without_query_results() -> None:
     assert stored["scores"][0]["system"] == "osrmac"
     restored = Evaluation.from_json(stored)
     assert restored == replace(SEVERAL, scores=tuple(replace(score, results=()) for score in SEVERAL.scores))
+
+
+def test_scores_of_earlier_versions_have_no_digest() -> None:
+    stored = SEVERAL.to_json()
+    for row in stored["scores"]:
+        assert row.pop("digest")
+    assert {score.digest for score in Evaluation.from_json(stored).scores} == {None}
+
+
+def test_a_score_of_an_earlier_fit_is_marked() -> None:
+    earlier = replace(SEVERAL.scores[2], earlier_fit=True)
+    assert (SEVERAL.scores[2].marked_label, earlier.marked_label) == ("pfa in words", "pfa in words (earlier fit)")
+    assert SEVERAL.remarks == {}
+    assert list(replace(SEVERAL, scores=(earlier,)).remarks) == ["earlier fit"]
 
 
 def test_a_score_is_the_mean_over_its_queries_in_each_measure() -> None:

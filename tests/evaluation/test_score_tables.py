@@ -75,3 +75,10 @@ def test_the_papers_scores_and_labels_stand_beside_where_it_has_the_benchmark() 
     (table,) = scores_tables(Evaluation("groups", ("mAP",), "all", {}, scores))
     assert table.columns[-1].name == "mAP whole"
     assert not any("other networks" in note for note in table.notes)
+
+
+def test_scores_of_an_earlier_fit_are_marked() -> None:
+    scores = [replace(each, earlier_fit=each.method == "pfa") for each in SEVERAL.scores]
+    (table,) = scores_tables(replace(ONE, scores=tuple(scores)))
+    assert [row[0] for row in texts(table.cells)] == ["osrmac in words", "pfa in words (earlier fit)"]
+    assert table.notes[-1] == "earlier fit: the reduction has been fitted again since it was scored"

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,7 +7,10 @@ import pytest
 from osrmac.errors import DamagedFileError
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.evaluation.sweep import Point, Sweep
+from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
+from osrmac.runs.reduced_reader import digest
+from osrmac.runs.reductions import write_reduction
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult
@@ -18,6 +21,17 @@ EVALUATION = Evaluation(
     "10 of 5062 images",
     {"distance": "l1"},
     (Score("osrmac-pfa-32", "osrmac + PFA", "whole", 32, 3, {"mAP": 81.5, "mP@1": 100.0}),),
+)
+SELECTION = Selection(
+    name="osrmac-pfa-32",
+    method="pfa",
+    recipe="osrmac",
+    features_in=64,
+    seed=0,
+    samples=9,
+    fitted_on="/photos",
+    fingerprint="f",
+    indices=tuple(range(32)),
 )
 SWEEP = Sweep("groups", "mAP", "osrmac", {"distance": "l1"}, (Point("pfa", 32, 0, "whole", 70.0),))
 
@@ -34,6 +48,27 @@ def scored(tmp_path: Path) -> Run:
 
 def test_evaluations_are_read_by_the_name_of_their_files(scored: Run) -> None:
     assert load_evaluations(scored) == {"oxford5k": EVALUATION, "oxford5k-whole": EVALUATION}
+
+
+@pytest.mark.parametrize(
+    ("method", "scored_digest", "marked"),
+    [
+        ("osrmac-pfa-32", digest(SELECTION), False),
+        ("osrmac-pfa-32+cam", digest(SELECTION), False),
+        ("osrmac-pfa-32", "that of an earlier fit", True),
+        ("osrmac-pfa-16", digest(SELECTION), True),
+        ("osrmac-pfa-32", None, False),
+    ],
+)
+def test_scores_of_a_reduction_that_the_run_no_longer_has_are_marked(
+    tmp_path: Path, method: str, scored_digest: str | None, marked: bool
+) -> None:
+    run = Run(str(tmp_path))
+    write_reduction(run, SELECTION)
+    score = replace(EVALUATION.scores[0], method=method, digest=scored_digest)
+    run.evaluation("oxford5k", ".json").write_json(replace(EVALUATION, scores=(score,)).to_json())
+    (found,) = load_evaluations(run)["oxford5k"].scores
+    assert found == replace(score, earlier_fit=marked)
 
 
 def test_sweeps_are_read_apart_from_evaluations(scored: Run) -> None:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.config import DescriptorConfig
 from osrmac.errors import StorageError
-from osrmac.runs.identity import identify, identify_again, rows_per_shard
+from osrmac.runs.identity import identify, identify_again
 from osrmac.storage.run import Identity, Run
 from tests.tiny_run import tiny_run
 
@@ -41,8 +41,3 @@ def test_a_run_whose_weights_have_changed_is_refused(tmp_path: Path) -> None:
     run = tiny_run(tmp_path, {"single": {"a.jpg": [1.0]}})
     with pytest.raises(StorageError, match="the weights resnet18 random:0 have changed since"):
         identify_again(run)
-
-
-def test_the_number_of_images_in_a_shard_can_be_set(identity: Identity) -> None:
-    assert rows_per_shard(identity, ComputeConfig(shard_rows=7))(1_000_000) == 7
-    assert rows_per_shard(identity, ComputeConfig())(50_000) == 100

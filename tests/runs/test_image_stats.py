@@ -30,7 +30,7 @@ def test_planned_files_are_summed_where_all_sizes_are_known(tmp_path: Path) -> N
     assert planned_bytes(run) == 2000
     rows = [{"id": "c", "uri": "s3://bucket/c", "size": None}, *({"id": name, "uri": name} for name in "ab")]
     manifest.update(
-        run.manifest, run.descriptors, [pa.Table.from_pylist(rows, schema=schema.COLLECTION)], lambda _images: 2
+        run.manifest, run.descriptors, [pa.Table.from_pylist(rows, schema=schema.COLLECTION)], manifest.shards_of(2)
     )
     assert planned_bytes(run) is None
     assert planned_bytes(Run(str(tmp_path / "nowhere"))) is None

@@ -7,6 +7,7 @@ import pytest
 from osrmac.reduction.base import Projection, Selection
 from osrmac.runs.reduced_reader import digest, read_reduced, read_shard
 from osrmac.storage import schema, shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
 
@@ -46,6 +47,19 @@ def test_a_current_reduced_shard_is_read_instead(run: Run) -> None:
 def test_a_stale_reduced_shard_is_not_read(run: Run, stale: tuple[str, int]) -> None:
     write_reduced(run, *stale)
     assert read_shard(run, shards.paths(run.descriptors)[0], "osrmac", SELECTION).values.any()
+
+
+def test_a_reduced_shard_that_is_being_replaced_is_not_mixed_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_reduced(run, digest(SELECTION))
+    shard, read = shards.paths(run.descriptors)[0], shards.read
+
+    def replace_before_reading(file: Location, *columns: list[str]) -> pa.Table:
+        monkeypatch.setattr(shards, "read", read)
+        write_reduced(run, "digest of another fit")
+        return read(file, *columns)
+
+    monkeypatch.setattr(shards, "read", replace_before_reading)
+    assert read_shard(run, shard, "osrmac", SELECTION).values.any()
 
 
 def test_all_shards_are_reduced_and_sorted_by_id(run: Run) -> None:

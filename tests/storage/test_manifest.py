@@ -1,6 +1,7 @@
 import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
@@ -28,7 +29,9 @@ def rows(sizes: dict[str, int | None], mtime: datetime.datetime | None = NOON) -
 
 
 def update(folder: Path, listed: pa.Table, rows_per_shard: int = 2) -> Changes:
-    return manifest.update(Location.of(folder), Location.of(folder / "shards"), [listed], lambda _: rows_per_shard)
+    return manifest.update(
+        Location.of(folder), Location.of(folder / "shards"), [listed], manifest.shards_of(rows_per_shard)
+    )
 
 
 def planned(folder: Path) -> dict[str, tuple[str, int]]:
@@ -107,7 +110,7 @@ def test_removed_images_stay_planned(tmp_path: Path) -> None:
 def test_an_id_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     batches = [rows({"a": 1, "b": 2}), rows({"b": 2})]
     with pytest.raises(StorageError, match="names b twice"):
-        manifest.update(Location.of(tmp_path), SHARDS, batches, lambda _: 2)
+        manifest.update(Location.of(tmp_path), SHARDS, batches, manifest.shards_of(2))
     assert shards.paths(Location.of(tmp_path)) == []
 
 
@@ -193,10 +196,15 @@ def test_a_shard_is_pending_until_it_is_committed_under_its_generation(tmp_path:
     assert manifest.pending(manifest.shard_plans(plan), folder) == []
 
 
-def test_the_rows_in_a_shard_may_depend_on_the_number_of_all_images(tmp_path: Path) -> None:
+def test_new_images_are_divided_evenly_into_a_number_of_shards(tmp_path: Path) -> None:
     update(tmp_path, rows({"a": 1, "b": 2}))
-    manifest.update(Location.of(tmp_path), SHARDS, [rows(dict.fromkeys("cdefg", 1))], lambda images: images - 2)
-    assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [2, 5]
+    count = Mock(return_value=3)
+    listing = [rows(dict.fromkeys("abcdefgh", 1))]
+    manifest.update(Location.of(tmp_path), SHARDS, [rows(dict.fromkeys("cdefghij", 1))], count)
+    count.assert_called_once_with(8, 10)
+    assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [2, 3, 3, 2]
+    manifest.update(Location.of(tmp_path), SHARDS, listing, count)  # has nothing new
+    count.assert_called_once()
 
 
 def test_further_columns_are_part_of_the_version(tmp_path: Path) -> None:
@@ -214,7 +222,7 @@ def test_a_large_plan_has_several_parts(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(manifest, "_PART_ROWS", 10)
     monkeypatch.setattr(plan_comparison, "_BATCH", 4)
     listing = rows({f"{number:02d}": number for number in range(35)})
-    manifest.update(Location.of(tmp_path), SHARDS, [listing.slice(0, 20), listing.slice(20)], lambda _: 3)
+    manifest.update(Location.of(tmp_path), SHARDS, [listing.slice(0, 20), listing.slice(20)], manifest.shards_of(3))
     assert [part.name for part in shards.paths(Location.of(tmp_path))] == [f"part-0000{n}.parquet" for n in range(4)]
     assert [plan.rows for plan in manifest.shard_plans(Location.of(tmp_path))] == [3] * 11 + [2]
     assert manifest.read_all(Location.of(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
@@ -254,7 +262,7 @@ def collection(
 def committed_run(folder: Path, listing: pa.Table, unread: str = "") -> tuple[Location, Location]:
     """The plan and the committed shards of a listing, in which some images could not be read."""
     plan, committed = Location.of(folder / "plan"), Location.of(folder / "shards")
-    manifest.update(plan, committed, [listing], lambda _: 2)
+    manifest.update(plan, committed, [listing], manifest.shards_of(2))
     for shard in manifest.shard_plans(plan):
         rows = manifest.read(plan, shard).select(["id", "uri"])
         stages = pa.array(["fetch" if name in unread else None for name in rows["id"].to_pylist()], pa.string())
@@ -270,7 +278,7 @@ def uris(folder: Location) -> dict[str, str]:
 def again(
     plan: Location, committed: Location, listing: pa.Table, config: CollectionConfig = CollectionConfig()
 ) -> Changes:
-    return manifest.update(plan, committed, [listing], lambda _: 2, config)
+    return manifest.update(plan, committed, [listing], manifest.shards_of(2), config)
 
 
 @pytest.mark.parametrize("same", [{"mtime": NOON}, {"etag": "e", "mtime": None}])

@@ -21,7 +21,7 @@ def listing(*images: dict[str, Any]) -> pa.Table:
 
 def plan(tmp_path: Path, *images: dict[str, Any]) -> Location:
     folder = Location.of(tmp_path / "manifest")
-    manifest.update(folder, Location.of(tmp_path / "descriptors"), [listing(*images)], lambda _: 2)
+    manifest.update(folder, Location.of(tmp_path / "descriptors"), [listing(*images)], manifest.shards_of(2))
     return folder
 
 

@@ -1,3 +1,4 @@
+import datetime
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,27 @@ def test_a_run_is_continued_with_the_same_settings(tmp_path: Path) -> None:
     run.open(identity(), "/photos", {"ray": "2"})
     assert run.record()["counts"] == {"planned": 3, "ok": 2, "failed": 1}
     assert run.record()["stages"]["extract"]["seconds"] == 1.5
+
+
+def test_a_run_records_what_was_written_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = opened_run(tmp_path / "run")
+    assert run.copies() == {}
+    monkeypatch.chdir(tmp_path)
+    run.record_copy("out", "export", method="osrmac", digest=None, images=2)
+    run.record_copy("https://me:secret@host/sheet.html", "contact sheet", method="osrmac", images=3)
+    run.record_copy("caf\udce9.html", "contact sheet", method="osrmac", images=1)
+    run.open(identity(), "/photos", {"ray": "2"})
+    found = run.copies()
+    assert list(found) == [f"{tmp_path}/out", "https://host/sheet.html", f"file://{tmp_path}/caf%E9.html"]
+    made = found[f"{tmp_path}/out"].pop("made")
+    assert datetime.datetime.fromisoformat(made).tzinfo is not None
+    assert found[f"{tmp_path}/out"] == {"kind": "export", "method": "osrmac", "digest": None, "images": 2}
+    run.record_copy("out", "export", method="early", digest="d", images=2)
+    assert run.copies()[f"{tmp_path}/out"]["method"] == "early"
+    record = run.record()
+    del record["copies"]  # as in runs of earlier versions
+    Location.of(tmp_path / "run" / "run.json").write_json(record)
+    assert run.copies() == {}
 
 
 def test_a_run_keeps_the_limits_of_reading(tmp_path: Path) -> None:

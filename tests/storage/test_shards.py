@@ -101,10 +101,35 @@ def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "expected"), [(1, 1), (999, 1), (50_000, 100), (5_000_000, 10_000), (10**9, 10_416)]
+    ("images", "workers", "expected"),
+    [
+        (1, 2, 1),
+        (3, 2, 2),
+        (100, 96, 96),
+        (128, 2, 2),
+        (129, 2, 4),
+        (297, 2, 6),
+        (32_000, 2, 500),
+        (50_000, 2, 500),
+        (5_000_000, 10, 500),
+        (10**9, 1, 96_007),
+        (10**9, 16, 96_016),
+    ],
 )
-def test_shards_are_small_in_small_runs_and_128_mb_in_large_ones(images: int, expected: int) -> None:
-    assert shards.rows_per_shard(images, 4 * 3072) == expected
+def test_every_worker_has_as_many_shards_of_at_most_64_images_or_a_five_hundredth_or_128_mb(
+    images: int, workers: int, expected: int
+) -> None:
+    assert shards.shard_count(images, images, 4 * 3072, workers, rows=64) == expected
+
+
+def test_added_images_get_a_shard_for_every_worker() -> None:
+    assert shards.shard_count(10, 1_000_000, 4 * 3072, workers=4, rows=64) == 4
+    assert shards.shard_count(9000, 1_000_000, 4 * 3072, workers=4, rows=64) == 8
+
+
+def test_images_with_many_vectors_are_fewer_in_a_shard() -> None:
+    assert shards.shard_count(60, 60, 40_000_000, workers=1, rows=64) == 20
+    assert shards.shard_count(60, 60, 400_000_000, workers=1, rows=64) == 60
 
 
 def test_a_file_has_plain_arrow_types(tmp_path: Path) -> None:

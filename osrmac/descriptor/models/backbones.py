@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from osrmac.descriptor.models import checkpoints
 from osrmac.descriptor.models.architectures import Architecture, get_architecture
@@ -17,7 +18,7 @@ from osrmac.errors import ConfigError, WeightsError
 __all__ = ["Backbone", "build", "load_weights", "used_weights"]
 
 _PROBE_SIDE = 128
-"""Side of the image that is used to find the number of channels, in pixels."""
+"""Side of the image that the network is tried with, in pixels."""
 
 
 class Backbone(nn.Module):
@@ -31,6 +32,7 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: Number of channels of each layer.
+        flops_per_pixel: Floating-point operations per pixel of the input; a multiplication and an addition are two.
         classifier: Linear layer over the spatial mean of the first of the layers, or None.
         checkpoint_names: Name in the checkpoint of each loaded parameter.
         remarks: Notes for the user on how the checkpoint was read, one per line.
@@ -58,7 +60,7 @@ class Backbone(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.eval()
-        self.channels = self._probe_channels()
+        self.channels, self.flops_per_pixel = self._probe()
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Normalise pixels and run the trunk in its own precision.
@@ -78,9 +80,12 @@ class Backbone(nn.Module):
         return list(self(pixels.contiguous(memory_format=torch.channels_last).float().div(255)))
 
     @torch.inference_mode()
-    def _probe_channels(self) -> tuple[int, ...]:
+    def _probe(self) -> tuple[tuple[int, ...], float]:
+        """Return the channels, and the operations per pixel."""
+        counter = FlopCounterMode(display=False)
         try:
-            maps = self(torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE))
+            with counter:
+                maps = self(torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE))
         except AssertionError as error:  # raised by timm's networks of a fixed input size
             raise ConfigError("the backbone takes one input size only: choose a convolutional network") from error
         for layer, output in zip(self.layers, maps, strict=True):
@@ -88,7 +93,7 @@ class Backbone(nn.Module):
                 raise ConfigError(
                     f"layer '{layer}' returns {output.ndim}-d values, not maps: choose a convolutional layer"
                 )
-        return tuple(output.shape[1] for output in maps)
+        return tuple(output.shape[1] for output in maps), counter.get_total_flops() / _PROBE_SIDE**2
 
 
 def load_weights(backbone: str, weights: str) -> Weights:
@@ -178,7 +183,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def used_weights(backbone: Backbone, weights: Weights) -> Weights:
-    """Return the tensors that a backbone has loaded, under the architecture's own names.
+    """Return the tensors that a backbone has loaded, under the architecture's own names, and how much it computes.
 
     They suffice to build the backbone again, and their digest does not depend on the layout of the checkpoint.
 
@@ -187,4 +192,4 @@ def used_weights(backbone: Backbone, weights: Weights) -> Weights:
         weights: The weights, as `load_weights` returned them.
     """
     state = {name: weights.state[stored] for name, stored in backbone.checkpoint_names.items()}
-    return replace(weights, state=state, remarks=backbone.remarks)
+    return replace(weights, state=state, remarks=backbone.remarks, flops_per_pixel=backbone.flops_per_pixel)

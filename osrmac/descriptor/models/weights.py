@@ -35,11 +35,13 @@ class Weights:
         state: Tensors by name.
         source: Where they come from: a path, a URL without credentials, or the name of published weights.
         remarks: Notes for the user on how they were read, one per line.
+        flops_per_pixel: Floating-point operations of the backbone per pixel; 0 before one was built from the tensors.
     """
 
     state: StateDict
     source: str
     remarks: tuple[str, ...] = ()
+    flops_per_pixel: float = 0.0
 
     @property
     def digest(self) -> str:

@@ -22,6 +22,13 @@ def test_layers_can_be_chosen(resnet18: Weights) -> None:
     assert backbone.classifier is None
 
 
+def test_the_arithmetic_is_counted(resnet18: Weights) -> None:
+    """The convolutions of ResNet18 have 1.81 billion multiplications and additions for 224 x 224 pixels."""
+    backbone = build("resnet18", (), resnet18.state)
+    assert backbone.flops_per_pixel == used_weights(backbone, resnet18).flops_per_pixel
+    assert backbone.flops_per_pixel * 224**2 / 2 == pytest.approx(1.81e9, rel=0.01)
+
+
 @torch.inference_mode()
 def test_feature_maps_of_a_resnet_are_taken_after_the_relu(resnet18: Weights) -> None:
     pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))

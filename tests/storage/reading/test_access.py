@@ -54,7 +54,10 @@ def test_credentials_are_kept_apart_from_ids_and_uris(planned: Location) -> None
 def test_images_planned_under_ids_with_credentials_keep_them(planned: Location) -> None:
     old, other = SIGNED.format("a.jpg", "old"), SIGNED.format("b.jpg", "old")
     manifest.update(
-        planned, planned / "shards", [listing((old, old), (other, other), ("c", "/photos/c.jpg"))], lambda _images: 2
+        planned,
+        planned / "shards",
+        [listing((old, old), (other, other), ("c", "/photos/c.jpg"))],
+        manifest.shards_of(2),
     )
     new, bare = SIGNED.format("a.jpg", "new"), "https://host/{}?size=2"
     images, access = filtered(
@@ -67,13 +70,16 @@ def test_images_planned_under_ids_with_credentials_keep_them(planned: Location) 
     assert access is not None
     assert access.url(old, old) == new
     changes = manifest.update(
-        planned, planned / "shards", CredentialFilter(planned)([listing((new, new), (other, other))]), lambda _: 2
+        planned,
+        planned / "shards",
+        CredentialFilter(planned)([listing((new, new), (other, other))]),
+        manifest.shards_of(2),
     )
     assert (changes.new, changes.changed) == (0, 0)
 
 
 def test_an_id_that_names_two_images_without_its_credentials_names_neither(planned: Location) -> None:
     first, second = "https://host/a?token=1", "https://host/a?token=2"
-    manifest.update(planned, planned / "shards", [listing((first, first), (second, second))], lambda _images: 2)
+    manifest.update(planned, planned / "shards", [listing((first, first), (second, second))], manifest.shards_of(2))
     images, _ = filtered(planned, (first, first), (second, second), ("https://host/a?token=3", "c"))
     assert [image for image, _ in images] == [first, second, "https://host/a"]
