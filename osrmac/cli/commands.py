@@ -37,6 +37,7 @@ from osrmac.config import (
     FailureConfig,
     FetchConfig,
     LayerWeightsConfig,
+    PruneConfig,
     ReductionConfig,
     SearchConfig,
     SweepConfig,
@@ -46,6 +47,7 @@ from osrmac.progress import note
 
 if TYPE_CHECKING:
     from osrmac.commands.extract import Extraction
+    from osrmac.commands.prune import Pruning
     from osrmac.commands.run import RunResult
     from osrmac.evaluation.results import Evaluation
     from osrmac.reduction.base import Reduction
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 _SHOWN_FAILURES = 5
+_SHOWN_IDS = 10
 
 
 def extract(
@@ -237,6 +240,14 @@ def report(run: Run, output: Output = Output()) -> None:
     write(output, [{"report": url}], summary=[f"report in {url}"])
 
 
+def prune(run: Run, removal: PruneConfig = PruneConfig(), output: Output = Output()) -> None:
+    """Remove images from a run that are gone, or in a list."""
+    from osrmac.commands.prune import prune
+
+    result = prune(run, removal)
+    write(output, [result.to_json()], summary=_pruning_lines(result))
+
+
 def paper(run: Run, output: Output = Output()) -> None:
     """Compare the scores of a run with those of the paper."""
     from osrmac.commands.paper import paper
@@ -303,6 +314,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "info": info,
     "verify": verify,
     "report": report,
+    "prune": prune,
     "paper": paper,
     "sweep": sweep,
     "fit-weights": fit_weights,
@@ -327,6 +339,24 @@ def _extraction_lines(result: Extraction) -> list[str]:
     if told:
         lines.insert(0, f"of the images in the run, {told}; those that have moved or are gone keep their rows")
     return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
+
+
+def _pruning_lines(result: Pruning) -> list[str]:
+    """Return a summary of a prune."""
+    lines = [f"an interrupted prune of {result.finished} images was finished"] if result.finished else []
+    if result.already:
+        lines.append(f"{result.already} images in the list were removed before")
+    would = "were" if result.done else "would be"
+    evaluations = f", and {len(result.evaluations)} evaluations {would} marked" if result.evaluations else ""
+    lines.append(
+        f"{result.images} of {result.planned} images {would} removed, from {result.shards} shards{evaluations}: "
+        f"{result.run}"
+    )
+    more = f" and {len(result.ids) - _SHOWN_IDS} more" if len(result.ids) > _SHOWN_IDS else ""
+    if result.ids:
+        lines.append(f"  {', '.join(result.ids[:_SHOWN_IDS])}{more}")
+    lines += [f"delete by hand the {copy['kind']} {url}, which may have them" for url, copy in result.copies.items()]
+    return lines if result.done or not result.images else [*lines, "nothing is removed yet: --yes removes them"]
 
 
 def _scores_tables(scores: Evaluation) -> list[Table]:

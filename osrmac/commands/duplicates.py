@@ -12,13 +12,14 @@ from osrmac.retrieval.near_duplicates import ConnectedComponents
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates import Collection, Duplicates
 from osrmac.runs.scan import torch_device
-from osrmac.runs.shard_reader import list_shards
+from osrmac.runs.shard_reader import list_shards, refused_if_pruned
 from osrmac.storage.run import Run
 from osrmac.storage.shards import described_ids
 
 __all__ = ["duplicates"]
 
 
+@refused_if_pruned
 def duplicates(run: str, options: DuplicatesConfig = DuplicatesConfig()) -> Duplicates:
     """Group the images whose distance is at most a threshold, directly or through other images (single linkage).
 

@@ -79,6 +79,7 @@ class Extraction:
         """Return the result as plain JSON values."""
         counts = self.changes
         changes = {"new": counts.new, "changed": counts.changed, "moved": counts.moved, "gone": counts.removed}
+        changes["pruned"] = counts.pruned
         return asdict(self) | {"run": to_unicode(self.run), "failed": self.failed, "changes": changes}
 
 
@@ -136,7 +137,8 @@ def extract(
             place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
             credentials = CredentialFilter(place.manifest)
             tables, rows = _counted(credentials(listed), progress), rows_per_shard(identity, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection)
+            changes = manifest.update(place.manifest, place.descriptors, tables, rows, collection, place.removed)
+            _note_pruned(changes, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
@@ -160,6 +162,14 @@ def extract(
             seconds = sum(profile.command.values())
             place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
     return result
+
+
+def _note_pruned(changes: Changes, collection: CollectionConfig) -> None:
+    if changes.pruned and not collection.restore_removed:
+        note(
+            f"{changes.pruned} listed images were removed by osrmac prune and are left out: --restore-removed "
+            "describes them again"
+        )
 
 
 def _count(run: Run) -> tuple[int, list[Failures], list[str]]:

@@ -11,6 +11,7 @@ from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import Failures, summary
+from osrmac.runs.shard_reader import refused_if_pruned
 from osrmac.storage import manifest, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
@@ -96,6 +97,7 @@ class RunInfo:
         }
 
 
+@refused_if_pruned
 def info(run: str) -> RunInfo:
     """Summarize a run; its images are counted in the shards.
 

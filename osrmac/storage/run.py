@@ -14,6 +14,7 @@ from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage import shards
 from osrmac.storage.damage import damaged
 from osrmac.storage.location import Location
+from osrmac.storage.pruning.journal import require_unpruned
 
 __all__ = ["FORMAT_VERSION", "Identity", "Run"]
 
@@ -74,6 +75,7 @@ class Run:
 
     Attributes:
         url: Path or any fsspec URL; a local path is made absolute.
+        pruning: Whether this is a prune, which alone may read the run while it is pruned.
         location: The same, resolved.
 
     Raises:
@@ -81,6 +83,7 @@ class Run:
     """
 
     url: str
+    pruning: bool = False
     location: Location = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +126,11 @@ class Run:
         return self.location / "evaluation" / (name + suffix)
 
     @property
+    def removed(self) -> Location:
+        """Folder of the digests of images that were removed."""
+        return self.location / "removed"
+
+    @property
     def report(self) -> Location:
         """File of the HTML report."""
         return self.location / "report.html"
@@ -140,9 +148,12 @@ class Run:
 
         Raises:
             DamagedFileError: The record is not as it was written.
-            StorageError: There is no run here, or its format is not that of this version.
+            StorageError: There is no run here, its format is not that of this version, or it is being pruned.
         """
-        return self._checked(self._record.read_json())
+        record = self._checked(self._record.read_json())
+        if not self.pruning:
+            require_unpruned(self.location)
+        return record
 
     def _checked(self, record: dict[str, Any] | None) -> dict[str, Any]:
         if record is None and self.location.fs.isfile(self.location.path):
@@ -248,6 +259,11 @@ class Run:
         finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         entry = {stage: {"finished": finished, "seconds": round(seconds, 3), **facts}}
         self._update(lambda record: record | {"stages": record["stages"] | entry})
+
+    def copies(self) -> dict[str, dict[str, Any]]:
+        """Return what commands wrote outside of the run, such as exports, by path or URL."""
+        copies: dict[str, dict[str, Any]] = self.record().get("copies", {})
+        return copies
 
     def set_counts(self, counts: dict[str, int]) -> None:
         """Record the numbers of images that were planned, were described, and failed."""
