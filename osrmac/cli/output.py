@@ -16,6 +16,7 @@ from osrmac.credentials import redact_all
 from osrmac.errors import printable
 from osrmac.progress import note
 from osrmac.tables import Column, Table
+from osrmac.types import REMOVED_SINCE
 
 if TYPE_CHECKING:
     from osrmac.commands.extract import Profile
@@ -144,6 +145,7 @@ def info_tables(run: RunInfo) -> list[Table]:
                     (score.label, score.mode, *(f"{score.values[measure]:.2f}" for measure in evaluation.measures))
                     for score in evaluation.scores
                 ),
+                [f"{name}: {text}" for name, text in evaluation.conditions.items() if name == REMOVED_SINCE],
             )
             for evaluation in run.evaluations
         ),

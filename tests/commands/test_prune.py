@@ -218,7 +218,7 @@ def test_a_prune_that_is_interrupted_again_and_again_is_finished(run: Run, tmp_p
     while interrupted(run, options, 8 + attempts):
         attempts += 1
         assert_refused(run)
-    assert attempts > 5
+    assert attempts >= 3
     assert contents(run) == contents(undisturbed)
     assert problems(run) == []
     assert run.report.exists()

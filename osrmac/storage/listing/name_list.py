@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from osrmac.errors import ConfigError, NotFoundError, StorageError, reason
+from osrmac.errors import ConfigError, NotFoundError, StorageError
 from osrmac.storage.file_names import is_unicode, to_unicode
 from osrmac.storage.listing import list_values
 from osrmac.storage.listing.uri_list import batched, lines
@@ -41,8 +41,6 @@ def read_names(listed: Location) -> Iterator[list[str]]:
                 yield names
     except FileNotFoundError as error:
         raise NotFoundError(f"no list {listed}") from error
-    except pa.ArrowInvalid as error:
-        raise StorageError(f"cannot read the list {listed}: {reason(error)}") from error
     if not count:
         raise ConfigError(f"the list {listed} names no image")
 

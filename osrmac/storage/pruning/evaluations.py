@@ -11,11 +11,9 @@ import pyarrow.compute as pc
 from osrmac.storage import shards
 from osrmac.storage.pruning.journal import Journal
 from osrmac.storage.run import Run
+from osrmac.types import REMOVED_SINCE
 
-__all__ = ["MARK", "marks", "remove_results"]
-
-MARK = "images removed since"
-"""Condition of the scores of evaluations and sweeps from whose run images were removed: a number and a date."""
+__all__ = ["marks", "remove_results"]
 
 _SUFFIX = "-queries.parquet"
 
@@ -23,7 +21,11 @@ _SUFFIX = "-queries.parquet"
 def marks(run: Run, images: int, date: str) -> dict[str, str]:
     """Return the mark of each evaluation and sweep of a run after some more images are removed."""
     found = run.evaluations().items()
-    before = {name: _conditions(values).get(MARK, "0") for name, values in found if {"scores", "points"} & set(values)}
+    before = {
+        name: _conditions(values).get(REMOVED_SINCE, "0")
+        for name, values in found
+        if {"scores", "points"} & set(values)
+    }
     return {name: f"{images + int(mark.partition(',')[0])}, last on {date}" for name, mark in before.items()}
 
 
@@ -42,7 +44,7 @@ def remove_results(run: Run, journal: Journal, marked: Mapping[str, str]) -> Non
             shards.write_table(file, _without(results, removed))
     for name, values in run.evaluations().items():
         if name in marked:
-            _conditions(values)[MARK] = marked[name]
+            _conditions(values)[REMOVED_SINCE] = marked[name]
             run.evaluation(name, ".json").write_json(values)
 
 
