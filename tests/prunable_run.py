@@ -144,7 +144,8 @@ def problems(run: Run) -> list[str]:
     planned, identity = manifest.shard_plans(run.manifest), run.identity()
     found = list(check_plan(run, planned))
     found += [f"{plan.shard} is pending" for plan in manifest.pending(planned, run.descriptors)]
-    found += [problem for plan in planned for problem in check_shard(run, identity, plan)]
+    committed = {shard.name for shard in shards.paths(run.descriptors)}
+    found += [problem for plan in planned if plan.shard in committed for problem in check_shard(run, identity, plan)]
     files = [*shards.paths(run.manifest), *other_files(run)]
     return found + [problem for file in files if (problem := check_file(file))]
 

@@ -28,7 +28,7 @@ from osrmac.storage.pruning.candidates import Candidates, NamedImages, candidate
 from osrmac.storage.pruning.evaluations import marks, remove_results
 from osrmac.storage.pruning.journal import Facts, Journal
 from osrmac.storage.pruning.queries import remove_queries
-from osrmac.storage.pruning.rows import remove_rows
+from osrmac.storage.pruning.rows import remove_late_shards, remove_rows
 from osrmac.storage.reading.access import CredentialFilter
 from osrmac.storage.run import Run
 
@@ -186,6 +186,8 @@ def _finish(run: Run, journal: Journal, facts: Facts) -> None:
             progress.update(done, facts.images)
         remove_queries(run, journal)
         remove_results(run, journal, facts.marks)
+        for _, rows in journal.parts():
+            remove_late_shards(run.descriptors, rows)
     if run.exists():
         _record(run, facts, time.monotonic() - started)
     journal.remove()

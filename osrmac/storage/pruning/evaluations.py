@@ -20,12 +20,8 @@ _SUFFIX = "-queries.parquet"
 
 def marks(run: Run, images: int, date: str) -> dict[str, str]:
     """Return the mark of each evaluation and sweep of a run after some more images are removed."""
-    found = run.evaluations().items()
-    before = {
-        name: _conditions(values).get(REMOVED_SINCE, "0")
-        for name, values in found
-        if {"scores", "points"} & set(values)
-    }
+    found = {name: values for name, values in run.evaluations().items() if {"scores", "points"} & set(values)}
+    before = {name: _conditions(values).get(REMOVED_SINCE, "0") for name, values in found.items()}
     return {name: f"{images + int(mark.partition(',')[0])}, last on {date}" for name, mark in before.items()}
 
 

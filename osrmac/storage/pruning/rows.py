@@ -18,7 +18,7 @@ from osrmac.progress import note
 from osrmac.storage import manifest, shards
 from osrmac.storage.location import Location
 
-__all__ = ["Copies", "remove_rows"]
+__all__ = ["Copies", "remove_late_shards", "remove_rows"]
 
 _CONCURRENT = 4
 """Number of shards that are rewritten at once."""
@@ -53,6 +53,22 @@ def remove_rows(planned: Location, part: str, committed: Location, ids: pa.Array
         manifest.write_part(file, _with_generations(kept, generations))
     else:
         file.remove()
+
+
+def remove_late_shards(committed: Location, removed: pa.Table) -> None:
+    """Remove the shards that have removed images again; the others in them are planned, and not described any more.
+
+    A worker of a command that was killed before has written them, a moment after their rows were removed.
+
+    Args:
+        committed: Folder of the shards.
+        removed: Removed rows of a manifest: `id` and `shard`.
+    """
+    for name, ids in _by_shard(removed.sort_by("shard")):
+        shard = committed / name
+        if shard.exists() and pc.any(pc.is_in(shards.read(shard, ["id"])["id"], value_set=ids)).as_py():
+            note(f"{shard} was written meanwhile by a process that has outlived its command: it is removed")
+            shard.remove()
 
 
 def _by_shard(rows: pa.Table) -> Iterator[tuple[str, pa.Array]]:

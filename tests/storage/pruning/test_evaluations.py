@@ -14,9 +14,8 @@ from osrmac.types import REMOVED_SINCE
 def run(tmp_path: Path) -> Run:
     run = Run(str(tmp_path), pruning=True)
     run.evaluation("groups", ".json").write_json({"scores": [], "distance": "l1"})
-    run.evaluation("groups-sweep", ".json").write_json(
-        {"points": [], "conditions": {REMOVED_SINCE: "4, last on 2026-01-01"}}
-    )
+    conditions = {REMOVED_SINCE: "4, last on 2026-01-01"}
+    run.evaluation("groups-sweep", ".json").write_json({"points": [], "conditions": conditions})
     run.evaluation("tables", ".json").write_json({"tables": []})
     removed = pa.table({"id": ["a", "b"], "uri": ["/a", "/b"], "shard": ["", ""]})
     Journal(run.location).write([("part-00000.parquet", removed)], Facts(2, 2))

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from osrmac.storage import manifest, shards
-from osrmac.storage.pruning.rows import Copies, remove_rows
+from osrmac.storage.pruning.rows import Copies, remove_late_shards, remove_rows
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
 
@@ -84,3 +84,16 @@ def test_nothing_is_left_of_a_shard_and_a_part_that_lose_all_rows(run: Run) -> N
     remove(run, *"abcd", copies={run.reduced("half"): {shard.name}})
     remove(run, *"abcd")
     assert [shards.paths(folder) for folder in (run.manifest, run.descriptors, run.reduced("half"))] == [[], [], []]
+
+
+def test_a_shard_that_is_written_late_by_another_process_is_removed(run: Run) -> None:
+    (shard,) = shards.paths(run.descriptors)
+    late = shards.read(shard)
+    removed = manifest.read_all(run.manifest, ["id", "shard"]).slice(0, 1)
+    remove(run, "a")
+    remove_late_shards(run.descriptors, removed)
+    assert shard.exists()
+    shards.replace(shard, late, 7)
+    remove_late_shards(run.descriptors, removed)
+    assert not shard.exists()
+    assert pending(run)
