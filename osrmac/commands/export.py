@@ -22,7 +22,7 @@ from osrmac.credentials import without_credentials
 from osrmac.errors import ConfigError
 from osrmac.progress import stage
 from osrmac.runs.methods import Method, choose_method
-from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, refused_if_pruned, unpruned
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, unpruned
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -49,7 +49,6 @@ class Export:
         return {"system": self.method, "images": self.images, "dimension": self.dimension}
 
 
-@refused_if_pruned
 def export(run: str, output: str, options: ExportConfig) -> Export:
     """Export the vectors that a search compares, with their ids and URIs.
 
@@ -71,17 +70,19 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
     if options.to == "lance":
         _lancedb()
     place = Run(run)
-    within = list_shards(place)
-    method = choose_method(place, options.method, local=False)
-    images = sum(len(shards.described_ids(shard)) for shard in within)
-    dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
-    with stage("exporting"):
-        vectors = _Vectors(place, method, within, images, dimension)
-        _write_complete(folder, partial(_write, options.to, vectors))
+    with unpruned(place):
+        within = list_shards(place)
+        method = choose_method(place, options.method, local=False)
+        images = sum(len(shards.described_ids(shard)) for shard in within)
+        dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
+        with stage("exporting"):
+            vectors = _Vectors(place, method, within, images, dimension)
+            _write_complete(folder, partial(_write, options.to, vectors))
     return Export(method.name, images, dimension)
 
 
 def _write(kind: str, vectors: _Vectors, folder: Path) -> None:
+    """Write the vectors; raise an error before the folder gets its name if images were removed meanwhile."""
     with unpruned(vectors.run):
         _WRITERS[kind](vectors, folder)
 
