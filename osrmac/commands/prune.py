@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from osrmac.commands.report import write_page
 from osrmac.config import PruneConfig
 from osrmac.errors import DamagedFileError, OsrmacError, StorageError
 from osrmac.progress import note, stage
@@ -201,6 +200,8 @@ def _record(run: Run, facts: Facts, seconds: float) -> None:
         run.set_counts({"planned": described + failed, schema.OK: described, schema.FAILED: failed})
     run.finish_stage("prune", seconds, removed=facts.images, total=facts.total)
     if facts.report:
+        from osrmac.commands.report import write_page
+
         try:
             write_page(run)
         except OsrmacError as error:
