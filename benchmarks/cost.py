@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--image-kb", type=float, default=300.0, help="kilobytes of an encoded image")
     parser.add_argument("--tflops", type=float, default=30.0, help="speed of a GPU, in TFLOP per second")
     parser.add_argument("--requests-per-image", type=float, default=1.0)
-    parser.add_argument("--gets-per-shard", type=float, default=4.0)
+    parser.add_argument("--gets-per-shard", type=float, default=6.0)
     parser.add_argument("--puts-per-shard", type=float, default=2.0)
     parser.add_argument("--get-price", type=float, default=0.40, help="dollars per million requests")
     parser.add_argument("--put-price", type=float, default=5.00, help="dollars per million requests")

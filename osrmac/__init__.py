@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         fit_weights,
         info,
         paper,
+        prune,
         report,
         run,
         search,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from osrmac.commands.export import Export
     from osrmac.commands.extract import Extraction
     from osrmac.commands.info import RunInfo
+    from osrmac.commands.prune import Pruning
     from osrmac.commands.run import RunResult
     from osrmac.config import DescriptorConfig
     from osrmac.descriptor.describer import Describer, Description, Failure
@@ -69,6 +71,7 @@ __all__ = [
     "OsrmacError",
     "PaperTable",
     "Projection",
+    "Pruning",
     "QueryResult",
     "Reduction",
     "Run",
@@ -90,6 +93,7 @@ __all__ = [
     "fit_weights",
     "info",
     "paper",
+    "prune",
     "report",
     "run",
     "search",
@@ -111,6 +115,7 @@ _MODULES = {
     "OsrmacError": "errors",
     "PaperTable": "evaluation.paper_tables",
     "Projection": "reduction.base",
+    "Pruning": "commands.prune",
     "QueryResult": "types",
     "Reduction": "reduction.base",
     "RunInfo": "commands.info",

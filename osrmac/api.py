@@ -7,7 +7,6 @@ describe them. An unknown option raises TypeError; all other mistakes raise a su
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -21,15 +20,16 @@ from osrmac.commands import extract as _extract
 from osrmac.commands import fit as _fit
 from osrmac.commands import fit_weights as _fit_weights
 from osrmac.commands import info as _info
+from osrmac.commands import prune as _prune
 from osrmac.commands import run as _run
 from osrmac.commands import search as _search
 from osrmac.commands import verify as _verify
 from osrmac.commands.export import Export
 from osrmac.commands.extract import Extraction
 from osrmac.commands.info import RunInfo
+from osrmac.commands.prune import Pruning
 from osrmac.commands.run import RunResult
 from osrmac.config import (
-    DEMO_DESCRIPTOR,
     BackboneConfig,
     BenchmarkConfig,
     ClusterConfig,
@@ -42,9 +42,22 @@ from osrmac.config import (
     FailureConfig,
     FetchConfig,
     LayerWeightsConfig,
+    PruneConfig,
     ReductionConfig,
     SearchConfig,
     SweepConfig,
+)
+from osrmac.config.commands import (
+    CamOptions,
+    DemoOptions,
+    DuplicatesOptions,
+    EvaluateOptions,
+    ExtractOptions,
+    FitOptions,
+    FitWeightsOptions,
+    RankingsOptions,
+    RunOptions,
+    SweepOptions,
 )
 from osrmac.evaluation.paper_tables import PaperTable
 from osrmac.evaluation.results import Evaluation
@@ -54,7 +67,7 @@ from osrmac.reduction.base import LayerWeighting, Reduction
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.groups import Duplicates
 from osrmac.runs.queries import SearchResult
-from osrmac.runs.shard_reader import list_shards, read_blocks
+from osrmac.runs.shard_reader import list_shards, read_blocks, unpruned
 from osrmac.storage import run as storage
 from osrmac.storage import shards
 from osrmac.types import Matrix
@@ -72,73 +85,13 @@ __all__ = [
     "fit_weights",
     "info",
     "paper",
+    "prune",
     "report",
     "run",
     "search",
     "sweep",
     "verify",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig, CollectionConfig):
-    """Options of `extract`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitOptions(ReductionConfig, ClusterConfig):
-    """Options of `fit`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
-    """Options of `duplicates`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(EvaluationConfig, ComputeConfig):
-    """Options of `evaluate`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankingsOptions(BenchmarkConfig):
-    """Options of `evaluate_rankings`."""
-
-    run: str | None = None
-    """Run to write the scores into. (default: none)"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions(ExtractOptions, ReductionConfig, EvaluationConfig):
-    """Options of `run`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DemoOptions(DescriptorConfig, ComputeConfig, ReductionConfig):
-    """Options of `demo`."""
-
-    backbone: str = DEMO_DESCRIPTOR.backbone
-    recipes: tuple[str, ...] = DEMO_DESCRIPTOR.recipes
-    run: str = "osrmac-demo"
-    """Local folder of the run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitWeightsOptions(BenchmarkConfig, LayerWeightsConfig, ComputeConfig):
-    """Options of `fit_weights`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepOptions(EvaluationConfig, SweepConfig, ComputeConfig):
-    """Options of `sweep`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CamOptions(BackboneConfig, FetchConfig):
-    """Options of `cam`."""
-
-    output: str = "cam.png"
-    """Picture to write."""
 
 
 @keywords(ExtractOptions)
@@ -310,6 +263,17 @@ def verify(run: str, options: ClusterConfig) -> list[str]:
     return list(_verify.verify(run, options))
 
 
+@keywords(PruneConfig)
+def prune(run: str, options: PruneConfig) -> Pruning:
+    """Remove images from a run: those that are gone from its collection, or those that a list names.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `PruneConfig`; nothing is removed without `yes=True`.
+    """
+    return _prune.prune(run, options)
+
+
 def info(run: str) -> RunInfo:
     """Summarize a run."""
     return _info.info(run)
@@ -364,7 +328,8 @@ class Run:
             `height`, in the order of the shards.
         """
         columns = None if vectors else ["id", "uri", "status", "error_stage", "error", "width", "height"]
-        return pa.concat_tables(shards.read(shard, columns) for shard in list_shards(self._files))
+        with unpruned(self._files):
+            return pa.concat_tables(shards.read(shard, columns) for shard in list_shards(self._files))
 
     def vectors(self, method: str | None = None) -> tuple[list[str], Matrix]:
         """Read the vectors that a search compares into memory.
@@ -379,8 +344,9 @@ class Run:
         Raises:
             ConfigError: Unknown method.
         """
-        within = list_shards(self._files)
-        read = list(read_blocks(self._files, choose_method(self._files, method, local=False), within))
+        with unpruned(self._files):
+            within = list_shards(self._files)
+            read = list(read_blocks(self._files, choose_method(self._files, method, local=False), within))
         ids = np.array([image for block in read for image in block.ids], dtype=object)
         order = np.argsort(ids, kind="stable")
         return ids[order].tolist(), np.concatenate([block.vectors[0] for block in read])[order]

@@ -11,6 +11,7 @@ import osrmac
 from osrmac import api
 from osrmac.cli.commands import COMMANDS
 from osrmac.config import DescriptorConfig
+from osrmac.config.commands import RunOptions
 from osrmac.errors import NotFoundError
 from osrmac.options import select
 from osrmac.storage.run import Run as RunFiles
@@ -87,7 +88,7 @@ def test_a_missing_run_is_an_error_of_the_methods(read: Callable[[osrmac.Run], o
 
 
 def test_merged_options_split_into_their_configurations() -> None:
-    options = api.RunOptions(backbone="resnet18", features=(8,))
+    options = RunOptions(backbone="resnet18", features=(8,))
     assert select(DescriptorConfig, options) == DescriptorConfig(backbone="resnet18")
 
 

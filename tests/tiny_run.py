@@ -1,6 +1,6 @@
 """Runs written row by row, without describing images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from osrmac.config import DescriptorConfig, canonical
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.listing.collection import listing
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
 SIZE = (640, 480)
@@ -22,6 +24,7 @@ def tiny_run(
     failed: Mapping[str, tuple[str, str]] | None = None,
     sizes: Mapping[str, tuple[int, int]] | None = None,
     rows_per_shard: int = 2,
+    photos: Path | None = None,
 ) -> Run:
     """Write a run with its plan and descriptors.
 
@@ -31,6 +34,7 @@ def tiny_run(
         failed: Stage and message of each failed image, by id.
         sizes: Width and height of images of another size than `SIZE`, by id.
         rows_per_shard: Number of images in a shard.
+        photos: Folder to write files of these images into. Without one, the collection exists in the plan only.
     """
     failed, sizes = failed or {}, sizes or {}
     vectors = {
@@ -39,19 +43,13 @@ def tiny_run(
     }
     run = Run(str(folder))
     identity = _identity(vectors)
-    run.open(identity, "/photos", {})
+    run.open(identity, str(photos or "/photos"), {})
     ids = sorted({*next(iter(vectors.values())), *failed})
-    rows = [{"id": name, "uri": f"/photos/{name}", "size": 1000} for name in ids]
-    manifest.update(
-        run.manifest,
-        run.descriptors,
-        [pa.Table.from_pylist(rows, schema=schema.COLLECTION)],
-        manifest.shards_of(rows_per_shard),
-    )
+    manifest.update(run.manifest, run.descriptors, _listing(ids, photos), manifest.shards_of(rows_per_shard))
     columns = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
     for plan in manifest.shard_plans(run.manifest):
-        planned = manifest.read(run.manifest, plan)["id"].to_pylist()
-        table = [_row(name, vectors, failed, sizes.get(name, SIZE)) for name in planned]
+        planned = manifest.read(run.manifest, plan).to_pylist()
+        table = [_row(row["id"], row["uri"], vectors, failed, sizes.get(row["id"], SIZE)) for row in planned]
         shards.write(run.descriptors, pa.Table.from_pylist(table, schema=columns), plan.shard)
     run.set_counts({"planned": len(ids), schema.OK: len(ids) - len(failed), schema.FAILED: len(failed)})
     return run
@@ -67,13 +65,25 @@ def _identity(vectors: Mapping[str, Mapping[str, np.ndarray]]) -> Identity:
     return Identity(config, values, "resnet18 random:0", parts, regional)
 
 
+def _listing(ids: Sequence[str], photos: Path | None) -> Iterator[pa.Table]:
+    if photos is None:
+        rows = [{"id": name, "uri": f"/photos/{name}", "size": 1000} for name in ids]
+        return iter([pa.Table.from_pylist(rows, schema=schema.COLLECTION)])
+    for name in ids:
+        file = photos / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name.encode())
+    return listing(Location.of(photos))
+
+
 def _row(
     name: str,
+    uri: str,
     vectors: Mapping[str, Mapping[str, np.ndarray]],
     failed: Mapping[str, tuple[str, str]],
     size: Sequence[int],
 ) -> dict[str, object]:
-    row: dict[str, object] = {"id": name, "uri": f"/photos/{name}"}
+    row: dict[str, object] = {"id": name, "uri": uri}
     if name in failed:
         stage, message = failed[name]
         return row | {"status": schema.FAILED, "error_stage": stage, "error": message}

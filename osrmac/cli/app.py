@@ -34,7 +34,7 @@ __all__ = ["main"]
 _GROUPS = {
     "Describe images": ("extract", "run", "demo"),
     "Use a run": ("search", "duplicates", "export"),
-    "Look at a run": ("info", "verify", "report"),
+    "Look after a run": ("info", "verify", "report", "prune"),
     "Reduce and evaluate descriptors": ("fit", "fit-weights", "evaluate", "sweep", "paper"),
     "Look into an image": ("cam",),
 }

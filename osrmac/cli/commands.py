@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osrmac.cli.arguments import (
@@ -23,6 +22,7 @@ from osrmac.cli.arguments import (
     Rankings,
     Run,
 )
+from osrmac.cli.files import write_duplicates, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.config import (
     DEMO_DESCRIPTOR,
@@ -38,24 +38,25 @@ from osrmac.config import (
     FailureConfig,
     FetchConfig,
     LayerWeightsConfig,
+    PruneConfig,
     ReductionConfig,
     SearchConfig,
     SweepConfig,
 )
 from osrmac.errors import ConfigError, StorageError
-from osrmac.progress import note
 
 if TYPE_CHECKING:
     from osrmac.commands.extract import Extraction
+    from osrmac.commands.prune import Pruning
     from osrmac.commands.run import RunResult
     from osrmac.evaluation.results import Evaluation
     from osrmac.reduction.base import Reduction
-    from osrmac.runs.near_duplicates.groups import Duplicates
     from osrmac.tables import Table
 
 __all__ = ["COMMANDS"]
 
 _SHOWN_FAILURES = 5
+_SHOWN_IDS = 10
 
 
 def extract(
@@ -154,7 +155,7 @@ def search(
         from osrmac.pages.contact_sheet import search_sheet
 
         shown = sum(len(query.matches) for query in result.queries)
-        _write_sheet(html, search_sheet(run, result), run, result.method, shown)
+        write_sheet(html, search_sheet(run, result), run, result.method, shown)
     json_lines = (
         {
             "query": query.query,
@@ -194,9 +195,9 @@ def duplicates(
     if html is not None:
         from osrmac.pages.contact_sheet import duplicates_sheet
 
-        _write_sheet(html, duplicates_sheet(run, result), run, result.method, sum(map(len, result.groups)))
+        write_sheet(html, duplicates_sheet(run, result), run, result.method, sum(map(len, result.groups)))
     if csv is not None:
-        _write_duplicates(csv, run, result)
+        write_duplicates(csv, run, result)
     images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
     rows = (
         (number, "keep" if image.keep else "", image.distance, f"{image.width} x {image.height}", image.id)
@@ -247,6 +248,14 @@ def report(run: Run, output: Output = Output()) -> None:
 
     url = report(run)
     write(output, [{"report": url}], summary=[f"report in {url}"])
+
+
+def prune(run: Run, removal: PruneConfig = PruneConfig(), output: Output = Output()) -> None:
+    """Remove images from a run that are gone, or in a list."""
+    from osrmac.commands.prune import prune
+
+    result = prune(run, removal)
+    write(output, [result.to_json()], summary=_pruning_lines(result))
 
 
 def paper(run: Run, output: Output = Output()) -> None:
@@ -315,6 +324,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "info": info,
     "verify": verify,
     "report": report,
+    "prune": prune,
     "paper": paper,
     "sweep": sweep,
     "fit-weights": fit_weights,
@@ -341,6 +351,24 @@ def _extraction_lines(result: Extraction) -> list[str]:
     return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
 
 
+def _pruning_lines(result: Pruning) -> list[str]:
+    """Return a summary of a prune."""
+    lines = [f"an interrupted prune of {result.finished} images was finished"] if result.finished else []
+    if result.already:
+        lines.append(f"{result.already} images in the list were removed before")
+    would = "were" if result.done else "would be"
+    evaluations = f", and {len(result.evaluations)} evaluations {would} marked" if result.evaluations else ""
+    lines.append(
+        f"{result.images} of {result.planned} images {would} removed, from {result.shards} shards{evaluations}: "
+        f"{result.run}"
+    )
+    more = f" and {len(result.ids) - _SHOWN_IDS} more" if len(result.ids) > _SHOWN_IDS else ""
+    if result.ids:
+        lines.append(f"  {', '.join(result.ids[:_SHOWN_IDS])}{more}")
+    lines += [f"delete by hand the {copy['kind']} {url}, which may have them" for url, copy in result.copies.items()]
+    return lines if result.done or not result.images else [*lines, "nothing is removed yet: --yes removes them"]
+
+
 def _scores_tables(scores: Evaluation) -> list[Table]:
     from osrmac.evaluation.score_tables import scores_tables
 
@@ -353,33 +381,3 @@ def _reduction_json(reduction: Reduction) -> dict[str, Any]:
 
     names = ("name", "method", "recipe", "features_in", "dimension", "samples", "fitted_on")
     return {name: getattr(reduction, name) for name in names} | {"digest": digest(reduction)}
-
-
-def _write_sheet(file: Path, page: str, run: str, method: str, images: int) -> None:
-    _write_file(file, page, run, "contact sheet", method, images)
-
-
-def _write_duplicates(file: Path, run: str, result: Duplicates) -> None:
-    """Write a CSV file with a row for each near-duplicate, which says whether to keep or to remove it."""
-    import csv
-    import io
-
-    columns = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
-    text = io.StringIO()
-    rows = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    rows.writeheader()
-    for number, group in enumerate(result.groups, 1):
-        for image in group:
-            rows.writerow(image.to_json() | {"group": number, "action": "keep" if image.keep else "remove"})
-    _write_file(file, text.getvalue(), run, "list", result.method, sum(map(len, result.groups)))
-
-
-def _write_file(file: Path, text: str, run: str, kind: str, method: str, images: int) -> None:
-    """Write a file that names images of a run, and record it in the run."""
-    from osrmac.commands.copies import record_page
-    from osrmac.storage import run as storage
-    from osrmac.storage.location import Location
-
-    Location.of(file).write_bytes(text.encode())
-    note(f"{kind} in {file}")
-    record_page(storage.Run(run), str(file), kind, method, images)

@@ -16,6 +16,7 @@ from osrmac.credentials import redact_all
 from osrmac.errors import printable
 from osrmac.progress import note
 from osrmac.tables import Column, Table
+from osrmac.types import REMOVED_SINCE
 
 if TYPE_CHECKING:
     from osrmac.commands.copies import Copy
@@ -145,7 +146,10 @@ def info_tables(run: RunInfo) -> list[Table]:
                     (each.marked_label, each.mode, *(f"{each.values[measure]:.2f}" for measure in evaluation.measures))
                     for each in evaluation.scores
                 ),
-                [f"{mark}: {meaning}" for mark, meaning in evaluation.remarks.items()],
+                [
+                    *(f"{mark}: {meaning}" for mark, meaning in evaluation.remarks.items()),
+                    *(f"{name}: {text}" for name, text in evaluation.conditions.items() if name == REMOVED_SINCE),
+                ],
             )
             for evaluation in run.evaluations
         ),

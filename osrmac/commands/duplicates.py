@@ -17,6 +17,7 @@ from osrmac.runs.near_duplicates.groups import Duplicates, describe_groups, near
 from osrmac.runs.near_duplicates.second_look import LookTask, second_look
 from osrmac.runs.near_duplicates.vector_pieces import Pairs, VectorPieces, compare_panel
 from osrmac.runs.scan import torch_device
+from osrmac.runs.shard_reader import refused_if_pruned
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
@@ -32,6 +33,7 @@ _MAX_PAIRS = 100_000_000
 """Pairs within a threshold that fit into the memory of this process, 20 bytes each."""
 
 
+@refused_if_pruned
 def duplicates(
     run: str, options: DuplicatesConfig = DuplicatesConfig(), cluster: ClusterConfig = ClusterConfig()
 ) -> Duplicates:

@@ -25,7 +25,7 @@ from osrmac.credentials import without_credentials
 from osrmac.errors import ConfigError
 from osrmac.progress import stage
 from osrmac.runs.methods import Method, choose_method
-from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, unpruned
 from osrmac.storage import schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.location import Location
@@ -74,13 +74,14 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
     if options.to == "lance":
         _lancedb()
     place = Run(run)
-    within = list_shards(place)
-    method = choose_method(place, options.method, local=False)
-    images = sum(len(shards.described_ids(shard)) for shard in within)
-    dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
-    with stage("exporting"):
-        vectors = _Vectors(place, method, within, images, dimension)
-        _write_complete(folder, partial(_write, vectors, options.to))
+    with unpruned(place):
+        within = list_shards(place)
+        method = choose_method(place, options.method, local=False)
+        images = sum(len(shards.described_ids(shard)) for shard in within)
+        dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
+        with stage("exporting"):
+            vectors = _Vectors(place, method, within, images, dimension)
+            _write_complete(folder, partial(_write, vectors, options.to))
     record_export(place, output, method.name, method.digest, images)
     return Export(method.name, images, dimension)
 
@@ -127,18 +128,22 @@ class _Vectors:
 
 
 def _write(vectors: _Vectors, to: str, folder: Path) -> None:
-    """Write the vectors, and where they are from to `export.json`."""
-    _WRITERS[to](vectors, folder)
-    origin = {
-        "run": without_credentials(to_unicode(vectors.run.url)),
-        "method": vectors.method.name,
-        "digest": vectors.method.digest,
-        "fingerprint": vectors.run.identity().fingerprint,
-        "images": vectors.images,
-        "osrmac": __version__,
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-    Location.of(folder / "export.json").write_json(origin)
+    """Write the vectors, and where they are from to `export.json`.
+
+    If images were removed meanwhile, an error is raised before the folder gets its name.
+    """
+    with unpruned(vectors.run):
+        _WRITERS[to](vectors, folder)
+        origin = {
+            "run": without_credentials(to_unicode(vectors.run.url)),
+            "method": vectors.method.name,
+            "digest": vectors.method.digest,
+            "fingerprint": vectors.run.identity().fingerprint,
+            "images": vectors.images,
+            "osrmac": __version__,
+            "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        Location.of(folder / "export.json").write_json(origin)
 
 
 def _write_npy(vectors: _Vectors, folder: Path) -> None:

@@ -80,6 +80,7 @@ class Extraction:
         """Return the result as plain JSON values."""
         counts = self.changes
         changes = {"new": counts.new, "changed": counts.changed, "moved": counts.moved, "gone": counts.removed}
+        changes["pruned"] = counts.pruned
         return asdict(self) | {"run": to_unicode(self.run), "failed": self.failed, "changes": changes}
 
 
@@ -130,15 +131,13 @@ def extract(
     if check is not None:
         check(identity)
     with locked(place.location, Part.DESCRIPTORS) as lock:
-        manifest.check_committed(place.manifest, place.descriptors)
-        place.location.remove_unfinished(_LONGEST_WRITE)
-        if not place.exists() and shards.paths(place.descriptors):
-            note(f"{place.url}/run.json was lost: it is written again")
+        _check_files(place)
         with watch("plan"), stage("listing") as progress:
             place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
             credentials = CredentialFilter(place.manifest)
             tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection)
+            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection, place.removed)
+            _note_pruned(changes, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
@@ -163,6 +162,22 @@ def extract(
             place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
     note_stale_exports(place, described)
     return result
+
+
+def _check_files(run: Run) -> None:
+    """Check that every shard is planned, and remove what killed processes left unfinished."""
+    manifest.check_committed(run.manifest, run.descriptors)
+    run.location.remove_unfinished(_LONGEST_WRITE)
+    if not run.exists() and shards.paths(run.descriptors):
+        note(f"{run.url}/run.json was lost: it is written again")
+
+
+def _note_pruned(changes: Changes, collection: CollectionConfig) -> None:
+    if changes.pruned and not collection.restore_removed:
+        note(
+            f"{changes.pruned} listed images were removed by osrmac prune and are left out: --restore-removed "
+            "describes them again"
+        )
 
 
 def _count(run: Run) -> tuple[int, list[Failures], list[str]]:

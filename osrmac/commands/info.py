@@ -13,6 +13,7 @@ from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import Failures, summary
 from osrmac.runs.reductions import digests
+from osrmac.runs.shard_reader import refused_if_pruned
 from osrmac.storage import manifest, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.run import Run
@@ -103,6 +104,7 @@ class RunInfo:
         }
 
 
+@refused_if_pruned
 def info(run: str) -> RunInfo:
     """Summarize a run; its images are counted in the shards.
 

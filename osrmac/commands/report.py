@@ -25,10 +25,10 @@ from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.near_duplicates.calibration import load_calibrations
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage.file_names import to_unicode
-from osrmac.storage.lock import Part, locked
+from osrmac.storage.lock import Lock, Part, locked
 from osrmac.storage.run import Run
 
-__all__ = ["report"]
+__all__ = ["report", "write_page"]
 
 _SIDE = 240
 """Longest side of a thumbnail in pixels."""
@@ -57,10 +57,21 @@ def report(run: str) -> str:
     place = Run(run)
     place.record()
     with locked(place.location, Part.REPORT) as lock:
-        page = _page(place)
-        lock.confirm()
-        place.report.write_text(page)
+        write_page(place, lock)
     return place.report.url
+
+
+def write_page(run: Run, lock: Lock | None = None) -> None:
+    """Write the report of a run.
+
+    Args:
+        run: Run whose report is locked.
+        lock: Lock to confirm before the page is written.
+    """
+    page = _page(run)
+    if lock is not None:
+        lock.confirm()
+    run.report.write_text(page)
 
 
 def _page(place: Run) -> str:

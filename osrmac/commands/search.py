@@ -12,13 +12,14 @@ from osrmac.progress import stage
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchResult, find_queries, vectors
 from osrmac.runs.scan import Scan, torch_device
-from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, refused_if_pruned
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
 __all__ = ["search"]
 
 
+@refused_if_pruned
 def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfig()) -> SearchResult:
     """Find the images of a run that are nearest to each query, by exhaustive comparison.
 

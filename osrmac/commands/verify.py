@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from osrmac.config import ClusterConfig
 from osrmac.progress import stage
 from osrmac.runs.integrity import check_file, check_plan, other_files
+from osrmac.runs.shard_reader import unpruned
 from osrmac.storage import manifest, shards
-from osrmac.storage.run import Run
+from osrmac.storage.run import Identity, Run
 
 __all__ = ["verify"]
 
@@ -30,6 +31,11 @@ def verify(run: str, cluster: ClusterConfig = ClusterConfig()) -> Iterator[str]:
     """
     place = Run(run)
     identity = place.identity()
+    with unpruned(place):
+        yield from _problems(place, identity, cluster)
+
+
+def _problems(place: Run, identity: Identity, cluster: ClusterConfig) -> Iterator[str]:
     damaged_parts = list(filter(None, map(check_file, shards.paths(place.manifest))))
     if damaged_parts:
         yield from damaged_parts

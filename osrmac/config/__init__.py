@@ -8,7 +8,14 @@ from __future__ import annotations
 from osrmac.config.choices import BenchmarkName, Device, Distance, Precision
 from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
 from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig
-from osrmac.config.extraction import ClusterConfig, CollectionConfig, ComputeConfig, FailureConfig, FetchConfig
+from osrmac.config.extraction import (
+    ClusterConfig,
+    CollectionConfig,
+    ComputeConfig,
+    FailureConfig,
+    FetchConfig,
+    PruneConfig,
+)
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.config.search import ComparisonConfig, DuplicatesConfig, ExportConfig, MethodConfig, SearchConfig
 
@@ -32,6 +39,7 @@ __all__ = [
     "LayerWeightsConfig",
     "MethodConfig",
     "Precision",
+    "PruneConfig",
     "ReductionConfig",
     "SearchConfig",
     "SweepConfig",

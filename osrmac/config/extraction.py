@@ -9,7 +9,7 @@ from osrmac.config.checks import at_least_one
 from osrmac.config.choices import Device
 from osrmac.errors import ConfigError
 
-__all__ = ["ClusterConfig", "CollectionConfig", "ComputeConfig", "FailureConfig", "FetchConfig"]
+__all__ = ["ClusterConfig", "CollectionConfig", "ComputeConfig", "FailureConfig", "FetchConfig", "PruneConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,3 +118,28 @@ class CollectionConfig:
 
     trust_size: bool = False
     """Take an image that has moved for the same if its path and size are, and do not describe it again."""
+
+    restore_removed: bool = False
+    """Describe images again that osrmac prune has removed, if they are listed. They are left out otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneConfig:
+    """The images to remove from a run."""
+
+    images: Annotated[str, "IMAGES"] | None = None
+    """Collection of the run, whose images that are gone are removed. (default: as the last extraction named it)"""
+
+    remove: Annotated[str, "FILE"] | None = None
+    """Remove the images that a list names, whether they are gone or not: a .txt file with one id or URI a line, or a
+    .csv or .parquet file with a column id or uri. (default: the images that are gone)"""
+
+    yes: bool = False
+    """Remove the images. Without it, they are only shown."""
+
+    allow_many: bool = False
+    """Remove the images that are gone even if they are more than a tenth."""
+
+    def __post_init__(self) -> None:
+        if self.remove is not None and self.images is not None:
+            raise ConfigError("--images finds the images that are gone, and --remove names others: give one of them")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from osrmac.descriptor.describer import Description, Failure
-from osrmac.errors import DamagedFileError
+from osrmac.errors import DamagedFileError, StorageError
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
@@ -79,6 +79,22 @@ class ShardTask:
         boxes = self.due["box"].to_pylist() if "box" in self.due.column_names else [None] * self.due.num_rows
         images = zip(self.due["id"].to_pylist(), self.due["uri"].to_pylist(), boxes, strict=True)
         return [(image, self.access.url(image, uri) if self.access else uri, box) for image, uri, box in images]
+
+    def require_planned(self, planned: Location) -> None:
+        """Check that the images are still planned, right before their rows are written.
+
+        The workers of a command that was killed live on for a moment, in which another one may remove images.
+
+        Raises:
+            StorageError: They are not, or the manifest cannot be read.
+        """
+        ids = [image for rows in (self.due, self.kept) if rows is not None for image in rows["id"].to_pylist()]
+        try:
+            rows = manifest.read(planned, self.plan).select(["id", "shard"]).to_pylist()
+        except FileNotFoundError:
+            rows = []
+        if sorted(ids) != [row["id"] for row in rows if row["shard"] == self.plan.shard]:
+            raise StorageError(f"the plan of {self.plan.shard} has changed: another command has taken this one over")
 
     def rows(self, results: Iterable[Description | Failure], columns: pa.Schema) -> pa.Table:
         """Return all rows of the shard: those kept, and one for each due image.

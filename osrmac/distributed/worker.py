@@ -195,6 +195,7 @@ class DescribeWorker:
     def _commit(self, task: ShardTask, results: Sequence[Description | Failure]) -> tuple[int, int]:
         """Write one shard; return how many of its images were described and how many failed."""
         if task.kept is None or results:
+            task.require_planned(self._job.planned)
             rows = task.rows(results, self._schema)
             shards.write(self._job.folder, rows, task.plan.shard, task.plan.generation)
         described, failed = _count(results)

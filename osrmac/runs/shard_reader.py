@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +20,9 @@ from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
-__all__ = ["Block", "find_rows", "list_shards", "map_shards", "read_blocks"]
+__all__ = ["Block", "find_rows", "list_shards", "map_shards", "read_blocks", "refused_if_pruned", "unpruned"]
 
+_Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 _READ_AHEAD = 4
@@ -53,6 +55,42 @@ def list_shards(run: Run) -> list[Location]:
     if not found:
         raise StorageError(f"{run.url} has no descriptors yet: make them with osrmac extract")
     return found
+
+
+@contextmanager
+def unpruned(run: Run) -> Iterator[None]:
+    """Raise an error if images are removed from a run while the block reads it, in place of any other error.
+
+    What the block has read may be of both states, or even name removed images.
+
+    Raises:
+        StorageError: Images were removed, or a prune was interrupted.
+    """
+    before = run.record()["stages"].get("prune")
+    try:
+        yield
+    except Exception:
+        _require_same(run, before)
+        raise
+    _require_same(run, before)
+
+
+def _require_same(run: Run, before: object) -> None:
+    if run.record()["stages"].get("prune") != before:
+        raise StorageError(f"images were removed from {run.url} while it was read: run the same command again")
+
+
+def refused_if_pruned(
+    command: Callable[Concatenate[str, _Parameters], _Result],
+) -> Callable[Concatenate[str, _Parameters], _Result]:
+    """Decorate a function that reads a run, its first argument, and holds none of its locks: see `unpruned`."""
+
+    @wraps(command)
+    def read(run: str, /, *arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        with unpruned(Run(run)):
+            return command(run, *arguments, **options)
+
+    return read
 
 
 def read_blocks(run: Run, method: Method, within: Sequence[Location]) -> Iterator[Block]:

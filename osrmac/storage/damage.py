@@ -18,6 +18,8 @@ _ADVICE = {
     "reduced": "remove it and run osrmac fit again",
     "calibration": "remove it and run osrmac duplicates again",
     "evaluation": "remove it and run osrmac evaluate again",
+    "removed": "restore it from a copy, or remove it: images that were removed from the run are then described again",
+    "prune": "restore it from a copy, or remove the images again with osrmac prune once prune.json is removed",
     "run.json": "restore it from a copy, or remove it and run the same osrmac extract again, which writes a new one",
     "report.html": "run osrmac report again",
 }

@@ -101,14 +101,21 @@ class Location:
 
         Hidden files are left out: they are writes in progress. A folder that does not exist has no files.
         """
+        return [file for file in self._entries("file") if file.name.endswith(suffix)]
+
+    def folders(self) -> list[Location]:
+        """List the folders directly in this folder, sorted; hidden ones are left out."""
+        return self._entries("directory")
+
+    def _entries(self, kind: str) -> list[Location]:
         self.fs.invalidate_cache(self.path)
         try:
             with storage_errors(self.url):
                 entries = self.fs.ls(self.path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        names = [PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == "file"]
-        return sorted(self / name for name in names if name.endswith(suffix) and not name.startswith("."))
+        names = [PurePosixPath(entry["name"]).name for entry in entries if entry["type"] == kind]
+        return sorted(self / name for name in names if not name.startswith("."))
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:

@@ -20,6 +20,7 @@ from osrmac.errors import StorageError
 from osrmac.progress import note
 from osrmac.storage import holder
 from osrmac.storage.location import Location
+from osrmac.storage.pruning.journal import require_unpruned
 
 __all__ = ["Lock", "Part", "locked", "release_all"]
 
@@ -49,7 +50,7 @@ class Part(StrEnum):
 
 
 @contextmanager
-def locked(run: Location, part: Part) -> Iterator[Lock]:
+def locked(run: Location, part: Part, *, pruning: bool = False) -> Iterator[Lock]:
     """Hold the lock of a part of a run. A thread renews it, so that processes elsewhere see that this one lives.
 
     If another process takes the lock over because this one was suspended or did not reach the storage for long, the
@@ -58,14 +59,18 @@ def locked(run: Location, part: Part) -> Iterator[Lock]:
     Args:
         run: Folder of the run.
         part: Part to write.
+        pruning: Whether this is a prune, which alone may write where one was interrupted.
 
     Raises:
-        StorageError: Another process holds the lock, or has taken it over; the message names it.
+        StorageError: Another process holds the lock, or has taken it over; the message names it. Or a prune was
+            interrupted.
     """
     lock = Lock(run, part)
     _held.append(lock)
     try:
         lock.acquire()
+        if not pruning:
+            require_unpruned(run)
         yield lock
         lock.require_kept()
     except KeyboardInterrupt:

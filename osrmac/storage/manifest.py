@@ -26,12 +26,14 @@ from osrmac.prefetch import prefetch
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.plan_comparison import PlanComparison, compare_with_plan, database, repeated_ids
+from osrmac.storage.pruning import removed as removed_images
 
 __all__ = [
     "Changes",
     "ShardCount",
     "ShardPlan",
     "check_committed",
+    "check_ids",
     "duplicates",
     "is_current",
     "pending",
@@ -39,9 +41,11 @@ __all__ = [
     "read_all",
     "replan",
     "shard_plans",
+    "shard_ranges",
     "shards_of",
     "unplanned",
     "update",
+    "write_part",
 ]
 
 _PART = re.compile(r"part-(\d+)\.parquet")
@@ -83,12 +87,14 @@ class Changes:
         changed: Number of images with another size, etag or modification time; they are planned again.
         removed: Number of images that are no longer listed; they stay planned and keep their rows.
         moved: Number of images that are the same at another URI; they keep their rows.
+        pruned: Number of listed images that were removed from the run; they are left out unless they are restored.
     """
 
     new: int
     changed: int
     removed: int
     moved: int = 0
+    pruned: int = 0
 
 
 def shards_of(rows: int) -> ShardCount:
@@ -179,6 +185,7 @@ def update(
     listing: Iterable[pa.Table],
     shard_count: ShardCount,
     collection: CollectionConfig = CollectionConfig(),
+    removed: Location | None = None,
 ) -> Changes:
     """Plan the images of a collection that are new, and plan those that have changed again.
 
@@ -190,14 +197,18 @@ def update(
         committed: Folder of the shards.
         listing: Rows of `schema.COLLECTION`, at least one table. Further columns count as part of an image's version.
         shard_count: Number of shards for the new images, which are divided evenly; not called if there are none.
-        collection: Whether the collection may have moved.
+        collection: Whether the collection may have moved, and whether images that were removed are restored.
+        removed: Folder of the digests of images that were removed from the run.
 
     Raises:
         ConfigError: The listing is that of another collection.
         StorageError: An id is listed twice, or images are listed under other ids than they were planned.
     """
-    with compare_with_plan(folder, listing, trust_size=collection.trust_size) as found:
-        _check_ids(found)
+    restore = collection.restore_removed
+    with compare_with_plan(
+        folder, listing, trust_size=collection.trust_size, removed=removed, restore=restore
+    ) as found:
+        check_ids(found)
         if not collection.moved:
             _check_collection(found)
         changed = moved = 0
@@ -207,14 +218,19 @@ def update(
         if found.new:
             number = shard_count(found.new, found.planned + found.new)
             _append(folder, found.unplanned(), found.columns, _shard_sizes(found.new, number))
-        return Changes(found.new, changed, found.removed, moved)
+        if restore and removed is not None:
+            removed_images.forget(removed, found.pruned_ids())
+        return Changes(found.new, changed, found.removed, moved, found.pruned)
 
 
-def _check_ids(found: PlanComparison) -> None:
-    """Raise an error if an id is listed twice, or an image is listed under another id than it was planned.
+def check_ids(found: PlanComparison) -> None:
+    """Check that no id is listed twice, and no image is listed under another id than it was planned.
 
     The latter would be described twice and found twice. Lists read by version 0.1.0 have such ids: it took the id 0001
     of a CSV file for the number 1.
+
+    Raises:
+        StorageError: One is.
     """
     repeated = found.repeated_ids()
     if repeated:
@@ -248,7 +264,7 @@ def _update_part(part: Location, committed: Location, rows: pa.Table) -> tuple[i
     unread = _relocate(committed, table, same)
     is_due = pc.or_(pc.invert(pc.is_in(rows["id"], value_set=same["id"])), pc.is_in(rows["id"], value_set=unread))
     due, moved = rows.filter(is_due), rows.filter(pc.and_(pc.invert(is_due), pc.equal(rows["state"], "moved")))
-    _write(part, _replanned(_with_rows(table, rows.drop_columns(["state"])), due["id"]))
+    write_part(part, _replanned(_with_rows(table, rows.drop_columns(["state"])), due["id"]))
     return due.num_rows, moved.num_rows
 
 
@@ -309,7 +325,7 @@ def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema,
             "generation": pa.array(np.zeros(table.num_rows, np.int32)),
         }
         columns = {name: table[name] for name in collection.names}
-        _write(folder / f"part-{part:05d}.parquet", pa.table(columns | own).cast(schema.manifest(collection)))
+        write_part(folder / f"part-{part:05d}.parquet", pa.table(columns | own).cast(schema.manifest(collection)))
 
 
 def _regrouped(batches: Iterator[pa.RecordBatch], sizes: Iterable[int]) -> Iterator[pa.Table]:
@@ -334,7 +350,7 @@ def replan(folder: Location, ids: Collection[str]) -> None:
         table = shards.read(part)
         replanned = _replanned(table, wanted)
         if replanned is not table:
-            _write(part, replanned)
+            write_part(part, replanned)
 
 
 def _replanned(table: pa.Table, ids: pa.Array) -> pa.Table:
@@ -366,19 +382,19 @@ def _replaced(old: pa.ChunkedArray, new: pa.ChunkedArray, positions: pa.Int32Arr
 def _raised_generations(table: pa.Table, replanned: NDArray[np.bool_]) -> pa.Array:
     """Return the generations, with those of replanned rows raised above all others of their shard."""
     generations = table["generation"].to_numpy().copy()
-    for start, stop in _shard_ranges(table):
+    for start, stop in shard_ranges(table):
         generations[start:stop][replanned[start:stop]] = generations[start:stop].max() + 1
     return pa.array(generations)
 
 
-def _shard_ranges(table: pa.Table) -> Iterator[tuple[int, int]]:
+def shard_ranges(table: pa.Table) -> Iterator[tuple[int, int]]:
     """Yield the first row of each shard, and the row after its last one."""
     names = table["shard"].to_numpy()
     edges = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)]
     return pairwise(edges)
 
 
-def _write(file: Location, table: pa.Table) -> None:
+def write_part(file: Location, table: pa.Table) -> None:
     """Write a part of the manifest with a row group for each shard."""
-    groups = [table.slice(start, stop - start) for start, stop in _shard_ranges(table)]
+    groups = [table.slice(start, stop - start) for start, stop in shard_ranges(table)]
     shards.write_groups(file, groups, write_statistics=["shard", "generation"])

@@ -16,6 +16,7 @@ from osrmac.credentials import without_credentials
 from osrmac.storage import schema, shards
 from osrmac.storage.file_names import absolute
 from osrmac.storage.location import Location
+from osrmac.storage.pruning import removed as removed_images
 from osrmac.storage.reading.access import may_have_credentials
 
 __all__ = ["PlanComparison", "compare_with_plan", "database", "repeated_ids"]
@@ -65,6 +66,7 @@ class PlanComparison:
         planned: Number of planned images.
         new: Number of listed images that are not planned.
         removed: Number of planned images that are not listed.
+        pruned: Number of listed images that are not planned because they were removed from the run.
     """
 
     def __init__(self, tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.Schema) -> None:
@@ -74,6 +76,7 @@ class PlanComparison:
         self.planned = self._count("from planned")
         self.new = self._count("from listing anti join planned using (id)")
         self.removed = self._count("from planned anti join listing using (id)")
+        self.pruned = self._count("from pruned")
 
     def repeated_ids(self) -> list[str]:
         """Return the ids that are listed more than once."""
@@ -112,13 +115,27 @@ class PlanComparison:
             query = "select * exclude (part, is_relative) from compared where part = ?"
             yield part, self._tables.sql(query, params=[part]).to_arrow_table()
 
+    def gone(self) -> Iterator[tuple[str, pa.Array]]:
+        """Yield the name of each part of the plan with images that are not listed, and their ids."""
+        self._tables.execute("create table gone as select part, id from planned anti join listing using (id)")
+        for (part,) in self._tables.execute("select distinct part from gone order by part").fetchall():
+            table = self._tables.sql("select id from gone where part = ?", params=[part]).to_arrow_table()
+            yield part, table["id"].combine_chunks()
+
+    def pruned_ids(self) -> pa.ChunkedArray:
+        """Return the ids of the listed images that were removed from the run."""
+        return self._tables.sql("from pruned").to_arrow_table()["id"]
+
     def unplanned(self) -> pa.RecordBatchReader:
         """Return the listed rows that are not planned, in order of id."""
         return self._tables.sql("from listing anti join planned using (id) order by id").to_arrow_reader(_BATCH)
 
     def _in_another_folder(self) -> tuple[str, str] | None:
         """Return the first listed image, if its folder is not that of the first planned image."""
-        ((listed_id, listed_uri),) = self._tables.execute("select id, uri from listing order by id limit 1").fetchall()
+        first = self._tables.execute("select id, uri from listing order by id limit 1").fetchone()
+        if first is None:  # all of them were removed from the run
+            return None
+        listed_id, listed_uri = first
         planned = shards.read(shards.paths(self.folder)[0], ["id", "uri"]).slice(0, 1).to_pylist()[0]
         folders = {_folder_above(uri, name) for name, uri in ((listed_id, listed_uri), tuple(planned.values()))}
         return (listed_id, listed_uri) if len(folders) == 2 and None not in folders else None
@@ -135,17 +152,29 @@ def _folder_above(uri: str, relative: str) -> str | None:
 
 
 @contextmanager
-def compare_with_plan(folder: Location, listing: Iterable[pa.Table], *, trust_size: bool) -> Iterator[PlanComparison]:
+def compare_with_plan(
+    folder: Location,
+    listing: Iterable[pa.Table],
+    *,
+    trust_size: bool,
+    removed: Location | None = None,
+    restore: bool = False,
+) -> Iterator[PlanComparison]:
     """Compare a listing with the plan in a folder.
 
     Args:
         folder: Folder of the manifest.
         listing: Rows of `schema.COLLECTION`, at least one table. Further columns count as part of an image's version.
         trust_size: Whether files of the same relative path and size are the same.
+        removed: Folder of the digests of images that were removed from the run; they do not count as listed.
+        restore: Whether they do count.
     """
     with database() as tables:
         columns = _load_listing(tables, listing)
         _load_plan(tables, folder, columns)
+        _load_pruned(tables, removed)
+        if not restore:
+            tables.execute("delete from listing where id in (from pruned)")
         others = [name for name in columns.names if name not in schema.COLLECTION.names]
         either = " or ".join
         tables.execute(
@@ -196,6 +225,19 @@ def _load_plan(tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.
     for part in shards.paths(folder):
         tables.register("part_rows", _as_listed(shards.read(part, columns.names)))
         tables.execute(f"insert into planned by name select {derived}, ? as part from part_rows", [part.name])  # noqa: S608
+
+
+def _load_pruned(tables: duckdb.DuckDBPyConnection, removed: Location | None) -> None:
+    """Make the table `pruned` of the listed ids that were removed from the run, and are not planned again."""
+    tables.execute("create table pruned (id varchar); create table digests (digest blob)")
+    for digests in () if removed is None else removed_images.read(removed):
+        tables.register("part_digests", digests)
+        tables.execute("insert into digests from part_digests")
+    if tables.execute("from digests limit 1").fetchone() is not None:
+        tables.execute(
+            "insert into pruned select distinct listing.id from listing anti join planned using (id) "
+            "where unhex(sha256(listing.id)) in (from digests)"
+        )
 
 
 def _as_listed(rows: pa.Table) -> pa.Table:

@@ -15,6 +15,7 @@ from osrmac.storage import shards
 from osrmac.storage.damage import damaged
 from osrmac.storage.file_names import file_url, is_unicode
 from osrmac.storage.location import Location
+from osrmac.storage.pruning.journal import require_unpruned
 
 __all__ = ["FORMAT_VERSION", "Identity", "Run"]
 
@@ -75,6 +76,7 @@ class Run:
 
     Attributes:
         url: Path or any fsspec URL; a local path is made absolute.
+        pruning: Whether this is a prune, which alone may read the run while it is pruned.
         location: The same, resolved.
 
     Raises:
@@ -82,6 +84,7 @@ class Run:
     """
 
     url: str
+    pruning: bool = False
     location: Location = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +132,11 @@ class Run:
         return self.location / "calibration"
 
     @property
+    def removed(self) -> Location:
+        """Folder of the digests of images that were removed."""
+        return self.location / "removed"
+
+    @property
     def report(self) -> Location:
         """File of the HTML report."""
         return self.location / "report.html"
@@ -146,9 +154,12 @@ class Run:
 
         Raises:
             DamagedFileError: The record is not as it was written.
-            StorageError: There is no run here, or its format is not that of this version.
+            StorageError: There is no run here, its format is not that of this version, or it is being pruned.
         """
-        return self._checked(self._record.read_json())
+        record = self._checked(self._record.read_json())
+        if not self.pruning:
+            require_unpruned(self.location)
+        return record
 
     def _checked(self, record: dict[str, Any] | None) -> dict[str, Any]:
         if record is None and self.location.fs.isfile(self.location.path):

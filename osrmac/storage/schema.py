@@ -9,6 +9,7 @@ __all__ = [
     "FAILED",
     "OK",
     "QUERIES",
+    "REMOVED",
     "descriptors",
     "manifest",
     "query_results",
@@ -33,6 +34,9 @@ COLLECTION = pa.schema(
 
 QUERIES = COLLECTION.append(pa.field("box", pa.list_(pa.float64(), 4)))
 """A cropped query: an image with the box to describe (left, top, right, bottom, in pixels)."""
+
+REMOVED = pa.schema([pa.field("digest", pa.binary(32), nullable=False)])
+"""An image that was removed from a run: the SHA-256 digest of its id or URI."""
 
 
 def manifest(collection: pa.Schema) -> pa.Schema:

@@ -35,6 +35,7 @@ __all__ = [
     "read_group",
     "read_metadata",
     "read_vectors",
+    "replace",
     "shard_count",
     "write",
     "write_groups",
@@ -76,8 +77,13 @@ def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> N
         name: File name.
         generation: Generation of the plan that the shard fulfils.
     """
-    metadata = {**(rows.schema.metadata or {}), _GENERATION: str(generation)}
-    write_table(folder / name, rows.sort_by("id").replace_schema_metadata(metadata))
+    replace(folder / name, rows, generation)
+
+
+def replace(shard: Location, rows: pa.Table, generation: int) -> None:
+    """Commit rows as a shard of a generation; the rows are sorted by id here."""
+    metadata = {**(rows.schema.metadata or {}), _GENERATION.encode(): str(generation)}
+    write_table(shard, rows.sort_by("id").replace_schema_metadata(metadata))
 
 
 def generation(shard: Location) -> int:

@@ -197,3 +197,24 @@ def test_verify(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
             main(["verify", run.url, *options])
         assert stopped.value.code == 1
         assert capsys.readouterr().out.startswith(start)
+
+
+def test_prune(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "list.txt").write_text("even/08.png\ncopy0.png\n")
+    copies = {"/exports/one": {"kind": "export"}}
+    (run.location / "run.json").write_json(run.record() | {"copies": copies})
+    command = ("prune", run.url, "--remove", str(tmp_path / "list.txt"))
+    assert text_of(capsys, *command).splitlines() == [
+        f"2 of 29 images would be removed, from 2 shards: {run.url}",
+        "  copy0.png, even/08.png",
+        "delete by hand the export /exports/one, which may have them",
+        "nothing is removed yet: --yes removes them",
+    ]
+    (values,) = json_of(capsys, *command)
+    assert (values["done"], values["images"], values["ids"]) == (False, 2, ["copy0.png", "even/08.png"])
+    assert values["copies"] == copies
+    assert text_of(capsys, *command, "--yes").startswith("2 of 29 images were removed, from 2 shards")
+    assert text_of(capsys, *command, "--yes").splitlines() == [
+        "2 images in the list were removed before",
+        f"0 of 27 images were removed, from 0 shards: {run.url}",
+    ]

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from osrmac.commands.extract import extract
-from osrmac.config import ComputeConfig, DescriptorConfig
+from osrmac.commands.extract import _note_pruned, extract
+from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig
 from osrmac.descriptor.describer import Describer, Description
 from osrmac.distributed.describe import describe
 from osrmac.distributed.worker import STAGES
@@ -15,6 +15,7 @@ from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
+from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
 from tests.committed import rows
 
@@ -149,3 +150,14 @@ def test_workers_that_leave_no_cpu_for_readers_are_refused(
 def test_a_missing_gpu_is_refused(photos: Path, tmp_path: Path, small: DescriptorConfig) -> None:
     with pytest.raises(ConfigError, match="no GPU"):
         extract(str(photos), str(tmp_path / "run"), small, ComputeConfig(device="cuda"))
+
+
+def test_images_that_were_removed_and_are_listed_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = Changes(new=0, changed=0, removed=0, pruned=3)
+    _note_pruned(changes, CollectionConfig())
+    assert capsys.readouterr().err == (
+        "3 listed images were removed by osrmac prune and are left out: --restore-removed describes them again\n"
+    )
+    _note_pruned(changes, CollectionConfig(restore_removed=True))
+    _note_pruned(Changes(new=0, changed=0, removed=0), CollectionConfig())
+    assert capsys.readouterr().err == ""

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from osrmac.config import ComputeConfig, FailureConfig, FetchConfig
+from osrmac.config import ComputeConfig, FailureConfig, FetchConfig, PruneConfig
 from tests.refusals import check_refusal
 
 
@@ -21,6 +21,7 @@ from tests.refusals import check_refusal
         (FailureConfig, {"max_failure_rate": 1.5}),
         (FailureConfig, {"image_timeout": 0.0}),
         (FailureConfig, {"attempts": 0}),
+        (PruneConfig, {"images": "photos", "remove": "list.txt"}),
     ],
 )
 def test_invalid_values_are_refused(config: Any, options: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from osrmac.descriptor.describer import Description, Failure
 from osrmac.distributed.shard_task import ShardTask
+from osrmac.errors import StorageError
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
@@ -83,3 +84,22 @@ def test_only_replanned_images_are_due_and_the_other_rows_are_kept(
     assert committed["id"].to_pylist() == ["a", "b", "c"]
     assert committed["single"].to_pylist() == [[0.5, 0.5], [2.0, 2.0], [1.0, 1.0]]
     assert ShardTask.load(again, planned, folder, 1, {}).due.num_rows == 0
+
+
+def test_rows_are_only_written_while_their_images_are_planned(
+    plan: ShardPlan, planned: Location, folder: Location
+) -> None:
+    commit(plan, planned, folder, [description(0.5)] * 3)
+    manifest.replan(planned, ["b"])
+    (replanned,) = manifest.shard_plans(planned)
+    task = ShardTask.load(replanned, planned, folder, 1, {})
+    assert task.due["id"].to_pylist() == ["b"]
+    task.require_planned(planned)
+    rows = shards.read(planned / plan.part)
+    for changed in (rows.slice(1), rows.set_column(5, rows.schema.field("shard"), pa.array(["another"] * 3))):
+        manifest.write_part(planned / plan.part, changed)
+        with pytest.raises(StorageError, match=r"the plan of part-.* has changed: another command has taken this one"):
+            task.require_planned(planned)
+    (planned / plan.part).remove()
+    with pytest.raises(StorageError, match="has changed"):
+        task.require_planned(planned)

@@ -267,7 +267,7 @@ def with_stored_credentials(run: Run, server: Server) -> None:
                 values = pa.array([full[value] for value in table[name].to_pylist()])
                 table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), values)
             if folder == run.manifest:
-                manifest._write(file, table)
+                manifest.write_part(file, table)
             else:
                 shards.write(folder, table, file.name)
     record = run.record()

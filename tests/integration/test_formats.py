@@ -79,6 +79,10 @@ def test_queries_have_one_column_more_than_images() -> None:
     assert set(schema.QUERIES.names) - set(schema.COLLECTION.names) == {"box"}
 
 
+def test_removed_images_have_the_documented_column() -> None:
+    assert columns(schema.REMOVED) == documented("removed")
+
+
 def test_the_metadata_keys_are_documented(scored: Run) -> None:
     text = PAGE.read_text()
     for folder in (scored.descriptors, scored.reduced("osrmac-pfa-32")):

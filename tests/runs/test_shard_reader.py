@@ -5,7 +5,7 @@ import pytest
 
 from osrmac.errors import StorageError
 from osrmac.runs.methods import Method
-from osrmac.runs.shard_reader import find_rows, list_shards, map_shards, read_blocks
+from osrmac.runs.shard_reader import find_rows, list_shards, map_shards, read_blocks, refused_if_pruned, unpruned
 from osrmac.storage.run import Run
 from tests.tiny_run import SIZE, tiny_run
 
@@ -52,3 +52,24 @@ def test_a_run_without_descriptors_is_refused(run: Run, tmp_path: Path) -> None:
         list_shards(run)
     with pytest.raises(StorageError, match="no run at"):
         list_shards(Run(str(tmp_path / "nowhere")))
+
+
+def test_an_error_of_a_reader_is_replaced_if_images_were_removed_meanwhile(run: Run) -> None:
+    with pytest.raises(KeyError, match="other"), unpruned(run):
+        raise KeyError("other")
+    message = r"images were removed from .* while it was read"
+    with pytest.raises(StorageError, match=message), unpruned(run):  # noqa: PT012  # both steps belong to the reader
+        run.finish_stage("prune", 1.0, removed=1, total=1)
+        raise KeyError("gone.jpg")
+
+
+def test_a_result_that_may_mix_two_states_is_refused(run: Run) -> None:
+    @refused_if_pruned
+    def read(url: str, pruned: int) -> int:
+        for total in range(pruned):
+            run.finish_stage("prune", 1.0, removed=1, total=total)
+        return pruned
+
+    assert read(run.url, 0) == 0
+    with pytest.raises(StorageError, match="run the same command again"):
+        read(run.url, pruned=1)

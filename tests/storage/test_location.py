@@ -147,3 +147,10 @@ def test_a_file_without_a_json_object_is_refused(folder: Location, content: byte
     (folder / "run.json").write_bytes(content)
     with pytest.raises(StorageError, match=r"run\.json"):
         (folder / "run.json").read_json()
+
+
+def test_folders_are_listed_without_files_and_hidden_ones(folder: Location) -> None:
+    assert folder.folders() == []
+    for name in ("b/x", "a/x", ".hidden/x", "file"):
+        (folder / name).write_bytes(b"")
+    assert folder.folders() == [folder / "a", folder / "b"]

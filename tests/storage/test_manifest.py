@@ -14,6 +14,7 @@ from osrmac.storage import manifest, plan_comparison, schema, shards
 from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import Changes
+from osrmac.storage.pruning import removed as removed_images
 
 NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 SHARDS = Location.of("/nowhere")
@@ -365,3 +366,30 @@ def test_unplanned_and_damaged_shards_are_known(tmp_path: Path) -> None:
 def test_a_uri_that_was_stored_with_credentials_is_the_same_place(tmp_path: Path) -> None:
     update(tmp_path, images({"a": "https://me:secret@host/a.jpg?size=2&X-Amz-Signature=0f"}))
     assert update(tmp_path, images({"a": "https://host/a.jpg?size=2"})) == Changes(0, 0, 0)
+
+
+def test_removed_images_are_left_out_until_they_are_restored(tmp_path: Path) -> None:
+    folder, removed = Location.of(tmp_path / "manifest"), Location.of(tmp_path / "removed")
+
+    def listed(names: str, *, restore: bool = False) -> Changes:
+        listing, options = rows(dict.fromkeys(names, 1)), CollectionConfig(restore_removed=restore)
+        return manifest.update(folder, SHARDS, [listing], manifest.shards_of(2), options, removed)
+
+    removed_images.remember(removed, pa.chunked_array([["b", "c", "z"]]))
+    assert listed("abcd") == Changes(new=2, changed=0, removed=0, pruned=2)
+    assert manifest.read_all(folder, ["id"])["id"].to_pylist() == ["a", "d"]
+    assert listed("bc") == Changes(new=0, changed=0, removed=2, pruned=2)
+    assert listed("abd", restore=True) == Changes(new=1, changed=0, removed=0, pruned=1)
+    assert listed("abcd") == Changes(new=0, changed=0, removed=0, pruned=1)
+    assert sorted(manifest.read_all(folder, ["id"])["id"].to_pylist()) == ["a", "b", "d"]
+
+
+def test_a_restored_image_stays_planned_if_the_restoring_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, removed = Location.of(tmp_path / "manifest"), Location.of(tmp_path / "removed")
+    removed_images.remember(removed, pa.chunked_array([["b"]]))
+    monkeypatch.setattr(removed_images, "forget", lambda *_: None)
+    listing, options = rows({"a": 1, "b": 1}), CollectionConfig(restore_removed=True)
+    manifest.update(folder, SHARDS, [listing], manifest.shards_of(2), options, removed)
+    assert manifest.update(folder, SHARDS, [listing], manifest.shards_of(2), removed=removed) == Changes(0, 0, 0)

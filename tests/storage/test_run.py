@@ -7,6 +7,7 @@ import pytest
 from osrmac.config import DescriptorConfig, FailureConfig, FetchConfig, canonical
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.storage.location import Location
+from osrmac.storage.pruning.journal import Facts, Journal
 from osrmac.storage.run import Identity, Run
 
 
@@ -106,3 +107,19 @@ def test_selections_are_read_in_order_of_name(tmp_path: Path) -> None:
     run.selection("b").write_json({"name": "b"})
     run.selection("a").write_json({"name": "a"})
     assert list(run.selections().items()) == [("a", {"name": "a"}), ("b", {"name": "b"})]
+
+
+def test_a_run_that_is_being_pruned_is_read_by_the_prune_alone(tmp_path: Path) -> None:
+    run = opened_run(tmp_path)
+    Journal(run.location).write([], Facts(1, 1))
+    for read in (run.record, run.identity, run.reading, run.copies):
+        with pytest.raises(StorageError, match="is being pruned, or a prune was interrupted"):
+            read()
+    assert Run(str(tmp_path), pruning=True).copies() == {}
+
+
+def test_copies_are_those_that_commands_recorded(tmp_path: Path) -> None:
+    run = opened_run(tmp_path)
+    copies = {"/out": {"kind": "export"}}
+    Location.of(tmp_path / "run.json").write_json(run.record() | {"copies": copies})
+    assert run.copies() == copies

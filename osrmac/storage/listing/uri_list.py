@@ -20,7 +20,7 @@ from osrmac.storage.listing.walk import local_file
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
 
-__all__ = ["batched", "is_list", "rows"]
+__all__ = ["batched", "is_list", "lines", "rows"]
 
 _SUFFIXES = (".csv", ".parquet", ".txt")
 _VERSION = ("size", "etag", "mtime")
@@ -60,7 +60,7 @@ def _parsed(listed: Location) -> Iterator[pa.Table]:
             elif name.endswith(".csv"):
                 yield from _parse_csv(listed, file)
             else:
-                yield from (pa.table({"uri": lines}) for lines in batched(_lines(file)))
+                yield from (pa.table({"uri": texts}) for texts in batched(lines(file)))
     except pa.ArrowInvalid as error:
         raise StorageError(f"cannot read the list {listed}: {reason(error)}") from error
 
@@ -85,12 +85,12 @@ def _parse_csv(listed: Location, file: Any) -> Iterator[pa.Table]:
         malformed.append(row.text.encode())
         return "skip"
 
-    lines = pyarrow.csv.ParseOptions(invalid_row_handler=keep)
-    columns = _known(listed, pyarrow.csv.open_csv(file, parse_options=lines).schema.names)
+    parsing = pyarrow.csv.ParseOptions(invalid_row_handler=keep)
+    columns = _known(listed, pyarrow.csv.open_csv(file, parse_options=parsing).schema.names)
     file.seek(0)
     malformed.clear()
     options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.binary()), include_columns=columns)
-    yield from map(_table, pyarrow.csv.open_csv(file, parse_options=lines, convert_options=options))
+    yield from map(_table, pyarrow.csv.open_csv(file, parse_options=parsing, convert_options=options))
     if malformed:
         yield pa.table({"uri": malformed})
 
@@ -105,7 +105,8 @@ def _table(batch: pa.RecordBatch) -> pa.Table:
     return pa.Table.from_batches([batch])
 
 
-def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
+def lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a text file without white space around them; empty lines are left out."""
     return filter(None, (line.removeprefix(b"\xef\xbb\xbf").strip() for line in file))
 
 
