@@ -105,7 +105,7 @@ _MODULES = {
     "Describer": "descriptor.describer",
     "Description": "descriptor.describer",
     "DescriptorConfig": "config",
-    "Duplicates": "runs.near_duplicates",
+    "Duplicates": "runs.near_duplicates.groups",
     "Evaluation": "evaluation.results",
     "Export": "commands.export",
     "Extraction": "commands.extract",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import starmap
 
 import numpy as np
@@ -21,7 +22,7 @@ from osrmac.runs.shard_reader import refused_if_pruned
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
-__all__ = ["duplicates"]
+__all__ = ["Links", "duplicates", "find_links"]
 
 _SMALL = 20_000
 """Images up to which all pairs are compared by this process, in less time than a cluster takes to start."""
@@ -33,11 +34,59 @@ _MAX_PAIRS = 100_000_000
 """Pairs within a threshold that fit into the memory of this process, 20 bytes each."""
 
 
+@dataclass(frozen=True)
+class Links:
+    """Pairs of images that are linked, and what they depend on: see `Duplicates`.
+
+    Attributes:
+        sides: Images of the run, and of the other run if there is one.
+        method: Name of the method that images were compared by.
+        pairs: Linked pairs, each once.
+        threshold: Largest distance of two images that are linked.
+        agreement: Least agreement of their pixels; None if these were not compared.
+        reason: Origin of the thresholds, in words.
+        compared: Number of pairs within the distance.
+        unreadable: Number of them whose images could not be read again.
+    """
+
+    sides: Sequence[VectorPieces]
+    method: str
+    pairs: Pairs
+    threshold: float
+    agreement: float | None
+    reason: str
+    compared: int
+    unreadable: int
+
+
 @refused_if_pruned
 def duplicates(
     run: str, options: DuplicatesConfig = DuplicatesConfig(), cluster: ClusterConfig = ClusterConfig()
 ) -> Duplicates:
     """Group the near-duplicates among the images of a run, or those between two runs.
+
+    Args:
+        run: Run with descriptors.
+        options: What counts as a near-duplicate, and how images are compared.
+        cluster: Cluster that compares more than 20 000 images.
+
+    Raises:
+        OsrmacError: See `find_links`.
+    """
+    links = find_links(run, options, cluster)
+    if options.groups == "complete":
+        groups = complete_groups(links.pairs.positions, links.pairs.distances)
+    else:
+        groups = connected_groups(links.pairs.positions)
+    found = describe_groups(links.sides, groups, nearest_distances(links.pairs), options.keep)
+    facts = {name: getattr(links, name) for name in ("threshold", "agreement", "reason", "compared", "unreadable")}
+    return Duplicates(links.method, options.distance, groups=tuple(found), **facts)
+
+
+def find_links(
+    run: str, options: DuplicatesConfig = DuplicatesConfig(), cluster: ClusterConfig = ClusterConfig()
+) -> Links:
+    """Link the near-duplicates of a run, or those of two runs.
 
     Two images are linked if their vectors are within a threshold, and, as copies of a picture, if their pixels agree
     once they are aligned. The thresholds are chosen for the precision: see `osrmac.runs.near_duplicates.calibrate`.
@@ -67,12 +116,7 @@ def duplicates(
         pairs = pairs[agreements >= agreement]
         if unreadable:
             note(f"{unreadable} of {compared} pairs are left out: an image of each cannot be read")
-    if options.groups == "complete":
-        groups = complete_groups(pairs.positions, pairs.distances)
-    else:
-        groups = connected_groups(pairs.positions)
-    found = describe_groups(sides, groups, nearest_distances(pairs), options.keep)
-    return Duplicates(method.name, options.distance, threshold, agreement, reason, compared, unreadable, tuple(found))
+    return Links(sides, method.name, pairs, threshold, agreement, reason, compared, unreadable)
 
 
 def _method(run: Run, name: str | None) -> Method:

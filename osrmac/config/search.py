@@ -81,7 +81,8 @@ class DuplicatesConfig(ComparisonConfig):
     clusters are compared."""
 
     against: Annotated[str, "RUN"] | None = None
-    """Another run with the same descriptor options: find only pairs of an image of the one and one of the other."""
+    """Another run with the same descriptor options: find only pairs of an image of the one and one of the other.
+    (default: compare the images of the run with each other)"""
 
     groups: Literal["connected", "complete"] = "connected"
     """Groups whose images are linked directly or through others, or groups in which every pair is linked."""

@@ -290,10 +290,10 @@ def test_workflows_call_their_command(workflow: str, monkeypatch: pytest.MonkeyP
 
 
 def test_quiet_leaves_only_results(
-    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("osrmac.progress._LOG_SECONDS", 0.0)
-    command = ["search", finished.url, "copy1.png", "--format", "json", "--html", str(tmp_path / "sheet.html")]
+    command = ["search", run.url, "copy1.png", "--format", "json", "--html", str(tmp_path / "sheet.html")]
     main(command)
     assert f"contact sheet in {tmp_path}/sheet.html\n" in capsys.readouterr().err
     main([*command, "--quiet"])
