@@ -154,7 +154,13 @@ def _thresholds(images: VectorPieces, options: DuplicatesConfig, device: str) ->
             )
         return threshold, None, f"for shots of one scene at a precision of {precision}"
     pictures = picture_calibration(images, options.distance, device)
-    return pictures.reach, pictures.agreement(options.min_precision), f"for copies at a precision of {precision}"
+    agreement, reached = pictures.agreement(options.min_precision)
+    if reached < options.min_precision:
+        raise ConfigError(
+            f"no agreement of pixels tells copies from other images at --min-precision {precision}: the highest "
+            f"precision is {math.floor(100 * reached) / 100}"
+        )
+    return pictures.reach, agreement, f"for copies at a precision of {precision}"
 
 
 def _pairs(

@@ -39,31 +39,46 @@ def reach(edits: Matrix) -> float:
     return float(edits.max())
 
 
-def agreement_threshold(edits: Matrix, others: Matrix, images: int, min_precision: float) -> float:
-    """Return the least agreement of two copies of a picture: see `picture_agreement`.
+def agreement_threshold(edits: Matrix, others: Matrix, images: int, min_precision: float) -> tuple[float, float]:
+    """Return the least agreement of two copies of a picture, and its precision: see `picture_agreement`.
 
-    Among the edits and the neighbours of as many images as were edited once each, the share of edits must reach the
-    precision. Neighbours that agree well may be copies that the collection has, so the number of errors among them is
-    extrapolated from those that agree moderately: beyond a threshold it falls exponentially (Pickands 1975).
+    The precision is the share of edits among the edits and the neighbours, of as many images as were edited once each,
+    that agree as much. Neighbours that agree well may be copies that the collection has. So the errors are also
+    extrapolated from neighbours that agree moderately, as their number falls exponentially beyond a threshold (Pickands
+    1975), and the smaller number counts.
 
     Args:
         edits: Agreement of edited pictures with their originals, (m,).
         others: Agreement of images with their neighbours within reach, (k,).
         images: Number of images whose neighbours these are.
-        min_precision: Share of the pairs found that must be copies.
+        min_precision: Share of the pairs found that should be copies.
 
     Returns:
-        The least threshold of that precision, but not below one that nearly all edits reach.
+        The least threshold of that precision, but not below one that nearly all edits reach; if there is none, the one
+        of the highest precision.
     """
-    candidates = np.append(np.sort(edits), 1.0)
-    found = (1 - np.arange(len(candidates)) / len(edits)).clip(1 / len(edits))
+    candidates = np.sort(edits)
+    found = 1 - np.arange(len(candidates)) / len(candidates)
+    errors = np.minimum(_extrapolated(others, candidates), _counted(others, candidates)) / images
+    precision = found / (found + errors)
+    (precise,) = np.nonzero(precision >= min_precision)
+    least = precise[0] if len(precise) else np.argmax(precision)
+    chosen = max(int(least), int((1 - _FOUND) * (len(candidates) - 1)))
+    return float(candidates[chosen]), float(precision[chosen])
+
+
+def _extrapolated(others: Matrix, candidates: Matrix) -> Matrix:
+    """Return the number of neighbours that would agree at least so much if none of them were a copy."""
+    low, middle, _ = _MODERATE
     bins, _ = np.histogram(others, _MODERATE)
     fall = min((bins[1] + 0.5) / (bins[0] + 1), _SLOWEST_FALL)
-    low, middle, _ = _MODERATE
-    errors = bins.sum() / (1 - fall**2) * fall ** ((candidates - low) / (middle - low)) / images
-    precise = candidates[found >= min_precision * (found + errors)]
-    least = precise[0] if len(precise) else 1.0
-    return float(max(least, np.quantile(edits, 1 - _FOUND, method="lower")))
+    expected: Matrix = bins.sum() / (1 - fall**2) * fall ** ((candidates - low) / (middle - low))
+    return expected
+
+
+def _counted(others: Matrix, candidates: Matrix) -> Matrix:
+    """Return the number of neighbours that agree at least so much, and a half for those that were not sampled."""
+    return (len(others) - np.searchsorted(np.sort(others), candidates) + 0.5).astype(np.float32)
 
 
 class DistanceHistogram:

@@ -38,7 +38,7 @@ def _picture_charts(found: PictureCalibration) -> list[LineChart]:
     distances, agreements = found.edited
     others = np.array(found.neighbours, np.float32).reshape(2, -1)
     named = f"{found.method}, {found.distance}"
-    least = found.agreement(_PRECISION)
+    least, _ = found.agreement(_PRECISION)
     return [
         _shares(
             f"Distance of copies, {named}",

@@ -82,8 +82,8 @@ class PictureCalibration(_Calibration):
         """Distance that edited pictures are within."""
         return reach(self.edited[0])
 
-    def agreement(self, min_precision: float) -> float:
-        """Return the least agreement of two copies."""
+    def agreement(self, min_precision: float) -> tuple[float, float]:
+        """Return the least agreement of two copies, and its precision, which may be lower than asked for."""
         distances, agreements = np.array(self.neighbours, np.float32).reshape(2, -1)
         return agreement_threshold(self.edited[1], agreements[distances <= self.reach], self.sampled, min_precision)
 
