@@ -20,6 +20,7 @@ from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 from tests.committed import rows
 from tests.prunable_run import FAILED, IMAGES, contents, copied, interrupted, problems, prunable_run
+from tests.tiny_run import tiny_run
 
 REMOVED = ["even/00.png", "even/04.png", "even/06.png", *IMAGES[16:]]
 """A row of a shard, a whole shard, and a whole part of the manifest."""
@@ -158,6 +159,18 @@ def test_more_than_a_tenth_gone_is_refused(run: Run, photos: Path) -> None:
     assert len(ids(run)) == 20
     (photos / IMAGES[0]).touch()
     assert prune(run.url, PruneConfig(yes=True)).images == 2
+
+
+def test_eleven_of_a_hundred_gone_are_refused_and_ten_removed(tmp_path: Path) -> None:
+    names = [f"{number:03d}.png" for number in range(100)]
+    photos = tmp_path / "photos"
+    run = tiny_run(tmp_path / "run", {"osrmac": {name: [1.0] for name in names}}, photos=photos, rows_per_shard=50)
+    remove(photos, names[:11])
+    with pytest.raises(ConfigError, match=r"^11 of 100 images are gone, more than a tenth"):
+        prune(run.url, PruneConfig(yes=True))
+    (photos / names[10]).touch()
+    assert prune(run.url, PruneConfig(yes=True)).images == 10
+    assert len(ids(run)) == 90
 
 
 def test_another_collection_is_refused(run: Run, tmp_path: Path) -> None:
