@@ -1,8 +1,9 @@
 """Time and recall of near-duplicates by clusters, on many vectors made from those of a run. Prints JSON.
 
-Vectors are mixtures of two real ones with noise, so that their nearest neighbours are about as far as real ones. One of
-a hundred has a copy, as far away as an edited photograph is from its original, in the direction of another photograph.
-The exact pairs of a sample of the images tell the recall, and the time that all pairs would take.
+The run is that of `python -m benchmarks.near_duplicates FOLDER WORK`, WORK/run, of photographs and edited copies.
+Vectors are mixtures of those of two photographs with noise, so that their nearest neighbours are about as far as real
+ones. One of a hundred has a copy, which differs from it as an edited copy from its photograph. The exact pairs of a sample
+of the vectors tell the recall, and the time that all pairs would take.
 """
 
 import tempfile
@@ -15,16 +16,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.common import Vector, parser, show
+from benchmarks.near_duplicates import MIRRORED, ORIGINAL
 from osrmac.commands.duplicates import find_links
 from osrmac.config import DescriptorConfig, DuplicatesConfig
 from osrmac.retrieval.distances import distances
 from osrmac.runs.methods import choose_method
-from osrmac.runs.near_duplicates.calibrate import picture_calibration
 from osrmac.runs.near_duplicates.vector_pieces import Positions, VectorPieces
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.run import Identity, Run
 
 QUANTILES = (0.01, 0.1, 0.5, 0.9)
+REACH = 0.99
+"""Share of the edited copies that are within the threshold."""
+
 COPIES = 100
 """One of so many vectors has a copy."""
 
@@ -34,30 +38,41 @@ ROWS = 2000
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("run", help="run of photographs")
-    options.add_argument("--method", default="osrmac", help="recipe or reduction whose vectors are mixed")
+    options.add_argument("run", help="run of photographs and edited copies")
+    options.add_argument("--method", default="osrmac", help="method whose vectors are mixed")
     options.add_argument("--sizes", type=int, nargs="*", default=(250_000, 1_000_000))
     options.add_argument("--sample", type=int, default=1000, help="images that are compared with all")
     options.add_argument("--noise", type=float, default=0.35, help="standard deviation of the logarithm of the values")
     chosen = options.parse_args()
-    real = VectorPieces.of(Run(chosen.run), choose_method(Run(chosen.run), chosen.method))
-    (vectors,) = real.vectors_at(np.arange(len(real)))
-    edits = picture_calibration(real, "l1", "cpu").edited[0]
+    photographs, edits = read(Run(chosen.run), chosen.method)
+    synthetic = mixed(photographs, len(photographs), 1, chosen.noise)
+    threshold = float(np.quantile(np.abs(edits).sum(1), REACH))
     result: dict[str, Any] = {
-        "dimensions": vectors.shape[1],
-        "threshold": round(float(edits.max()), 3),
-        "nearest neighbours, real": quantiles(vectors, vectors),
-        "nearest neighbours, as many synthetic": quantiles(*2 * (mixed(vectors, len(vectors), 1, chosen.noise),)),
+        "dimensions": photographs.shape[1],
+        "threshold": round(threshold, 3),
+        "nearest neighbours, photographs": quantiles(photographs),
+        "nearest neighbours, as many synthetic": quantiles(synthetic),
     }
     for size in chosen.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            result[f"{size:,}"] = measure(Path(folder), vectors, edits, size, chosen)
+            result[f"{size:,}"] = measure(Path(folder), photographs, edits, size, threshold, chosen)
     show(result)
 
 
-def measure(folder: Path, real: Vector, edits: Vector, size: int, chosen: Any) -> dict[str, Any]:
+def read(run: Run, method: str) -> tuple[Vector, Vector]:
+    """Vectors of the photographs of a run, and the differences of their edited copies."""
+    pieces = VectorPieces.of(run, choose_method(run, method))
+    (vectors,) = pieces.vectors_at(np.arange(len(pieces)))
+    kinds, _, names = zip(
+        *(image.partition("/") for image in pieces.rows_at(np.arange(len(pieces)))["id"].to_pylist()), strict=True
+    )
+    original = {name: row for row, (kind, name) in enumerate(zip(kinds, names, strict=True)) if kind == ORIGINAL}
+    edited = np.array([row for row, kind in enumerate(kinds) if kind not in {ORIGINAL, MIRRORED}])
+    return vectors[list(original.values())], vectors[edited] - vectors[[original[names[row]] for row in edited]]
+
+
+def measure(folder: Path, real: Vector, edits: Vector, size: int, threshold: float, chosen: Any) -> dict[str, Any]:
     """Write a run, link its near-duplicates, and compare them with the exact ones of a sample."""
-    threshold = float(edits.max())
     run, planted = write_run(folder, real, edits, size, chosen.noise)
     started = time.perf_counter()
     links = find_links(run.url, DuplicatesConfig(threshold=threshold, method="osrmac"))
@@ -96,9 +111,9 @@ def exact_pairs(images: VectorPieces, sample: Positions, threshold: float) -> tu
     return set(map(tuple, np.sort(np.concatenate(pairs)).tolist())), nearest
 
 
-def quantiles(queries: Vector, vectors: Vector) -> list[float]:
+def quantiles(vectors: Vector) -> list[float]:
     """Quantiles of the distances of vectors to their nearest others."""
-    apart = distances(queries, vectors, "l1")
+    apart = distances(vectors, vectors, "l1")
     np.fill_diagonal(apart, np.inf)
     found: list[float] = np.quantile(apart.min(1), QUANTILES).round(2).tolist()
     return found
@@ -115,13 +130,10 @@ def mixed(real: Vector, number: int, seed: int, noise: float) -> Vector:
     return scaled
 
 
-def copies_of(vectors: Vector, real: Vector, edits: Vector, seed: int) -> Vector:
-    """Move vectors by the distance of an edit towards or away from a real one."""
-    random = np.random.default_rng(seed)
-    direction = real[random.integers(0, len(real), len(vectors))] - vectors
-    steps = random.choice(edits, (len(vectors), 1))
-    moved: Vector = (vectors + steps * direction / np.abs(direction).sum(1, keepdims=True)).astype(np.float32)
-    return moved
+def copies_of(vectors: Vector, edits: Vector, seed: int) -> Vector:
+    """Change vectors as edits change those of photographs; values stay at least 0 where they are."""
+    chosen = edits[np.random.default_rng(seed).integers(0, len(edits), len(vectors))]
+    return np.where(vectors >= 0, np.maximum(vectors + chosen, 0), vectors + chosen)
 
 
 def write_run(folder: Path, real: Vector, edits: Vector, size: int, noise: float) -> tuple[Run, NDArray[np.int64]]:
@@ -129,7 +141,7 @@ def write_run(folder: Path, real: Vector, edits: Vector, size: int, noise: float
     number = size // COPIES
     originals = mixed(real, size - number, 5, noise)
     copied = np.random.default_rng(4).choice(len(originals), number, replace=False)
-    vectors = np.concatenate([originals, copies_of(originals[copied], real, edits, 6)])
+    vectors = np.concatenate([originals, copies_of(originals[copied], edits, 6)])
     names = np.random.default_rng(3).permutation(size)
     row_of = np.argsort(names)
     del originals

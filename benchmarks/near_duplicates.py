@@ -2,7 +2,8 @@
 
 Each photograph gets ten copies: nine edits, and its mirror image, which is stated apart. All pairs that are linked are
 judged. Photographs of one scene are those whose numbers give the same result when they are divided, as in the UKB
-benchmark: `--shots 4` puts ukbench00000 to 00003 into one scene. Without it, no scene is known.
+benchmark: `--shots 4` puts ukbench00000 to 00003 into one scene; or those that `--ground-truth`, a folder in the layout
+of Oxford5k, names for the same landmark. Otherwise no scene is known.
 """
 
 import re
@@ -35,6 +36,7 @@ def main() -> None:
     options.add_argument("work", help="new folder for the copies and the run")
     options.add_argument("--limit", type=int, help="photographs to use, evenly spaced (default: all)")
     options.add_argument("--shots", type=int, default=1, help="photographs of each scene, numbered in a row")
+    options.add_argument("--ground-truth", help="folder of Oxford5k's or Paris6k's text files")
     options.add_argument("--min-precision", type=float, default=0.99)
     chosen = options.parse_args()
     copies, run = Path(chosen.work) / "copies", str(Path(chosen.work) / "run")
@@ -43,7 +45,7 @@ def main() -> None:
             write_copies(Path(chosen.images) / name, copies)
     layers = ("--layers", *chosen.layers) if chosen.layers else ()
     extract(str(copies), run, "--backbone", chosen.backbone, "--weights", chosen.weights, *layers)
-    truth = Truth(copies, chosen.shots)
+    truth = Truth(copies, chosen.shots, landmarks(chosen.ground_truth) if chosen.ground_truth else {})
     result: dict[str, Any] = {"photographs": len(truth.pictures), "images": len(truth.ids)}
     for same in SAME:
         started = time.perf_counter()
@@ -100,15 +102,29 @@ def write_copies(photograph: Path, folder: Path) -> None:
             edit(image).save(file, quality=20 if "quality" in name else 92)
 
 
+def landmarks(folder: str) -> dict[str, int]:
+    """Number of the landmark that each photograph shows, according to the files of all of its queries."""
+    shown: dict[str, int] = {}
+    files = [file for file in sorted(Path(folder).glob("*.txt")) if not file.stem.endswith("_query")]
+    names = sorted({re.sub(r"_\d+_[a-z]+$", "", file.stem) for file in files})
+    for file in files:
+        number = names.index(re.sub(r"_\d+_[a-z]+$", "", file.stem))
+        shown |= dict.fromkeys(file.read_text().split(), number)
+    return shown
+
+
 class Truth:
     """Which of the images are the same picture, and which show the same scene."""
 
-    def __init__(self, copies: Path, shots: int) -> None:
+    def __init__(self, copies: Path, shots: int, landmarks: Mapping[str, int]) -> None:
         self.ids = sorted(f"{file.parent.name}/{file.name}" for file in copies.glob("*/*"))
         self.kinds = np.array([image.partition("/")[0] for image in self.ids])
         self.pictures, self.picture = np.unique([Path(image).name for image in self.ids], return_inverse=True)
-        numbers = [int(re.findall(r"\d+", name)[-1]) if shots > 1 else row for row, name in enumerate(self.pictures)]
-        self.scene = np.array(numbers)[self.picture] // shots
+        if shots > 1:
+            scenes = [int(re.findall(r"\d+", name)[-1]) // shots for name in self.pictures]
+        else:
+            scenes = [landmarks.get(Path(name).stem, -1 - row) for row, name in enumerate(self.pictures)]
+        self.scene = np.array(scenes)[self.picture]
         self.rows = {image: row for row, image in enumerate(self.ids)}
 
     def pairs_of(self, links: Links) -> Pairs:

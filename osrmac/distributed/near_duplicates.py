@@ -26,9 +26,9 @@ from osrmac.types import Matrix
 
 __all__ = ["all_pairs", "clustered_pairs", "look_at"]
 
-_CLUSTERS = 2.0
-"""Number of clusters, relative to the square root of the number of images, so that finding the nearest centroids takes
-about as long as comparing the vectors of a cluster."""
+_CLUSTERS = 1.0
+"""Number of clusters, relative to the square root of the number of images: finding the nearest centroids takes less
+time than comparing the vectors of the clusters, and few copies are in clusters that are not compared."""
 
 _VISITED = 4
 """Clusters that a vector is compared with: its own and the next nearest."""
