@@ -2,8 +2,8 @@
 
 The run is that of `python -m benchmarks.near_duplicates FOLDER WORK`, WORK/run, of photographs and edited copies.
 Vectors are mixtures of those of two photographs with noise, so that their nearest neighbours are about as far as real
-ones. One of a hundred has a copy, which differs from it as an edited copy from its photograph. The exact pairs of a sample
-of the vectors tell the recall, and the time that all pairs would take.
+ones. One of a hundred has a copy, which differs from it as an edited copy from its photograph. The exact pairs of a
+sample of the vectors tell the recall, and the time that all pairs would take.
 """
 
 import tempfile
@@ -32,6 +32,7 @@ REACH = 0.99
 COPIES = 100
 """One of so many vectors has a copy."""
 
+BLOCK = 50_000
 ROWS = 2000
 """Images in a shard."""
 
@@ -121,13 +122,16 @@ def quantiles(vectors: Vector) -> list[float]:
 
 def mixed(real: Vector, number: int, seed: int, noise: float) -> Vector:
     """Mix pairs of real vectors with noise."""
-    random = np.random.default_rng(seed)
-    one, other = real[random.integers(0, len(real), (2, number))]
-    share = random.uniform(0.2, 0.8, (number, 1)).astype(np.float32)
-    values = (share * one + (1 - share) * other) * np.exp(noise * random.standard_normal(one.shape, np.float32))
-    scale = np.linalg.norm(one, axis=1, keepdims=True) / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
-    scaled: Vector = values * scale
-    return scaled
+    vectors = np.empty((number, real.shape[1]), np.float32)
+    for start in range(0, number, BLOCK):
+        random = np.random.default_rng((seed, start))
+        block = vectors[start : start + BLOCK]
+        one, other = real[random.integers(0, len(real), (2, len(block)))]
+        share = random.uniform(0.2, 0.8, (len(block), 1)).astype(np.float32)
+        values = (share * one + (1 - share) * other) * np.exp(noise * random.standard_normal(one.shape, np.float32))
+        length = np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
+        block[:] = values * (np.linalg.norm(one, axis=1, keepdims=True) / length)
+    return vectors
 
 
 def copies_of(vectors: Vector, edits: Vector, seed: int) -> Vector:
@@ -139,12 +143,11 @@ def copies_of(vectors: Vector, edits: Vector, seed: int) -> Vector:
 def write_run(folder: Path, real: Vector, edits: Vector, size: int, noise: float) -> tuple[Run, NDArray[np.int64]]:
     """Write a run of mixed vectors and copies of some of them; return the numbers of originals and copies, too."""
     number = size // COPIES
-    originals = mixed(real, size - number, 5, noise)
-    copied = np.random.default_rng(4).choice(len(originals), number, replace=False)
-    vectors = np.concatenate([originals, copies_of(originals[copied], edits, 6)])
+    vectors = mixed(real, size, 5, noise)
+    copied = np.random.default_rng(4).choice(size - number, number, replace=False)
+    vectors[size - number :] = copies_of(vectors[copied], edits, 6)
     names = np.random.default_rng(3).permutation(size)
     row_of = np.argsort(names)
-    del originals
     run = Run(str(folder))
     identity = Identity(DescriptorConfig(), {"dimensions": real.shape[1]}, "none", {"osrmac": (real.shape[1],)})
     run.open(identity, "/photos", {})
