@@ -120,7 +120,7 @@ def extract(
 
     connect_while_importing(images, run, compute, "osrmac.distributed.describe")
     from osrmac.distributed.describe import describe
-    from osrmac.distributed.node_trace import trace_nodes
+    from osrmac.distributed.monitoring.node_trace import trace_nodes
     from osrmac.distributed.sharding import shard_count
     from osrmac.runs.identity import identify
 

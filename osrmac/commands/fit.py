@@ -20,7 +20,7 @@ from osrmac.runs.reductions import (
     wanted_reductions,
     write_reduction,
 )
-from osrmac.runs.shard_reader import map_shards
+from osrmac.runs.shard_reader import map_shards, refused_if_pruned
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
@@ -32,6 +32,7 @@ _WRITTEN = ("pfa", "whitening")
 """Methods whose reduced descriptors are written; those of the baselines are computed when they are scored."""
 
 
+@refused_if_pruned
 def fit(
     run: str, reduction: ReductionConfig = ReductionConfig(), cluster: ClusterConfig = ClusterConfig()
 ) -> list[Reduction]:

@@ -17,7 +17,7 @@ from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor.models.weights import Weights
 from osrmac.descriptor.recipes import RECIPES
 from osrmac.distributed.cluster.connect import connect
-from osrmac.distributed.progress import show_progress
+from osrmac.distributed.monitoring.progress import show_progress
 from osrmac.distributed.tasks import released_on_error, root_cause
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
 from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker

@@ -17,7 +17,7 @@ from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.optimize import malloc
 from osrmac.descriptor.recipes import Recipe
-from osrmac.distributed.metrics import WorkerMetrics
+from osrmac.distributed.monitoring.metrics import WorkerMetrics
 from osrmac.distributed.shard_task import ShardTask
 from osrmac.distributed.watchdog import Watchdog
 from osrmac.distributed.work_tracker import WorkTrackerHandle

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from osrmac.commands import fit as fit_module
 from osrmac.commands.export import export
 from osrmac.commands.info import info
 from osrmac.commands.prune import prune
 from osrmac.commands.report import report
 from osrmac.commands.search import search
 from osrmac.commands.verify import verify
-from osrmac.config import ExportConfig, PruneConfig, SearchConfig
+from osrmac.config import ExportConfig, PruneConfig, ReductionConfig, SearchConfig
 from osrmac.errors import ConfigError, NotFoundError, OsrmacError, StorageError
 from osrmac.storage import manifest, shards
 from osrmac.storage.lock import Part, locked
@@ -171,6 +172,23 @@ def test_eleven_of_a_hundred_gone_are_refused_and_ten_removed(tmp_path: Path) ->
     (photos / names[10]).touch()
     assert prune(run.url, PruneConfig(yes=True)).images == 10
     assert len(ids(run)) == 90
+
+
+def test_a_fit_that_a_prune_overtakes_ends_with_one_error(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def planned_before(place: Run, config: ReductionConfig) -> Any:
+        plan = plan_of(place, config)
+        remove(photos, REMOVED)
+        prune(run.url, PruneConfig(allow_many=True, yes=True))
+        return plan
+
+    plan_of = fit_module._Plan.of
+    monkeypatch.setattr(fit_module._Plan, "of", planned_before)
+    with pytest.raises(
+        StorageError, match=r"images were removed from .* while it was read: run the same command again"
+    ):
+        fit_module.fit(run.url, ReductionConfig(features=(1,), retained_variance=0.5, baselines=False))
 
 
 def test_another_collection_is_refused(run: Run, tmp_path: Path) -> None:

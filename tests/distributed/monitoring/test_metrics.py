@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from osrmac.distributed import metrics
-from osrmac.distributed.metrics import WorkerMetrics
+from osrmac.distributed.monitoring.metrics import WorkerMetrics
 
 
 @pytest.fixture

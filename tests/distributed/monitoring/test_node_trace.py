@@ -5,7 +5,7 @@ import pytest
 import ray
 
 from osrmac.distributed import node_trace
-from osrmac.distributed.node_trace import trace_nodes
+from osrmac.distributed.monitoring.node_trace import trace_nodes
 
 HEAD = {"Alive": True, "Resources": {"CPU": 2.0}}
 GPU_NODE = {"Alive": True, "Resources": {"CPU": 8.0, "GPU": 1.0, "accelerator_type:L4": 1.0}}

@@ -1,0 +1,1 @@
+"""Progress, metrics and the nodes of a running extraction."""
