@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from osrmac.distributed import metrics
+from osrmac.distributed.monitoring import metrics
 from osrmac.distributed.monitoring.metrics import WorkerMetrics
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import ray
 
-from osrmac.distributed import node_trace
+from osrmac.distributed.monitoring import node_trace
 from osrmac.distributed.monitoring.node_trace import trace_nodes
 
 HEAD = {"Alive": True, "Resources": {"CPU": 2.0}}

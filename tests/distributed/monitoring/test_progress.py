@@ -4,7 +4,7 @@ import time
 import pytest
 import ray
 
-from osrmac.distributed import progress
+from osrmac.distributed.monitoring import progress
 from osrmac.distributed.monitoring.progress import show_progress
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
 
