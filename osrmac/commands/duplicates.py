@@ -10,7 +10,7 @@ from itertools import starmap
 import numpy as np
 
 from osrmac.config import ClusterConfig, DuplicatesConfig
-from osrmac.errors import ConfigError
+from osrmac.errors import ConfigError, StorageError
 from osrmac.progress import Stage, note, stage
 from osrmac.retrieval.near_duplicates import complete_groups, connected_groups
 from osrmac.runs.methods import Method, choose_method, list_methods
@@ -107,6 +107,9 @@ def find_links(
     sides = [VectorPieces.of(place, method)]
     if options.against is not None:
         sides.append(_other(place, options, sides[0]))
+    for side in sides:
+        if not len(side):
+            raise StorageError(f"{side.run.url} has no described images: see osrmac info {side.run.url}")
     threshold, agreement, reason = _thresholds(sides[0], options, device)
     pairs = _pairs(sides, threshold, options, device, cluster)
     compared, unreadable = len(pairs), 0

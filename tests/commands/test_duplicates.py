@@ -106,6 +106,23 @@ def test_a_run_without_descriptors_is_refused(tmp_path: Path, finished: Run) -> 
         duplicates(str(tmp_path))
 
 
+def test_a_run_without_described_images_is_refused(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run", {"single": {"a": [1.0]}})
+    (shard,) = shards.paths(run.descriptors)
+    rows = shards.read(shard)
+    place = rows.column_names.index("status")
+    shards.write_table(shard, rows.set_column(place, rows.schema.field(place), [["failed"]]))
+    with pytest.raises(StorageError, match="has no described images: see osrmac info"):
+        duplicates(run.url)
+
+
+def test_a_single_image_has_no_near_duplicates(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run", {"single": {"a": [1.0]}})
+    assert duplicates(run.url, DuplicatesConfig(threshold=1)).groups == ()
+    with pytest.raises(ConfigError, match="no distance separates"):
+        duplicates(run.url, DuplicatesConfig(same="scene"))
+
+
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "cat", "page", "camera", "coins", "moon", "clock")
 
 
