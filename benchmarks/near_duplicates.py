@@ -13,7 +13,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
@@ -166,6 +165,8 @@ class Truth:
 
 
 def phash(file: Path) -> NDArray[np.bool_]:
+    import imagehash  # noqa: PLC0415  # an extra that other benchmarks do not need
+
     with Image.open(file) as image:
         bits: NDArray[np.bool_] = imagehash.phash(image).hash.ravel()
     return bits

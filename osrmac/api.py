@@ -7,6 +7,7 @@ describe them. An unknown option raises TypeError; all other mistakes raise a su
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,7 @@ from osrmac.commands.info import RunInfo
 from osrmac.commands.prune import Pruning
 from osrmac.commands.run import RunResult
 from osrmac.config import (
+    DEMO_DESCRIPTOR,
     BackboneConfig,
     BenchmarkConfig,
     ClusterConfig,
@@ -46,18 +48,6 @@ from osrmac.config import (
     ReductionConfig,
     SearchConfig,
     SweepConfig,
-)
-from osrmac.config.commands import (
-    CamOptions,
-    DemoOptions,
-    DuplicatesOptions,
-    EvaluateOptions,
-    ExtractOptions,
-    FitOptions,
-    FitWeightsOptions,
-    RankingsOptions,
-    RunOptions,
-    SweepOptions,
 )
 from osrmac.evaluation.paper_tables import PaperTable
 from osrmac.evaluation.results import Evaluation
@@ -92,6 +82,67 @@ __all__ = [
     "sweep",
     "verify",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig, CollectionConfig):
+    """Options of `extract`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(ReductionConfig, ClusterConfig):
+    """Options of `fit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
+    """Options of `duplicates`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(EvaluationConfig, ComputeConfig):
+    """Options of `evaluate`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingsOptions(BenchmarkConfig):
+    """Options of `evaluate_rankings`."""
+
+    run: str | None = None
+    """Run to write the scores into. (default: none)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ExtractOptions, ReductionConfig, EvaluationConfig):
+    """Options of `run`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(DescriptorConfig, ComputeConfig, ReductionConfig):
+    """Options of `demo`."""
+
+    backbone: str = DEMO_DESCRIPTOR.backbone
+    recipes: tuple[str, ...] = DEMO_DESCRIPTOR.recipes
+    run: str = "osrmac-demo"
+    """Local folder of the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitWeightsOptions(BenchmarkConfig, LayerWeightsConfig, ComputeConfig):
+    """Options of `fit_weights`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(EvaluationConfig, SweepConfig, ComputeConfig):
+    """Options of `sweep`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CamOptions(BackboneConfig, FetchConfig):
+    """Options of `cam`."""
+
+    output: str = "cam.png"
+    """Picture to write."""
 
 
 @keywords(ExtractOptions)

@@ -9,9 +9,9 @@ import pytest
 
 import osrmac
 from osrmac import api
+from osrmac.api import RunOptions
 from osrmac.cli.commands import COMMANDS
 from osrmac.config import DescriptorConfig
-from osrmac.config.commands import RunOptions
 from osrmac.errors import NotFoundError
 from osrmac.options import select
 from osrmac.storage.run import Run as RunFiles
