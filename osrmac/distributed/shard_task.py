@@ -93,7 +93,7 @@ class ShardTask:
             rows = manifest.read(planned, self.plan).select(["id", "shard"]).to_pylist()
         except FileNotFoundError:
             rows = []
-        if sorted(ids) != [row["id"] for row in rows if row["shard"] == self.plan.shard]:
+        if sorted(ids) != sorted(row["id"] for row in rows if row["shard"] == self.plan.shard):
             raise StorageError(f"the plan of {self.plan.shard} has changed: another command has taken this one over")
 
     def rows(self, results: Iterable[Description | Failure], columns: pa.Schema) -> pa.Table:

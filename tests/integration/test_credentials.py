@@ -27,7 +27,8 @@ from tests.committed import rows
 SECRET = "hunter2"
 USER = "alice"
 SIGNATURE = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={USER}%2Fs3&X-Amz-Expires=9&X-Amz-Signature={SECRET}"
-OPTIONS = ("--backbone", "resnet18", "--image-sizes", "64", "48", "32", "--recipes", "single", "--workers", "1")
+DESCRIPTOR = ("--backbone", "resnet18", "--image-sizes", "64", "48", "32", "--recipes", "single")
+OPTIONS = (*DESCRIPTOR, "--workers", "1", "--shard-rows", "1")
 
 pytestmark = pytest.mark.integration
 
