@@ -22,15 +22,18 @@ from osrmac.storage.location import Location
 __all__ = ["exact_moments", "sample"]
 
 _FAN_IN = 8
+_MAX_SORTED_BYTES = 400_000_000
+"""Bytes of descriptors that one task reads at once: those of 32 000 images of 3072 numbers."""
 
 _T = TypeVar("_T")
 
 
 def exact_moments(paths: Sequence[Location], recipe: str, on_progress: OnProgress | None = None) -> Moments:
-    """Return the moments of all descriptors of a recipe, as a tree reduction over the shards.
+    """Return the moments of all descriptors of a recipe, which do not depend on the cluster, to the last bit.
 
-    The tree depends only on the shards, so the floating-point result does not depend on the cluster. With n shards it
-    has about sqrt(n) leaves of sqrt(n) shards each, which bounds the partial moments in the object store.
+    Up to 400 MB of descriptors are summed in order of their ids, as small runs have other shards on other clusters.
+    More are summed by a tree reduction over the shards. With n shards it has about sqrt(n) leaves of sqrt(n) shards
+    each, which bounds the partial moments in the object store.
 
     Args:
         paths: Shards of descriptors; at least one.
@@ -40,7 +43,11 @@ def exact_moments(paths: Sequence[Location], recipe: str, on_progress: OnProgres
     Raises:
         StorageError: A shard cannot be read.
     """
-    leaves = [_partial_moments.remote(list(part), recipe) for part in _chunks(paths, math.isqrt(len(paths) - 1) + 1)]
+    if sum(_column_bytes(path, recipe) for path in paths) <= _MAX_SORTED_BYTES:
+        leaves = [_sorted_moments.remote(list(paths), recipe)]
+    else:
+        parts = _chunks(paths, math.isqrt(len(paths) - 1) + 1)
+        leaves = [_partial_moments.remote(list(part), recipe) for part in parts]
     root = _merge_tree(leaves)
     _wait(root, leaves, on_progress)
     with root_cause():
@@ -71,6 +78,19 @@ def _wait(root: Any, leaves: list[Any], on_progress: OnProgress | None) -> None:
 
 def _chunks(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _column_bytes(path: Location, recipe: str) -> int:
+    """Return the size of a column of vectors in memory, from the footer of a shard."""
+    metadata = shards.footer(path)
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    columns = (group.column(index) for group in groups for index in range(group.num_columns))
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] == recipe)
+
+
+@ray.remote
+def _sorted_moments(paths: list[Location], recipe: str) -> Moments:
+    return Moments.of(shards.read_vectors(paths, recipe).values)
 
 
 @ray.remote

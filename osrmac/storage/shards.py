@@ -49,9 +49,10 @@ _GENERATION = "osrmac.generation"
 
 
 def shard_count(new: int, images: int, row_bytes: int, workers: int, rows: int) -> int:
-    """Return the number of shards for new images: the same for every worker, if there are enough images.
+    """Return the number of shards for new images: in a small run the same for every worker, if there are enough images.
 
-    A killed worker loses at most one shard of work, on a GPU two.
+    A killed worker loses at most one shard of work, on a GPU two. The shards of a large run do not depend on the
+    workers, unless there are more of these.
 
     Args:
         new: Number of new images.
@@ -64,6 +65,8 @@ def shard_count(new: int, images: int, row_bytes: int, workers: int, rows: int) 
     6
     """
     most = max(1, min(max(rows, images // _SHARDS), _MAX_BYTES // row_bytes))
+    if images // _SHARDS > rows:
+        return min(new, max(workers, -(-new // most)))
     per_worker = -(-new // (workers * most))
     return min(new, workers * per_worker)
 

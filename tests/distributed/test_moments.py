@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from osrmac.distributed import moments as module
 from osrmac.distributed.moments import exact_moments, sample
 from osrmac.errors import StorageError
 from osrmac.reduction.moments import Moments
@@ -31,7 +32,17 @@ def values() -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(5, 1, (SHARDS * ROWS, FEATURES)).astype(np.float32)
 
 
-def test_a_tree_of_several_levels_gives_the_moments_of_all_shards(tmp_path: Path, values: NDArray[np.float32]) -> None:
+def test_the_shards_of_a_small_run_do_not_change_a_bit(tmp_path: Path, values: NDArray[np.float32]) -> None:
+    some = [exact_moments(write_shards(tmp_path / str(used), values, used), "single") for used in (1, 7, SHARDS)]
+    for moments in some:
+        np.testing.assert_array_equal(moments.mean, Moments.of(values).mean)
+        np.testing.assert_array_equal(moments.scatter, Moments.of(values).scatter)
+
+
+def test_a_tree_of_several_levels_gives_the_moments_of_all_shards(
+    tmp_path: Path, values: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_SORTED_BYTES", 0)
     progress: list[tuple[int, int]] = []
     paths = write_shards(tmp_path, values, SHARDS)
     moments = exact_moments(paths, "single", lambda *counts: progress.append(counts))

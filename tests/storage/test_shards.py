@@ -124,7 +124,7 @@ def test_every_worker_has_as_many_shards_of_at_most_64_images_or_a_five_hundredt
 
 def test_added_images_get_a_shard_for_every_worker() -> None:
     assert shards.shard_count(10, 1_000_000, 4 * 3072, workers=4, rows=64) == 4
-    assert shards.shard_count(9000, 1_000_000, 4 * 3072, workers=4, rows=64) == 8
+    assert shards.shard_count(9000, 1_000_000, 4 * 3072, workers=4, rows=64) == 5
 
 
 def test_images_with_many_vectors_are_fewer_in_a_shard() -> None:
