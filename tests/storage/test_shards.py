@@ -113,7 +113,7 @@ def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:
         (50_000, 2, 500),
         (5_000_000, 10, 500),
         (10**9, 1, 96_007),
-        (10**9, 16, 96_016),
+        (10**9, 16, 96_007),
     ],
 )
 def test_every_worker_has_as_many_shards_of_at_most_64_images_or_a_five_hundredth_or_128_mb(
