@@ -109,7 +109,7 @@ def _centroids(sides: Sequence[VectorPieces], number: int, distance: Distance) -
     samples = []
     total = sum(map(len, sides))
     for side in sides:
-        drawn = min(len(side), _SAMPLE * number * len(side) // total)
+        drawn = min(len(side), max(1, _SAMPLE * number * len(side) // total))
         rows = np.sort(np.random.default_rng(0).choice(len(side), drawn, replace=False))
         samples.append(side.vectors_at(rows + side.starts[0])[0])
     sample = _comparable(np.concatenate(samples), distance)

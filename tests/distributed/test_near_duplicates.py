@@ -72,6 +72,16 @@ def test_pairs_in_near_clusters_are_found_and_no_others(
         assert steps[-1][0] == steps[-1][1]
 
 
+def test_a_single_image_is_compared_with_a_large_run(
+    images: VectorPieces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "_SAMPLE", 1)  # of which the share of one image is less than one
+    copy = tiny_run(tmp_path / "copy", {"single": {"copy": vectors(200, 1)[100]}})
+    found = Pairs.joined(list(clustered_pairs(images, VectorPieces.of(copy, SINGLE, 200), NEAR, "l1", "cpu")))
+    assert len(as_set(found)) >= 1
+    assert {other for _, other in as_set(found)} == {200}
+
+
 def test_all_pairs_are_those_of_one_process(images: VectorPieces, others: VectorPieces) -> None:
     for side in (None, others):
         found = Pairs.joined(list(all_pairs(images, side, NEAR, "l1", "cpu")))

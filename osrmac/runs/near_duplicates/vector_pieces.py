@@ -132,12 +132,13 @@ class VectorPieces:
         return 1
 
     def panels(self, size: int = _PANEL_BYTES) -> Iterator[range]:
-        """Yield consecutive shards, by number, whose vectors have about so many bytes."""
+        """Yield consecutive shards with images, by number, whose vectors have about so many bytes."""
         images = max(1, size // self.image_bytes)
         first = 0
         for number in range(1, len(self.shards) + 1):
             if number == len(self.shards) or self.starts[number + 1] - self.starts[first] > images:
-                yield range(first, number)
+                if self.starts[number] > self.starts[first]:
+                    yield range(first, number)
                 first = number
 
     def pieces(self, numbers: range) -> Iterator[Piece]:

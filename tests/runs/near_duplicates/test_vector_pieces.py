@@ -63,6 +63,18 @@ def test_panels_are_consecutive_shards_of_about_a_size(images: VectorPieces, siz
     assert len(panels) == expected
 
 
+def test_a_panel_has_described_images(tmp_path: Path) -> None:
+    orders = set()
+    for number in range(8):  # the names of the shards, and their order, depend on the ids
+        failed = {f"a{number}-{row}": ("decode", "the file is empty") for row in range(3)}
+        vectors = {f"b{number}-{row}": [row] for row in range(3)}
+        run = tiny_run(tmp_path / str(number), {"single": vectors}, failed=failed, rows_per_shard=3)
+        images = VectorPieces.of(run, SINGLE)
+        orders.add(images.starts)
+        assert all(list(images.pieces(panel)) for panel in images.panels(1))
+    assert orders == {(0, 0, 3), (0, 3, 3)}
+
+
 def test_images_are_looked_up_by_position(images: VectorPieces) -> None:
     ids = [name for shard in images.shards for name in shards.described_ids(shard)]
     positions = np.array([0, 3, 4, 6])
