@@ -23,27 +23,26 @@ def distances(images: VectorPieces) -> np.ndarray:
     return apart
 
 
-def test_edited_pictures_are_described_and_kept(images: VectorPieces, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edited_pictures_are_described_and_neighbours_are_the_nearest_others(
+    images: VectorPieces, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = picture_calibration(images, "l1", "cpu")
     assert found.edits.keys() == EDITS.keys()
     assert sum(len(pair[0]) for pair in found.edits.values()) == 2 * 26
     assert all(len(pair[0]) == len(pair[1]) >= 5 for pair in found.edits.values())
+    apart = distances(images)
     edited, agreements = found.edited
-    assert 0 < edited.min() < edited.max() < 3 * np.median(distances(images))
+    assert 0 < edited.min() < edited.max() < 3 * np.median(apart)
     assert np.median(agreements) > 0.9
+
+    np.fill_diagonal(apart, np.inf)
+    near, near_agreements = (np.array(values).reshape(26, 3) for values in found.neighbours)
+    np.testing.assert_allclose(near, np.sort(apart, 1)[:, :3], atol=1e-4)
+    assert (near_agreements[near == 0] > 0.99).all()  # copies
+    assert found.sampled == 26
 
     monkeypatch.setattr(calibrate, "describe_files", None)  # nothing is described again
     assert picture_calibration(images, "l1", "cpu") == found
-
-
-def test_neighbours_are_the_nearest_others(images: VectorPieces) -> None:
-    apart = distances(images)
-    np.fill_diagonal(apart, np.inf)
-    found = picture_calibration(images, "l1", "cpu")
-    near, agreements = (np.array(values).reshape(26, 3) for values in found.neighbours)
-    np.testing.assert_allclose(near, np.sort(apart, 1)[:, :3], atol=1e-4)
-    assert (agreements[near == 0] > 0.99).all()  # copies
-    assert found.sampled == 26
 
 
 def test_distances_of_a_sample_to_all_are_counted(images: VectorPieces, monkeypatch: pytest.MonkeyPatch) -> None:
