@@ -105,8 +105,9 @@ def check_reduction(identity: Identity, reduction: ReductionConfig) -> None:
         ConfigError: Unknown recipe, more features than the descriptor has, or options that do not fit the recipe.
     """
     recipe = settled_recipe(identity, reduction.recipe)
-    if recipe in identity.regional and (reduction.features or not reduction.whitening):
-        raise ConfigError(f"{recipe} has a vector for each region: give --whitening, and no --features")
+    linear = reduction.whitening or reduction.projection
+    if recipe in identity.regional and (reduction.features or not linear):
+        raise ConfigError(f"{recipe} has a vector for each region: give --whitening or --projection, and no --features")
     dimension = identity.dimensions[recipe]
     if max(reduction.features, default=0) > dimension:
         raise ConfigError(f"--features {max(reduction.features)}: {recipe} has only {dimension} features")

@@ -13,13 +13,17 @@ from osrmac.credentials import redact
 from osrmac.errors import StorageError
 from osrmac.progress import note, stage
 from osrmac.reduction.base import Reduction
+from osrmac.reduction.sample_size import shortage
 from osrmac.runs.reductions import (
     kept_reductions,
+    load_reductions,
+    published_projection,
     settled_recipe,
     training_run,
     wanted_reductions,
     write_reduction,
 )
+from osrmac.runs.search_method import decide
 from osrmac.runs.shard_reader import map_shards, refused_if_pruned
 from osrmac.storage import shards
 from osrmac.storage.location import Location
@@ -28,7 +32,7 @@ from osrmac.storage.run import Identity, Run
 
 __all__ = ["fit"]
 
-_WRITTEN = ("pfa", "whitening")
+_WRITTEN = ("leverage", "leverage-centred", "pfa", "whitening", "projection")
 """Methods whose reduced descriptors are written; those of the baselines are computed when they are scored."""
 
 
@@ -47,7 +51,7 @@ def fit(
         cluster: Cluster that does the work.
 
     Returns:
-        The PFA reductions, each followed by its baselines, then the PCA-whitenings.
+        The selections of each size, followed by its baselines, then PCA-whitenings and projection.
 
     Raises:
         OsrmacError: No run, no such recipe, too few descriptors, more features than the descriptor has, a reduction
@@ -57,6 +61,7 @@ def fit(
     place = Run(run)
     plan = _Plan.of(place, reduction)
     with locked(place.location, Part.REDUCTIONS) as lock:
+        before = load_reductions(place)
         kept = kept_reductions(place, plan.identity, reduction)
         plan.note_outdated(kept.values())
         missing = [name for name in plan.wanted if name not in kept]
@@ -66,6 +71,7 @@ def fit(
             for found in fitted.values():
                 write_reduction(place, found)
             place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
+        plan.decide_search_method(place, before)
         chosen = [(kept | fitted)[name] for name in plan.wanted]
         from osrmac.distributed.reduce import write_reduced
 
@@ -122,6 +128,26 @@ class _Plan:
                 f"{self.described}{of} now, --refit fits {them} again"
             )
 
+    def decide_search_method(self, run: Run, before: Collection[Reduction]) -> None:
+        """Record the method that searches use by default, and note if it is none of the selections.
+
+        Args:
+            run: Run with all reductions written.
+            before: Reductions that the run had before.
+        """
+        recipe = settled_recipe(self.identity, self.config.recipe)
+        if recipe in self.identity.regional:
+            return
+        now, recorded = load_reductions(run), run.search_methods()
+        decided = decide(recipe, before, now, recorded, refit=self.config.refit)
+        if decided != recorded.get(recipe):
+            run.set_search_method(recipe, decided)
+        reasons = [f"{found.name} {why}" for found in now if found.name in self.wanted and (why := shortage(found))]
+        if reasons:
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            compared = "whole descriptors" if decided == recipe else decided
+            note(f"{reasons[0]}{more}: do not rely on it; search compares {compared} by default")
+
     def fit(self, names: Collection[str], cluster: ClusterConfig) -> Iterator[Reduction]:
         """Fit the reductions of these names."""
         from osrmac.distributed.cluster.connect import connect
@@ -129,8 +155,15 @@ class _Plan:
         from osrmac.reduction.fitting import STABILITY_SEEDS, Origin, fit_reduction
         from osrmac.reduction.moments import Moments
 
-        connect(cluster)
         recipe = settled_recipe(self.identity, self.config.recipe)
+        if self.config.projection is not None:
+            projection = published_projection(self.config.projection, self.identity, recipe)
+            if projection.name in names:
+                yield projection
+                names = [name for name in names if name != projection.name]
+        if not names:
+            return
+        connect(cluster)
         with stage("reading descriptors") as progress:
             if self.config.samples == "all":
                 moments = exact_moments(self.shards, recipe, progress.update)

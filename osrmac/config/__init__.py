@@ -5,7 +5,7 @@ The string below each field is the help text of the option; `osrmac.options` des
 
 from __future__ import annotations
 
-from osrmac.config.choices import BenchmarkName, Device, Distance, Precision
+from osrmac.config.choices import BenchmarkName, Device, Distance, Precision, SelectionMethod
 from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
 from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig
 from osrmac.config.extraction import (
@@ -42,6 +42,7 @@ __all__ = [
     "PruneConfig",
     "ReductionConfig",
     "SearchConfig",
+    "SelectionMethod",
     "SweepConfig",
     "canonical",
     "fingerprint",

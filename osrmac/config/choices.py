@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["BenchmarkName", "Device", "Distance", "Precision"]
+__all__ = ["BenchmarkName", "Device", "Distance", "Precision", "SelectionMethod"]
 
 BenchmarkName = Literal["holidays", "ukbench", "oxford5k", "paris6k", "roxford5k", "rparis6k", "groups"]
 Device = Literal["auto", "cpu", "cuda"]
 Distance = Literal["l1", "l2", "cosine"]
 Precision = Literal["fp32", "bf16", "fp16"]
+SelectionMethod = Literal["leverage", "leverage-centred", "pfa"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from osrmac.config.checks import at_least_one
+from osrmac.config.choices import SelectionMethod
 from osrmac.errors import ConfigError
 
 __all__ = ["LayerWeightsConfig", "ReductionConfig", "SweepConfig"]
@@ -14,16 +15,20 @@ __all__ = ["LayerWeightsConfig", "ReductionConfig", "SweepConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class ReductionConfig:
-    """Reduction of descriptors to fewer dimensions, by Principal Feature Analysis (PFA) or PCA-whitening."""
+    """Reduction of descriptors to fewer dimensions: a selection of features, PCA-whitening, or a given projection."""
 
     recipe: Annotated[str, "NAME"] | None = None
     """Descriptor to reduce. (default: osrmac, or else the only recipe of the run)"""
 
+    select: Annotated[tuple[SelectionMethod, ...], "METHOD ..."] = ("leverage", "pfa")
+    """Methods that select features: leverage keeps those of largest leverage scores and scales vectors to unit length;
+    leverage-centred subtracts the mean of the samples before that; pfa is the paper's Principal Feature Analysis."""
+
     features: Annotated[tuple[int, ...], "N ..."] = ()
-    """Numbers of features that PFA keeps. (default: a quarter of the descriptor, such as 768 of 3072)"""
+    """Numbers of features to keep. (default: a quarter of the descriptor, such as 768 of 3072)"""
 
     retained_variance: float = 0.95
-    """Share of the variance that the principal axes of PFA retain, above 0 and below 1."""
+    """Share of the variance that the principal axes of leverage and pfa retain, above 0 and below 1."""
 
     absolute: bool = False
     """Let PFA cluster the absolute loadings, as Lu et al. (2007), instead of the signed ones."""
@@ -32,13 +37,21 @@ class ReductionConfig:
     """Descriptors to fit on: a number drawn at random, or all."""
 
     seed: int = 0
-    """Seed of the clustering, of the sample and of the random baseline."""
+    """Seed of the clustering, of the sample, and of the first of the 20 random baselines."""
 
     baselines: bool = True
-    """Also fit two baselines of the same size: a random selection, and the features of largest variance."""
+    """Also fit two baselines of the same size: random selections, and the features of largest variance."""
 
     whitening: Annotated[tuple[int, ...], "N ..."] = ()
     """Also fit PCA-whitening to these dimensions. With the recipe rmac_regions it whitens each region."""
+
+    power: float = -0.5
+    """Power of the eigenvalues that scales the axes of PCA-whitening: -0.5 whitens, -0.25 half-whitens, and 0 only
+    rotates. Compare half-whitened vectors with --distance cosine or l2."""
+
+    projection: Annotated[str, "PATH"] | None = None
+    """Also apply a linear projection that was fitted elsewhere, normalize(W x + b): a safetensors or .npz file, or a
+    torch state dict, of one matrix W (outputs, inputs) and at most one vector b (outputs)."""
 
     fit_on: Annotated[str, "RUN"] | None = None
     """Run with the same descriptor options to fit on. (default: the run itself)"""
@@ -53,6 +66,10 @@ class ReductionConfig:
                 f"--retained-variance must be above 0 and below 1, not {self.retained_variance}: "
                 "with all of the variance every feature is equally far from every other"
             )
+        if len(set(self.select)) < len(self.select):
+            raise ConfigError(f"a method is named twice in --select {' '.join(self.select)}")
+        if not -1 <= self.power <= 0:
+            raise ConfigError(f"--power must be between -1 and 0, not {self.power}")
         if any(k < 1 for k in self.features):
             raise ConfigError(f"--features must be positive, not {min(self.features)}")
         if any(axes < 1 for axes in self.whitening):

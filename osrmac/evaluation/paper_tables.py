@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from osrmac.evaluation.results import Evaluation
@@ -35,6 +35,9 @@ _METHODS = {
 
 _FULL, _CAM = list(_METHODS)[-2:]
 
+_CONTROLS = {"random": "random choice", "variance": "top variance"}
+"""What a selection has to be better than, by kind of reduction."""
+
 _OTHERS = ("R-MAC", "MS-RMAC")
 _STEPS = [label for label in _METHODS if label not in _OTHERS]
 
@@ -57,13 +60,14 @@ _CITED = "R-MAC and MS-RMAC as cited there from their authors, with other networ
 
 @dataclass(frozen=True)
 class PaperRow:
-    """Scores of one method of the paper.
+    """Scores of one method of the paper, or of a control that it is to be compared with.
 
     Attributes:
         label: Label of the method in the paper.
         method: Name of the method here.
         dimension: Length of the descriptors that were measured.
         measured: Measured score by query mode.
+        spread: Standard deviation over seeds by query mode, where the score is a mean over them.
         paper: Score that the paper reports, if any.
         earlier_fit: Whether the reduction has been fitted again since it was scored.
     """
@@ -74,6 +78,7 @@ class PaperRow:
     measured: dict[str, float]
     paper: float | None
     earlier_fit: bool = False
+    spread: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class PaperTable:
             [
                 f"{row.label} (earlier fit)" if row.earlier_fit else row.label,
                 "" if row.dimension is None else str(row.dimension),
-                *(f"{row.measured[mode]:.2f}" if mode in row.measured else "" for mode in modes),
+                *(_shown(row, mode) for mode in modes),
                 "" if row.paper is None else f"{row.paper:.2f}",
             ]
             for row in self.rows
@@ -114,8 +119,14 @@ class PaperTable:
         return Table(self.benchmark, columns, rows, [f"{name}: {value}" for name, value in self.conditions.items()])
 
 
+def _shown(row: PaperRow, mode: str) -> str:
+    if mode not in row.measured:
+        return ""
+    return f"{row.measured[mode]:.2f}" + (f" ± {row.spread[mode]:.2f}" if mode in row.spread else "")
+
+
 def paper_table(evaluation: Evaluation) -> PaperTable:
-    """Return the scores of the paper's methods, without the rows that were not measured.
+    """Return the scores of the paper's methods, and of the controls of its selection, as far as they were measured.
 
     Args:
         evaluation: Evaluation under one of the benchmarks in `PAPER`.
@@ -123,6 +134,7 @@ def paper_table(evaluation: Evaluation) -> PaperTable:
     reported = PAPER[evaluation.benchmark]
     labels = paper_labels(score.method for score in evaluation.scores)
     rows = [_row(evaluation, method, label, reported.get(label)) for method, label in labels.items()]
+    rows += [_row(evaluation, method, label, None) for method, label in _controls(evaluation, labels).items()]
     conditions = {"coverage": evaluation.coverage, **evaluation.conditions, **evaluation.remarks}
     if note := paper_note(labels.values()):
         conditions["paper"] = note
@@ -133,7 +145,20 @@ def _row(evaluation: Evaluation, method: str, label: str, reported: float | None
     scores = [score for score in evaluation.scores if score.method == method]
     measured = {score.mode: score.values[evaluation.measure] for score in scores}
     earlier_fit = any(score.earlier_fit for score in scores)
-    return PaperRow(label, method, scores[0].dimension, measured, reported, earlier_fit)
+    spread = {score.mode: score.spread[evaluation.measure] for score in scores if score.spread is not None}
+    return PaperRow(label, method, scores[0].dimension, measured, reported, earlier_fit, spread)
+
+
+def _controls(evaluation: Evaluation, shown: Iterable[str]) -> dict[str, str]:
+    """Return the controls of the selections that a table shows, by name, with their labels."""
+    methods = {score.method for score in evaluation.scores}
+    controls = {
+        name.replace("-pfa-", f"-{control}-"): f"control: {label} instead of FS"
+        for control, label in _CONTROLS.items()
+        for name in shown
+        if "-pfa-" in name
+    }
+    return {name: label for name, label in controls.items() if name in methods}
 
 
 def paper_labels(methods: Iterable[str]) -> dict[str, str]:

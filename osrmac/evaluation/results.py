@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
 from typing import Any, Self
 
 from osrmac.types import QueryResult
@@ -26,6 +26,9 @@ class Score:
         results: Result of each query; empty if the score was read from a file.
         digest: Digest of the method's reduction; None without one, and for scores of earlier versions.
         earlier_fit: Whether the run's reduction of this name has been fitted again since.
+        spread: Standard deviation over the seeds of a method that depends on one, by measure; the values are then means
+            over the seeds. None for other methods, and for scores of earlier versions.
+        seeds: Number of these seeds; 1 for other methods.
     """
 
     method: str
@@ -37,6 +40,8 @@ class Score:
     results: tuple[QueryResult, ...] = ()
     digest: str | None = None
     earlier_fit: bool = False
+    spread: Mapping[str, float] | None = None
+    seeds: int = 1
 
     @classmethod
     def of(
@@ -52,10 +57,34 @@ class Score:
         values = {measure: fmean(result.values[measure] for result in results) for measure in results[0].values}
         return cls(method, label, mode, dimension, len(results), values, tuple(results), digest)
 
+    @classmethod
+    def mean_of(cls, draws: Sequence[Self]) -> Self:
+        """Return the mean over the scores of one method with several seeds, and their spread.
+
+        The results have the mean values of each query, and the matches and ranks of the first seed.
+        """
+        first = draws[0]
+        if len(draws) == 1:
+            return first
+        values = {measure: fmean(draw.values[measure] for draw in draws) for measure in first.values}
+        spread = {measure: stdev(draw.values[measure] for draw in draws) for measure in first.values}
+        results = tuple(_mean_result(of_query) for of_query in zip(*(draw.results for draw in draws), strict=True))
+        return replace(first, values=values, results=results, spread=spread, seeds=len(draws))
+
+    def shown(self, measure: str) -> str:
+        """Return the value of a measure, with its spread if it has one."""
+        spread = "" if self.spread is None else f" ± {self.spread[measure]:.2f}"
+        return f"{self.values[measure]:.2f}{spread}"
+
     @property
     def marked_label(self) -> str:
         """Label, marked if the score is that of an earlier fit: see `Evaluation.remarks`."""
         return f"{self.label} (earlier fit)" if self.earlier_fit else self.label
+
+
+def _mean_result(draws: Sequence[QueryResult]) -> QueryResult:
+    values = {measure: fmean(draw.values[measure] for draw in draws) for measure in draws[0].values}
+    return replace(draws[0], values=values)
 
 
 @dataclass(frozen=True)
@@ -89,8 +118,12 @@ class Evaluation:
     @property
     def remarks(self) -> dict[str, str]:
         """Explanation of the marks of scores, by mark."""
-        marked = any(score.earlier_fit for score in self.scores)
-        return {"earlier fit": "the reduction has been fitted again since it was scored"} if marked else {}
+        remarks = {}
+        if any(score.earlier_fit for score in self.scores):
+            remarks["earlier fit"] = "the reduction has been fitted again since it was scored"
+        if (seeds := max((score.seeds for score in self.scores), default=1)) > 1:
+            remarks["±"] = f"mean and standard deviation over {seeds} seeds"
+        return remarks
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation under its stored names, without the results of single queries."""
@@ -108,6 +141,7 @@ class Evaluation:
                     "queries": score.queries,
                     "digest": score.digest,
                     "values": {measure: score.values[measure] for measure in self.measures},
+                    **({} if score.spread is None else {"spread": dict(score.spread), "seeds": score.seeds}),
                 }
                 for score in self.scores
             ],
@@ -131,6 +165,8 @@ class Evaluation:
                     row["queries"],
                     row["values"],
                     digest=row.get("digest"),
+                    spread=row.get("spread"),
+                    seeds=row.get("seeds", 1),
                 )
                 for row in values["scores"]
             ),

@@ -26,7 +26,8 @@ def scores_tables(evaluation: Evaluation) -> list[Table]:
 
 def _table(evaluation: Evaluation, measure: str) -> Table:
     reported = PAPER.get(evaluation.benchmark, {}) if measure == evaluation.measure else {}
-    values = {(score.method, score.mode): score.values[measure] for score in evaluation.scores}
+    scores = {(score.method, score.mode): score for score in evaluation.scores}
+    values = {key: score.values[measure] for key, score in scores.items()}
     labels = paper_labels(method for method, _ in values)
     best = {mode: max(value for key, value in values.items() if key[1] == mode) for mode in evaluation.modes}
 
@@ -34,7 +35,9 @@ def _table(evaluation: Evaluation, measure: str) -> Table:
         value = values.get((method, mode))
         if value is None:
             return Cell("")
-        return Cell(f"{value:.2f}", share=value / _HIGHEST.get(measure, 100), best=value == best[mode])
+        return Cell(
+            scores[method, mode].shown(measure), share=value / _HIGHEST.get(measure, 100), best=value == best[mode]
+        )
 
     rows = []
     for method, score in {score.method: score for score in evaluation.scores}.items():

@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from osrmac.types import Matrix
 
-__all__ = ["LayerWeighting", "Projection", "Reduction", "Selection", "aggregate", "l2_normalize"]
+__all__ = [
+    "WHITENS",
+    "LayerWeighting",
+    "Projection",
+    "Reduction",
+    "Selection",
+    "aggregate",
+    "l2_normalize",
+    "reduction_name",
+]
+
+WHITENS = -0.5
+"""Power of the eigenvalues that gives all axes equal variance."""
 
 _Float = TypeVar("_Float", bound=np.floating)
 
@@ -20,6 +32,15 @@ def l2_normalize(vectors: NDArray[_Float]) -> NDArray[_Float]:
     """Return the rows of a matrix divided by their L2 norm, (n, d); rows of zeros stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1), vectors.dtype)
+
+
+def reduction_name(recipe: str, method: str, size: int, power: float = WHITENS) -> str:
+    """Return the name of a reduction, unique within a run; that of a whitening tells any other power than -0.5.
+
+    >>> reduction_name("osrmac", "whitening", 128, power=-0.25)
+    'osrmac-whitening-0.25-128'
+    """
+    return f"{recipe}-{method}{f'-{-power:g}' if method == 'whitening' and power != WHITENS else ''}-{size}"
 
 
 def aggregate(vectors: Matrix, regions: NDArray[np.int64]) -> Matrix:
@@ -38,7 +59,8 @@ class Reduction(ABC):
 
     Attributes:
         name: Unique name within the run.
-        method: `pfa`, `whitening`, `weights`, or one of the controls `random` and `variance`.
+        method: `leverage`, `leverage-centred`, `pfa`, `whitening`, `projection`, `weights`, or one of the controls
+            `random` and `variance`.
         recipe: Recipe of the descriptors.
         features_in: Length of a descriptor, or of one region's vector.
         seed: Seed of the method.
@@ -68,19 +90,23 @@ class Reduction(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Selection(Reduction):
-    """A subset of the features, unchanged. Only PFA fills the fields after `indices`.
+    """A subset of the features, unchanged or scaled to unit L2 norm. The controls fill no field after `indices`.
 
     Attributes:
         indices: Features kept, distinct and ascending.
+        unit_length: Whether a vector is divided by its L2 norm; None stands for False.
+        mean: Mean of the features kept, which is subtracted before that; None if nothing is subtracted.
         retained_variance: Share of the variance that the first q principal axes must retain.
         components: Number of principal axes, q.
         explained_variance: Share of the variance that these axes retain.
-        absolute: Whether absolute loadings were clustered.
+        absolute: Whether absolute loadings were clustered; None for leverage.
         variances: Share of the variance on each of the `features_in` axes, decreasing.
         stability: Mean Jaccard index of the selections of several seeds; see `osrmac.reduction.stability`.
     """
 
     indices: tuple[int, ...]
+    unit_length: bool | None = None
+    mean: tuple[float, ...] | None = None
     retained_variance: float | None = None
     components: int | None = None
     explained_variance: float | None = None
@@ -94,21 +120,26 @@ class Selection(Reduction):
         return len(self.indices)
 
     def apply(self, vectors: Matrix) -> Matrix:
-        """Return the features kept, (..., features_in) -> (..., dimension)."""
-        return np.ascontiguousarray(vectors[..., self.indices])
+        """Return the features kept, (n, features_in) -> (n, dimension)."""
+        kept = np.ascontiguousarray(vectors[:, self.indices])
+        if self.mean is not None:
+            kept = kept - np.array(self.mean, np.float32)
+        return l2_normalize(kept) if self.unit_length else kept
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Projection(Reduction):
-    """A projection on scaled principal axes, followed by L2 normalisation.
+    """A linear map, followed by L2 normalisation: PCA-whitening, or a projection that was fitted elsewhere.
 
     Attributes:
-        axes: Scaled axes, (dimension, features_in).
-        offsets: Projection of the samples' mean, (dimension,).
+        axes: Rows of the map, such as scaled principal axes, (dimension, features_in).
+        offsets: Values to subtract, such as the projection of the samples' mean, (dimension,).
+        power: Power of the eigenvalues that scales principal axes; None for -0.5, and for a projection of others.
     """
 
     axes: NDArray[np.float64]
     offsets: NDArray[np.float64]
+    power: float | None = None
 
     @property
     def dimension(self) -> int:

@@ -1,6 +1,6 @@
 """Fit a reduction by name, with the options of the command line and a record of its samples.
 
-From Python, the estimators `PrincipalFeatureAnalysis` and `PCAWhitening` can be used directly.
+From Python, the estimators `LeverageSelection`, `PrincipalFeatureAnalysis` and `PCAWhitening` can be used directly.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 from osrmac.config import ReductionConfig
 from osrmac.errors import ConfigError
-from osrmac.reduction.base import Projection, Reduction, Selection
+from osrmac.reduction.base import WHITENS, Projection, Reduction, Selection, reduction_name
 from osrmac.reduction.baselines import random_features, top_variance_features
+from osrmac.reduction.leverage import LeverageSelection
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.stability import mean_overlap
@@ -22,6 +23,9 @@ __all__ = ["STABILITY_SEEDS", "Origin", "fit_reduction"]
 
 STABILITY_SEEDS = 3
 """Number of seeds, the chosen one included, that PFA is fitted with to measure the stability of its selection."""
+
+
+_CENTRED = "leverage-centred"
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,10 @@ def fit_reduction(
     """Fit one reduction to the moments of descriptors.
 
     Args:
-        method: `pfa`, `random`, `variance` or `whitening`.
+        method: `leverage`, `leverage-centred`, `pfa`, `random`, `variance` or `whitening`.
         size: Number of features or axes to keep.
         moments: Moments of the descriptors.
-        config: Seed, retained variance and sign convention; its `features` and `whitening` are not used.
+        config: Seed, retained variance, sign convention and power; which reductions it asks for does not matter.
         origin: Description of the samples, recorded in the reduction.
         seeds: Number of consecutive seeds to fit PFA with; two or more also measure its `stability`.
 
@@ -52,7 +56,7 @@ def fit_reduction(
         ConfigError: Too many features, too few samples, or a retained variance that needs all axes.
     """
     fields: dict[str, Any] = {
-        "name": f"{origin.recipe}-{method}-{size}",
+        "name": reduction_name(origin.recipe, method, size, config.power),
         "method": method,
         "seed": config.seed,
         **asdict(origin),
@@ -63,12 +67,27 @@ def fit_reduction(
         if method == "variance":
             return Selection(indices=_integers(top_variance_features(moments, size)), **fields)
         if method == "whitening":
-            whitening = PCAWhitening(size).fit_moments(moments)
+            whitening = PCAWhitening(size, power=config.power).fit_moments(moments)
             axes = whitening.components_
-            return Projection(axes=axes, offsets=axes @ whitening.mean_, **fields)
+            power = None if config.power == WHITENS else config.power
+            return Projection(axes=axes, offsets=axes @ whitening.mean_, power=power, **fields)
+        if method != "pfa":
+            return Selection(**_leverage(method, size, moments, config), **fields)
         return Selection(**_pfa(size, moments, config, seeds), **fields)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _leverage(method: str, size: int, moments: Moments, config: ReductionConfig) -> dict[str, Any]:
+    """Return the fields of `Selection` that leverage selection fills."""
+    chosen = LeverageSelection(size, retained_variance=config.retained_variance).fit_moments(moments)
+    indices = chosen.indices_
+    return {
+        "indices": _integers(indices),
+        "unit_length": True,
+        "mean": tuple(moments.mean[indices].tolist()) if method == _CENTRED else None,
+        **_spectrum(chosen, config),
+    }
 
 
 def _pfa(size: int, moments: Moments, config: ReductionConfig, seeds: int) -> dict[str, Any]:
@@ -82,12 +101,20 @@ def _pfa(size: int, moments: Moments, config: ReductionConfig, seeds: int) -> di
     chosen = fits[0]
     return {
         "indices": _integers(chosen.indices_),
-        "retained_variance": config.retained_variance,
-        "components": chosen.n_components_,
-        "explained_variance": float(chosen.explained_variance_ratio_[: chosen.n_components_].sum()),
         "absolute": config.absolute,
-        "variances": tuple(chosen.explained_variance_ratio_.tolist()),
+        **_spectrum(chosen, config),
         "stability": mean_overlap([fit.indices_.tolist() for fit in fits]) if seeds > 1 else None,
+    }
+
+
+def _spectrum(fitted: LeverageSelection | PrincipalFeatureAnalysis, config: ReductionConfig) -> dict[str, Any]:
+    """Return the fields of `Selection` that describe the principal axes."""
+    ratios = fitted.explained_variance_ratio_
+    return {
+        "retained_variance": config.retained_variance,
+        "components": fitted.n_components_,
+        "explained_variance": float(ratios[: fitted.n_components_].sum()),
+        "variances": tuple(ratios.tolist()),
     }
 
 

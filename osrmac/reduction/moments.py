@@ -97,6 +97,34 @@ class Moments:
         largest = np.abs(axes).argmax(axis=0)
         return values, axes * np.sign(axes[largest, np.arange(len(values))])
 
+    def loadings(self, retained_variance: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the loadings of the features on the principal axes that retain a share of the variance.
+
+        Args:
+            retained_variance: The axes are the smallest number, q, that retains this share, in (0, 1).
+
+        Returns:
+            The first q axes as columns, (d, q), and the share of the variance on each of the d axes, decreasing, (d,).
+
+        Raises:
+            ValueError: The samples do not vary, the share is out of its bounds, or it needs all axes: with q = d the
+                rows of the loadings have unit norm and equal distances, so that no feature is preferable to another.
+        """
+        if not 0 < retained_variance < 1:
+            raise ValueError(f"retained_variance must be between 0 and 1, not {retained_variance}")
+        values, axes = self.principal_axes
+        values = values.clip(0)
+        if values[0] == 0:
+            raise ValueError("the samples do not vary: all features are constant")
+        ratios = values / values.sum()
+        kept = int(np.searchsorted(ratios.cumsum(), retained_variance)) + 1
+        if kept >= len(ratios):
+            raise ValueError(
+                f"retaining {100 * retained_variance:g}% of the variance needs all of the {len(ratios)} axes, and then "
+                "no feature is preferable to another: retain less variance"
+            )
+        return axes[:, :kept], ratios
+
     @property
     def rank(self) -> int:
         """Number of principal axes along which the samples vary."""

@@ -78,35 +78,16 @@ class PrincipalFeatureAnalysis(SelectorMixin, MomentsEstimator[_Choice]):
         kept = self.n_features_to_select if self.n_features_to_select is not None else max(1, features // 4)
         if not 1 <= kept <= features:
             raise ValueError(f"cannot select {kept} of {features} features")
-        values, axes = moments.principal_axes
-        values = values.clip(0)
-        if values[0] == 0:
-            raise ValueError("the samples do not vary: all features are constant")
-        ratios = values / values.sum()
-        components = _smallest_retaining(ratios, self.retained_variance)
-        loadings = axes[:, :components]
+        loadings, ratios = moments.loadings(self.retained_variance)
         random_state = check_random_state(self.random_state)
         indices = _representatives(np.abs(loadings) if self.absolute else loadings, kept, random_state)
-        return _Choice(indices, components, ratios)
+        return _Choice(indices, loadings.shape[1], ratios)
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
         mask = np.zeros(self.n_features_in_, dtype=bool)
         mask[self.indices_] = True
         return mask
-
-
-def _smallest_retaining(ratios: NDArray[np.float64], share: float) -> int:
-    """Smallest number of axes whose share of the variance is at least `share`."""
-    if not 0 < share < 1:
-        raise ValueError(f"retained_variance must be between 0 and 1, not {share}")
-    axes = int(np.searchsorted(ratios.cumsum(), share)) + 1
-    if axes >= len(ratios):
-        raise ValueError(
-            f"retaining {100 * share:g}% of the variance needs all of the {len(ratios)} axes, and then every "
-            "feature is equally far from every other: retain less variance"
-        )
-    return axes
 
 
 def _representatives(

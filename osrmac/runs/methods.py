@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.errors import ConfigError
-from osrmac.reduction.base import Reduction
+from osrmac.reduction.base import Projection, Reduction, Selection
+from osrmac.reduction.baselines import random_features
 from osrmac.runs.reduced_reader import digest
 from osrmac.runs.reductions import digests, load_reductions
+from osrmac.runs.search_method import longest_pfa
 from osrmac.storage.run import Run
 
 __all__ = ["Method", "choose_method", "list_methods", "method_digests"]
@@ -18,13 +20,19 @@ __all__ = ["Method", "choose_method", "list_methods", "method_digests"]
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
 _WITH_LOCAL = "+cam"
 _LABELS = {
+    "leverage": "leverage",
+    "leverage-centred": "leverage, centred",
     "pfa": "PFA",
     "random": "random choice",
     "variance": "top variance",
     "whitening": "PCA-whitening",
+    "projection": "projection",
     "weights": "layer weights",
 }
 """Labels of the kinds of reduction."""
+
+_DRAWS = 20
+"""Number of random selections over which the score of a random choice is averaged."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,22 @@ class Method:
         """Reduction to apply shard by shard, because the regions of all images are too large for the memory."""
         return self.reduction if self.regional else None
 
+    def draws(self) -> list[Method]:
+        """Return the method itself, or those of all random selections whose mean score is that of a random choice."""
+        chosen = self.reduction
+        if not isinstance(chosen, Selection) or chosen.method != "random":
+            return [self]
+        seeds = range(chosen.seed, chosen.seed + _DRAWS)
+        return [replace(self, reduction=_drawn_again(chosen, seed)) for seed in seeds]
+
     def reduce(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the vectors that are compared, (n, k), from those that were read, (n, d)."""
         return vectors if self.reduction is None or self.regional else self.reduction.apply(vectors)
+
+
+def _drawn_again(chosen: Selection, seed: int) -> Selection:
+    indices = random_features(chosen.features_in, chosen.dimension, seed)
+    return replace(chosen, seed=seed, indices=tuple(indices.tolist()))
 
 
 def list_methods(run: Run) -> list[Method]:
@@ -86,11 +107,17 @@ def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, loc
         return [Method(reduction.name, label, (recipe,), reduction, regional=True) for reduction in reductions]
     methods = [
         Method(recipe, recipe, (recipe,)),
-        *(Method(by.name, f"{recipe} + {_LABELS[by.method]}", (recipe,), by) for by in reductions),
+        *(Method(by.name, f"{recipe} + {_label(by)}", (recipe,), by) for by in reductions),
     ]
     if local:
         methods += [Method(m.name + _WITH_LOCAL, f"{m.label} + CAM", (_GLOBAL, _LOCAL), m.reduction) for m in methods]
     return methods
+
+
+def _label(reduction: Reduction) -> str:
+    label = _LABELS[reduction.method]
+    power = reduction.power if isinstance(reduction, Projection) else None
+    return label if power is None else f"{label}, power {power:g}"
 
 
 def method_digests(run: Run) -> dict[str, str]:
@@ -99,14 +126,14 @@ def method_digests(run: Run) -> dict[str, str]:
 
 
 def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
-    """Return the method of a name, or the best one that the run has.
+    """Return the method of a name, or the one that is used by default.
 
-    The best one compares `osrmac`, or else the first recipe, reduced by the longest Principal Feature Analysis if
-    there is one, with local descriptors if there are any.
+    The default compares `osrmac`, or else the first recipe, reduced as was decided when its reductions were fitted (see
+    `osrmac.runs.search_method`), with local descriptors if there are any.
 
     Args:
         run: Run with descriptors.
-        name: Name of a method, as in an evaluation; None for the best one.
+        name: Name of a method, as in an evaluation; None for the default.
         local: Whether the method may compare local descriptors, which give an image two vectors.
 
     Raises:
@@ -123,10 +150,16 @@ def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
         raise ConfigError(f"{run.url} has only vectors of regions: whiten and sum them with osrmac fit --whitening")
     recipes = [method.recipes[0] for method in methods]
     recipe = _GLOBAL if _GLOBAL in recipes else recipes[0]
-    return max((method for method in methods if method.recipes[0] == recipe), key=_preference)
+    candidates = [method for method in methods if method.recipes[0] == recipe]
+    decided = run.search_methods().get(recipe)
+    if decided is None:
+        pfa = longest_pfa(method.reduction for method in candidates if method.reduction is not None)
+        decided = recipe if pfa is None else pfa.name
+    return max(candidates, key=lambda method: _preference(method, decided))
 
 
-def _preference(method: Method) -> tuple[bool, bool, int, int]:
+def _preference(method: Method, decided: str) -> tuple[bool, bool, int, int]:
+    """Prefer the method that was decided on; where it is missing, the whole descriptor, then the longest vectors."""
     reduction = method.reduction
-    is_pfa = reduction is not None and reduction.method == "pfa"
-    return is_pfa, reduction is None, reduction.dimension if reduction else 0, len(method.recipes)
+    is_decided = method.name.removesuffix(_WITH_LOCAL) == decided
+    return is_decided, reduction is None, reduction.dimension if reduction else 0, len(method.recipes)

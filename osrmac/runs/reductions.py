@@ -12,7 +12,8 @@ import pyarrow as pa
 from osrmac.config import ReductionConfig
 from osrmac.credentials import redact
 from osrmac.errors import ConfigError
-from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
+from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection, reduction_name
+from osrmac.runs.projection_file import LinearProjection, read_projection
 from osrmac.runs.reduced_reader import digest
 from osrmac.storage import shards
 from osrmac.storage.damage import expected_content
@@ -22,6 +23,7 @@ __all__ = [
     "digests",
     "kept_reductions",
     "load_reductions",
+    "published_projection",
     "settled_recipe",
     "training_run",
     "wanted_reductions",
@@ -66,7 +68,7 @@ def digests(run: Run) -> dict[str, str]:
 def _load(run: Run, stored: Mapping[str, Any]) -> Reduction:
     values = {key: value for key, value in stored.items() if key != "digest"}
     if "indices" in values:
-        return Selection(**{**values, **_tuples(values, "indices", "variances")})
+        return Selection(**{**values, **_tuples(values, "indices", "mean", "variances")})
     if "weights" in values:
         return LayerWeighting(**{**values, **_tuples(values, "weights", "parts")})
     table = shards.read(run.axes(values["name"]))
@@ -88,10 +90,41 @@ def wanted_reductions(identity: Identity, config: ReductionConfig) -> dict[str, 
     recipe = settled_recipe(identity, config.recipe)
     quarter = max(1, identity.dimensions[recipe] // 4)
     features = () if recipe in identity.regional else config.features or (quarter,)
-    methods = ("pfa", *_BASELINES) if config.baselines else ("pfa",)
+    methods = (*config.select, *_BASELINES) if config.baselines else config.select
     wanted = [(method, kept) for kept in features for method in methods]
     wanted += [("whitening", axes) for axes in config.whitening]
-    return {f"{recipe}-{method}-{dimension}": (method, dimension) for method, dimension in wanted}
+    if config.projection is not None:
+        wanted.append(("projection", len(_projection(config.projection, recipe, identity).weight)))
+    return {reduction_name(recipe, method, size, config.power): (method, size) for method, size in wanted}
+
+
+def published_projection(url: str, identity: Identity, recipe: str) -> Projection:
+    """Return the projection of a file as a reduction of a recipe.
+
+    Raises:
+        ConfigError: The file is no linear projection, or its inputs are not those of the recipe.
+    """
+    read = _projection(url, recipe, identity)
+    return Projection(
+        name=reduction_name(recipe, "projection", len(read.weight)),
+        method="projection",
+        recipe=recipe,
+        features_in=read.weight.shape[1],
+        seed=0,
+        samples=0,
+        fitted_on=read.source,
+        fingerprint=identity.fingerprint,
+        axes=read.weight,
+        offsets=-read.bias,
+    )
+
+
+def _projection(url: str, recipe: str, identity: Identity) -> LinearProjection:
+    read = read_projection(url)
+    inputs, length = read.weight.shape[1], identity.dimensions[recipe]
+    if inputs != length:
+        raise ConfigError(f"--projection {url} takes {inputs} numbers, and {recipe} has {length}")
+    return read
 
 
 def kept_reductions(run: Run, identity: Identity, config: ReductionConfig) -> dict[str, Reduction]:
@@ -122,6 +155,10 @@ def _differences(found: Reduction, identity: Identity, config: ReductionConfig, 
         config: The options.
         source: Collection to fit on, if the options name one.
     """
+    if found.method == "projection" and config.projection is not None:
+        if digest(found) != digest(published_projection(config.projection, identity, found.recipe)):
+            yield f"was read from {found.fitted_on}, and {config.projection} differs"
+        return
     if found.fingerprint != identity.fingerprint:
         yield f"is of descriptors with the fingerprint {found.fingerprint}, and the run has {identity.fingerprint}"
     if found.seed != config.seed:

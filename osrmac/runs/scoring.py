@@ -50,7 +50,7 @@ def scores(
     methods: Iterable[Method],
     evaluation: EvaluationConfig,
 ) -> Iterator[Score]:
-    """Score methods in every query mode.
+    """Score methods in every query mode; the score of a random choice is the mean over 20 of them.
 
     Args:
         run: Run with descriptors.
@@ -64,21 +64,35 @@ def scores(
         BenchmarkError: A query could not be described.
     """
     read = lru_cache(maxsize=4)(_read)
-    dimensions = run.identity().dimensions
     for method in methods:
-        size = 4 * len(ids) * sum(_dimension_read(method, dimensions[recipe]) for recipe in method.recipes)
-        if size <= _IN_MEMORY or evaluation.database_augmentation:
-            blocks = [_augmented(block, evaluation) for block in _read_all(read, run.descriptors, method)]
-            images = Scan(partial(list, blocks), evaluation.distance)
-        else:
-            images = Scan(partial(read_blocks, run, method, list_shards(run)), evaluation.distance)
-        cropped = Scan(partial(_read_all, read, crops, method), evaluation.distance)
-        for mode, queries in benchmark.modes.items():
-            vectors = query_vectors(queries, ids, images, cropped, crops)
-            if evaluation.query_expansion:
-                vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
-            results = query_results(benchmark, queries, _Replayed(partial(images.distances, vectors)), ids)
-            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results), method.digest)
+        draws = [list(_scores(run, benchmark, crops, ids, draw, evaluation, read)) for draw in method.draws()]
+        yield from (Score.mean_of(of_mode) for of_mode in zip(*draws, strict=True))
+
+
+def _scores(
+    run: Run,
+    benchmark: Benchmark,
+    crops: Location,
+    ids: Mapping[str, str],
+    method: Method,
+    evaluation: EvaluationConfig,
+    read: _Read,
+) -> Iterator[Score]:
+    """Score one method in every query mode: see `scores`."""
+    dimensions = run.identity().dimensions
+    size = 4 * len(ids) * sum(_dimension_read(method, dimensions[recipe]) for recipe in method.recipes)
+    if size <= _IN_MEMORY or evaluation.database_augmentation:
+        blocks = [_augmented(block, evaluation) for block in _read_all(read, run.descriptors, method)]
+        images = Scan(partial(list, blocks), evaluation.distance)
+    else:
+        images = Scan(partial(read_blocks, run, method, list_shards(run)), evaluation.distance)
+    cropped = Scan(partial(_read_all, read, crops, method), evaluation.distance)
+    for mode, queries in benchmark.modes.items():
+        vectors = query_vectors(queries, ids, images, cropped, crops)
+        if evaluation.query_expansion:
+            vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
+        results = query_results(benchmark, queries, _Replayed(partial(images.distances, vectors)), ids)
+        yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results), method.digest)
 
 
 def _dimension_read(method: Method, dimension: int) -> int:

@@ -227,7 +227,7 @@ class Run:
             "reading": {name: getattr(reading, name) for name in _READING},
         }
         self._record.update_json(
-            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages", "copies")}
+            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages", "copies", "search")}
         )
 
     def require(self, identity: Identity, advice: str) -> None:
@@ -268,6 +268,15 @@ class Run:
     def set_counts(self, counts: dict[str, int]) -> None:
         """Record the numbers of images that were planned, were described, and failed."""
         self._update(lambda record: record | {"counts": counts})
+
+    def set_search_method(self, recipe: str, method: str) -> None:
+        """Record the method that a search uses by default where it compares a recipe."""
+        self._update(lambda record: record | {"search": record.get("search", {}) | {recipe: method}})
+
+    def search_methods(self) -> dict[str, str]:
+        """Return the method that a search uses by default, by recipe, as far as that has been decided."""
+        methods: dict[str, str] = self.record().get("search", {})
+        return methods
 
     def record_copy(self, url: str, kind: str, **facts: Any) -> None:
         """Record what a command wrote from this run to another place, replacing the record of an earlier one there.
