@@ -79,7 +79,7 @@ def _methods(recipe: str, length: int, kept: int, moments: Moments) -> Iterator[
     def fitted(method: str, seed: int = 0) -> Selection:
         reduction = fit_reduction(method, kept, moments, ReductionConfig(seed=seed), origin)
         assert isinstance(reduction, Selection)
-        return replace(reduction, method="selection")  # so that a random choice is scored by itself
+        return reduction
 
     yield Method("whole/0", recipe, (recipe,))
     leverage = fitted("leverage")

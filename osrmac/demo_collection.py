@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from osrmac.storage.location import Location
 
 __all__ = ["LONGEST_SIDES", "SCENES", "VIEWS", "Collection", "Ellipse", "Scene", "View", "make_collection", "render"]
 
-VIEWS = 6
+VIEWS = 5
 """Number of views of each scene."""
 
 LONGEST_SIDES = (500, 640)
@@ -65,7 +65,17 @@ SCENES = (
     Scene("motorcycle-front", "skimage/data/motorcycle_left.png", (400, 60, 710, 470)),
     Scene("page", "skimage/data/page.png", (90, 0, 384, 191)),
     Scene("rocket", "skimage/data/rocket.jpg", (200, 60, 440, 427)),
+    Scene("retina", "skimage/data/retina.jpg", (200, 200, 1211, 1211)),
+    Scene("moon", "skimage/data/moon.png", (0, 0, 512, 512)),
+    Scene("clock", "skimage/data/clock_motion.png", (0, 0, 400, 300)),
+    Scene("text", "skimage/data/text.png", (0, 0, 448, 172)),
+    Scene("brick", "skimage/data/brick.png", (0, 0, 512, 512)),
+    Scene("grass", "skimage/data/grass.png", (0, 0, 512, 512)),
+    Scene("gravel", "skimage/data/gravel.png", (0, 0, 512, 512)),
 )
+
+_BACKGROUNDS = SCENES
+"""Scenes that are seen around others."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,10 @@ class View:
     """Camera, light and losses of a simulated photograph of a scene.
 
     Attributes:
-        zoom: Size of the visible quadrilateral, as a fraction of the largest one inside the scene.
+        zoom: Size of the visible quadrilateral, relative to the largest one inside the scene. Above 1, another scene is
+            seen around it.
         position: Position of the quadrilateral: 0 at the left or top of the scene, 1 at the right or bottom.
+        background: Number in 0..1 that chooses that other scene among those of other photographs.
         angle: Rotation in radians.
         stretch: Aspect ratio of the view, relative to that of the scene.
         perspective: Displacement (x, y) of each corner in half sides, clockwise from the top left, (4, 2).
@@ -114,6 +126,7 @@ class View:
 
     zoom: float
     position: tuple[float, ...]
+    background: float
     angle: float
     stretch: float
     perspective: tuple[tuple[float, ...], ...]
@@ -130,8 +143,9 @@ class View:
     def random(cls, rng: np.random.Generator) -> View:
         """Return a random view; the order of the draws determines the files of the demo."""
         return cls(
-            zoom=rng.uniform(0.5, 1),
+            zoom=np.exp(rng.uniform(np.log(0.6), np.log(1.8))),
             position=tuple(rng.uniform(0.15, 0.85, 2).tolist()),
+            background=rng.uniform(),
             angle=np.radians(rng.uniform(-30, 30)),
             stretch=np.exp(rng.uniform(-0.4, 0.4)),
             perspective=tuple(map(tuple, rng.uniform(-0.25, 0.25, (4, 2)).tolist())),
@@ -215,7 +229,12 @@ def render(scene: Scene, view: View) -> bytes:
         ConfigError: The photograph is not installed.
     """
     # Cropped first, so that interpolation does not reach into an adjacent scene.
-    image = _warp(_photograph(scene.photograph).crop(scene.box), view)
+    object_ = _photograph(scene.photograph).crop(scene.box)
+    image = _warp(object_, view)
+    others = [other for other in _BACKGROUNDS if other.photograph != scene.photograph]
+    behind = others[int(view.background * len(others))]
+    background = _photograph(behind.photograph).resize(image.size, Image.Resampling.BICUBIC, behind.box)
+    image = Image.composite(image, background, _warp(Image.new("L", object_.size, 255), view))
     if view.occlusion:
         _draw_ellipse(image, view.occlusion)
     image = _adjust_light(image, view).filter(ImageFilter.GaussianBlur(view.blur))
@@ -224,7 +243,7 @@ def render(scene: Scene, view: View) -> bytes:
     return file.getvalue()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _photograph(path: str) -> Image.Image:
     package, _, file = path.partition("/")
     spec = find_spec(package)  # locates the folder without importing the package

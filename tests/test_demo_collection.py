@@ -44,7 +44,7 @@ def visible(scene: Scene, number: int) -> NDArray[np.bool_]:
 def test_there_are_enough_scenes_and_views() -> None:
     assert len({scene.name for scene in SCENES}) == len(SCENES) >= 12
     assert VIEWS >= 5
-    assert 90 <= len(SCENES) * VIEWS <= 120
+    assert 100 <= len(SCENES) * VIEWS <= 130
 
 
 def test_scenes_of_one_photograph_do_not_overlap() -> None:
@@ -68,12 +68,15 @@ def test_a_scene_is_inside_its_photograph(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("scene", "number"), VIEWS_OF_SCENES, ids=lambda value: getattr(value, "name", value))
-def test_a_view_shows_only_its_scene(scene: Scene, number: int) -> None:
+def test_a_view_shows_its_scene_and_another_around_it(scene: Scene, number: int) -> None:
     view = View.of(scene, number)
     corners = view.corners(scene.size)
-    assert (corners > -1e-9).all()
-    assert (corners < np.array(scene.size) + 1e-9).all()
-    assert np.asarray(demo._warp(Image.new("L", scene.size, 255), view)).min() == 255
+    mask = np.asarray(demo._warp(Image.new("L", scene.size, 255), view))
+    if view.zoom <= 1:
+        assert (corners > -1e-9).all()
+        assert (corners < np.array(scene.size) + 1e-9).all()
+        assert mask.min() == 255
+    assert (mask > 127).mean() > 0.2
     if view.occlusion:
         assert np.pi * np.prod(view.occlusion.radii) < 0.3
 

@@ -71,7 +71,8 @@ def fit(
             for found in fitted.values():
                 write_reduction(place, found)
             place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
-        plan.decide_search_method(place, before)
+        decided = plan.decide_search_method(place, before)
+        _note_shortages(fitted.values(), decided)
         chosen = [(kept | fitted)[name] for name in plan.wanted]
         from osrmac.distributed.reduce import write_reduced
 
@@ -82,6 +83,16 @@ def fit(
     if fitted:
         note_stale_exports(place)
     return chosen
+
+
+def _note_shortages(fitted: Collection[Reduction], decided: str | None) -> None:
+    """Note which reductions were fitted on too few descriptors, and what searches compare."""
+    few = [(found.name, why) for found in fitted if (why := shortage(found))]
+    if few:
+        (name, why), others = few[0], len(few) - 1
+        names = f"{name}, like {others} more," if others else name
+        compared = "" if decided is None else f"; search compares {decided} unless --method names another"
+        note(f"{names} {why}: do not rely on it{compared}")
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,8 @@ class _Plan:
                 f"{self.described}{of} now, --refit fits {them} again"
             )
 
-    def decide_search_method(self, run: Run, before: Collection[Reduction]) -> None:
-        """Record the method that searches use by default, and note if it is none of the selections.
+    def decide_search_method(self, run: Run, before: Collection[Reduction]) -> str | None:
+        """Record the method that searches use by default, and return its name; None for a recipe of regions.
 
         Args:
             run: Run with all reductions written.
@@ -137,16 +148,12 @@ class _Plan:
         """
         recipe = settled_recipe(self.identity, self.config.recipe)
         if recipe in self.identity.regional:
-            return
-        now, recorded = load_reductions(run), run.search_methods()
-        decided = decide(recipe, before, now, recorded, refit=self.config.refit)
+            return None
+        recorded = run.search_methods()
+        decided = decide(recipe, before, load_reductions(run), recorded, refit=self.config.refit)
         if decided != recorded.get(recipe):
             run.set_search_method(recipe, decided)
-        reasons = [f"{found.name} {why}" for found in now if found.name in self.wanted and (why := shortage(found))]
-        if reasons:
-            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-            compared = "whole descriptors" if decided == recipe else decided
-            note(f"{reasons[0]}{more}: do not rely on it; search compares {compared} by default")
+        return decided
 
     def fit(self, names: Collection[str], cluster: ClusterConfig) -> Iterator[Reduction]:
         """Fit the reductions of these names."""

@@ -28,7 +28,7 @@ class ReductionInfo:
     Attributes:
         dimension: Length of the reduced vectors.
         name: Name of the reduction.
-        method: `pfa`, `random`, `variance`, `whitening` or `weights`.
+        method: `leverage`, `leverage-centred`, `pfa`, `random`, `variance`, `whitening`, `projection` or `weights`.
         recipe: Descriptor that is reduced.
         fitted_on: Collection that it was fitted on.
         samples: Number of descriptors that it was fitted on.
@@ -59,6 +59,7 @@ class RunInfo:
         fingerprint: Fingerprint of the descriptors.
         dimensions: Length of the descriptor of each recipe.
         reductions: Reductions of the run.
+        search_methods: Method that a search uses by default, by recipe, as decided when reductions were fitted.
         evaluations: Scores of the run.
         copies: Exports and contact sheets of the run.
         stages: Time, and further facts, of each finished command.
@@ -75,6 +76,7 @@ class RunInfo:
     fingerprint: str
     dimensions: Mapping[str, int]
     reductions: tuple[ReductionInfo, ...]
+    search_methods: Mapping[str, str]
     evaluations: tuple[Evaluation, ...]
     copies: tuple[Copy, ...]
     stages: Mapping[str, Mapping[str, Any]]
@@ -97,6 +99,7 @@ class RunInfo:
             "fingerprint": self.fingerprint,
             "dimensions": self.dimensions,
             "selections": [asdict(reduction) for reduction in self.reductions],
+            "search": self.search_methods,
             "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
             "copies": [asdict(copy) for copy in self.copies],
             "stages": self.stages,
@@ -127,6 +130,7 @@ def info(run: str) -> RunInfo:
         fingerprint=record["fingerprint"],
         dimensions=record["dimensions"],
         reductions=tuple(_reduction_info(place, stored, known[name]) for name, stored in place.selections().items()),
+        search_methods=place.search_methods(),
         evaluations=tuple(load_evaluations(place).values()),
         copies=tuple(list_copies(place, described)),
         stages=record["stages"],

@@ -22,6 +22,7 @@ from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
+from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.calibration import load_calibrations
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage.file_names import to_unicode
@@ -95,7 +96,9 @@ def _page(place: Run) -> str:
         times_section(record["stages"]),
     ]
     extraction = record["stages"].get("extract", {})
-    tiles = summary_tiles(described, failed, file_bytes, evaluations, selections, extraction)
+    has_vectors = any(recipe not in identity.regional for recipe in identity.dimensions)
+    compared = choose_method(place, None) if has_vectors else None
+    tiles = summary_tiles(described, failed, file_bytes, evaluations, compared, identity.dimensions, extraction)
     title = "/".join(record["images"].rstrip("/").split("/")[-2:])
     footer = _provenance(place, record)
     return report_page(title, record["images"], tiles, [section for section in sections if section], footer)

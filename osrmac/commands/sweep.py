@@ -92,7 +92,7 @@ def _methods(origin: Origin, moments: Moments, sizes: list[int], seeds: int) -> 
     yield Method(origin.recipe, origin.recipe, (origin.recipe,))
     config = ReductionConfig()
     for size in sizes:
-        for method in ("pfa", "variance", "whitening"):
+        for method in ("leverage", "pfa", "variance", "whitening"):
             if method != "whitening" or size <= moments.rank:
                 yield _method(fit_reduction(method, size, moments, config, origin))
         for seed in range(seeds):

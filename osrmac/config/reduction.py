@@ -51,7 +51,7 @@ class ReductionConfig:
 
     projection: Annotated[str, "PATH"] | None = None
     """Also apply a linear projection that was fitted elsewhere, normalize(W x + b): a safetensors or .npz file, or a
-    torch state dict, of one matrix W (outputs, inputs) and at most one vector b (outputs)."""
+    torch state dict, of one matrix W (outputs, inputs) and at most one vector b (outputs). (default: none)"""
 
     fit_on: Annotated[str, "RUN"] | None = None
     """Run with the same descriptor options to fit on. (default: the run itself)"""
@@ -88,7 +88,7 @@ class SweepConfig:
     sizes: Annotated[tuple[int, ...], "N ..."] = (32, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048)
     """Numbers of features. Those that are not smaller than the descriptor are left out."""
 
-    seeds: Annotated[int, "N"] = 5
+    seeds: Annotated[int, "N"] = 20
     """Random selections whose mean and spread are computed."""
 
     def __post_init__(self) -> None:

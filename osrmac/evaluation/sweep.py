@@ -18,7 +18,7 @@ class Point:
     """Score of one reduction.
 
     Attributes:
-        method: `pfa`, `variance`, `whitening`, `random`, or `WHOLE_DESCRIPTOR`.
+        method: `leverage`, `pfa`, `variance`, `whitening`, `random`, or `WHOLE_DESCRIPTOR`.
         features: Number of features or axes kept.
         seed: Seed of a random choice; 0 for the other methods.
         mode: Query mode.

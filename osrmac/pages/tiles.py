@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from osrmac.evaluation.results import Evaluation
@@ -10,7 +10,7 @@ from osrmac.pages.components import Tile
 from osrmac.pages.highlights import best_score
 from osrmac.pages.sections.collection import format_bytes
 from osrmac.pages.sections.times import format_duration, format_rate
-from osrmac.reduction.base import Selection
+from osrmac.runs.methods import Method
 
 __all__ = ["summary_tiles"]
 
@@ -23,7 +23,8 @@ def summary_tiles(
     failed: int,
     file_bytes: int | None,
     evaluations: Mapping[str, Evaluation],
-    selections: Sequence[Selection],
+    compared: Method | None,
+    dimensions: Mapping[str, int],
     extraction: Mapping[str, Any],
 ) -> list[Tile]:
     """Return the tiles of a run: images, failures, best scores, length of the descriptors, and throughput.
@@ -33,14 +34,15 @@ def summary_tiles(
         failed: Number of failed images.
         file_bytes: Size of all files, or None if it is not known.
         evaluations: Evaluations with at least one score, by name.
-        selections: Selections of any method; the longest one of PFA is shown.
+        compared: Method that a search uses by default; None if the run has only vectors of regions.
+        dimensions: Length of the descriptor of each recipe.
         extraction: Record of the extraction as stored in `run.json`, or an empty mapping.
     """
     return [
         Tile(f"{described + failed:,}", "images", "" if file_bytes is None else format_bytes(file_bytes)),
         Tile(f"{failed:,}", "could not be described", alarm=failed > 0),
         *_scores(evaluations),
-        *_length(selections),
+        *_length(compared, dimensions),
         *_throughput(extraction),
     ]
 
@@ -51,11 +53,11 @@ def _scores(evaluations: Mapping[str, Evaluation]) -> Iterator[Tile]:
         yield Tile(f"{best.values[measure]:.2f}", f"{measure}, {name}", f"{best.label}, {best.mode}")
 
 
-def _length(selections: Sequence[Selection]) -> Iterator[Tile]:
-    by_pfa = [selection for selection in selections if selection.method == "pfa"]
-    if by_pfa:
-        longest = max(by_pfa, key=lambda selection: selection.dimension)
-        yield Tile(f"{longest.dimension:,}", "numbers per image", f"selected by PFA from {longest.features_in:,}")
+def _length(compared: Method | None, dimensions: Mapping[str, int]) -> Iterator[Tile]:
+    if compared is not None:
+        whole = dimensions[compared.recipes[0]]
+        length, of = (whole, "") if compared.reduction is None else (compared.reduction.dimension, f", of {whole:,}")
+        yield Tile(f"{length:,}", "numbers compared per image", f"{compared.label}{of}")
 
 
 def _throughput(extraction: Mapping[str, Any]) -> Iterator[Tile]:

@@ -29,8 +29,8 @@ _Float = TypeVar("_Float", bound=np.floating)
 
 
 def l2_normalize(vectors: NDArray[_Float]) -> NDArray[_Float]:
-    """Return the rows of a matrix divided by their L2 norm, (n, d); rows of zeros stay."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Return vectors divided by their L2 norm, (..., d); vectors of zeros stay."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(norms > 0, norms, 1), vectors.dtype)
 
 
@@ -120,8 +120,8 @@ class Selection(Reduction):
         return len(self.indices)
 
     def apply(self, vectors: Matrix) -> Matrix:
-        """Return the features kept, (n, features_in) -> (n, dimension)."""
-        kept = np.ascontiguousarray(vectors[:, self.indices])
+        """Return the features kept, (..., features_in) -> (..., dimension)."""
+        kept = np.ascontiguousarray(vectors[..., self.indices])
         if self.mean is not None:
             kept = kept - np.array(self.mean, np.float32)
         return l2_normalize(kept) if self.unit_length else kept

@@ -31,7 +31,7 @@ _LABELS = {
 }
 """Labels of the kinds of reduction."""
 
-_DRAWS = 20
+_RANDOM_SEEDS = 20
 """Number of random selections over which the score of a random choice is averaged."""
 
 
@@ -45,6 +45,7 @@ class Method:
         recipes: Recipes that are compared; of their distances the smallest counts (paper, section 4.1).
         reduction: Reduction of each recipe's descriptors, if any.
         regional: Whether the recipe has a vector for each region, which are reduced and summed as they are read.
+        seeds: Number of random selections over which the score is averaged; 1 for all but a random choice.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Method:
     recipes: tuple[str, ...]
     reduction: Reduction | None = None
     regional: bool = False
+    seeds: int = 1
 
     @property
     def digest(self) -> str | None:
@@ -66,9 +68,9 @@ class Method:
     def draws(self) -> list[Method]:
         """Return the method itself, or those of all random selections whose mean score is that of a random choice."""
         chosen = self.reduction
-        if not isinstance(chosen, Selection) or chosen.method != "random":
+        if not isinstance(chosen, Selection) or self.seeds == 1:
             return [self]
-        seeds = range(chosen.seed, chosen.seed + _DRAWS)
+        seeds = range(chosen.seed, chosen.seed + self.seeds)
         return [replace(self, reduction=_drawn_again(chosen, seed)) for seed in seeds]
 
     def reduce(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -107,10 +109,18 @@ def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, loc
         return [Method(reduction.name, label, (recipe,), reduction, regional=True) for reduction in reductions]
     methods = [
         Method(recipe, recipe, (recipe,)),
-        *(Method(by.name, f"{recipe} + {_label(by)}", (recipe,), by) for by in reductions),
+        *(
+            Method(
+                by.name, f"{recipe} + {_label(by)}", (recipe,), by, seeds=_RANDOM_SEEDS if by.method == "random" else 1
+            )
+            for by in reductions
+        ),
     ]
     if local:
-        methods += [Method(m.name + _WITH_LOCAL, f"{m.label} + CAM", (_GLOBAL, _LOCAL), m.reduction) for m in methods]
+        methods += [
+            replace(method, name=method.name + _WITH_LOCAL, label=f"{method.label} + CAM", recipes=(_GLOBAL, _LOCAL))
+            for method in methods
+        ]
     return methods
 
 

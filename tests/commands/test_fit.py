@@ -13,12 +13,13 @@ from osrmac.errors import ConfigError, StorageError
 from osrmac.reduction.base import Reduction, Selection
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.whitening import PCAWhitening
+from osrmac.runs.methods import choose_method
 from osrmac.runs.reduced_reader import digest, read_shard
 from osrmac.runs.reductions import load_reductions, write_reduction
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-CONFIG = ReductionConfig(features=(32,), retained_variance=0.8)
+CONFIG = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 
 
 def fit_selections(run: Run, config: ReductionConfig) -> list[Selection]:
@@ -189,12 +190,82 @@ def test_exports_of_an_earlier_fit_are_named(run: Run, tmp_path: Path, capsys: p
 
 
 def test_a_quarter_of_the_features_is_the_default(run: Run) -> None:
-    (pfa, *_) = fit_selections(run, ReductionConfig(retained_variance=0.8))
+    (pfa, *_) = fit_selections(run, ReductionConfig(select=("pfa",), retained_variance=0.8))
     assert (pfa.recipe, len(pfa.indices)) == ("osrmac", 768 // 4)
 
 
+FEW = "was fitted on 26 descriptors, fewer than the 768 features: do not rely on it; search compares osrmac unless"
+
+
+def test_a_fit_on_too_few_descriptors_is_named_and_search_compares_whole_descriptors(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [found.name for found in fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8))]
+    assert names == ["osrmac-leverage-32", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32"]
+    assert f"osrmac-leverage-32, like 1 more, {FEW}" in capsys.readouterr().err
+    assert run.search_methods() == {"osrmac": "osrmac"}
+    assert choose_method(run, None).name == "osrmac"
+
+
+def test_the_method_to_search_by_is_decided_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ReductionConfig(features=(32,), retained_variance=0.8, baselines=False)
+    fit(run.url, replace(config, select=("pfa",)))
+    monkeypatch.setattr("osrmac.runs.search_method.shortage", lambda _: None)  # as if there were many descriptors
+    fit(run.url, config)
+    assert run.search_methods() == {"osrmac": "osrmac"}
+    fit(run.url, replace(config, refit=True))
+    assert run.search_methods() == {"osrmac": "osrmac-leverage-32"}
+    assert choose_method(run, None).name == "osrmac-leverage-32"
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced("osrmac-leverage-32")))
+    np.testing.assert_allclose(np.linalg.norm(table["vector"].to_pylist(), axis=1), 1, rtol=1e-6)
+
+
+def test_a_run_fitted_by_an_early_version_is_searched_as_before(run: Run) -> None:
+    fit(run.url, CONFIG)
+    record = run.record()
+    del record["search"]
+    (run.location / "run.json").write_json(record)
+    fit(run.url, replace(CONFIG, select=("leverage", "pfa")))
+    assert run.search_methods() == {"osrmac": "osrmac-pfa-32"}
+
+
+def test_a_published_projection_is_a_reduction_like_any_other(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(8, 768)), rng.normal(size=8)
+    file = tmp_path / "layer.npz"
+    np.savez(file, weight=weight, bias=bias)
+    config = replace(CONFIG, baselines=False, projection=str(file))
+    found = fit(run.url, config)[-1]
+    assert (found.name, found.method, found.fitted_on) == ("osrmac-projection-8", "projection", str(file))
+    expected = whole(run).values @ weight.T + bias
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(found.apply(whole(run).values), expected, atol=1e-5)
+    table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced(found.name))).sort_by("id")
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), expected, atol=1e-5)
+    assert fit(run.url, config)[-1].name == found.name
+    np.savez(file, weight=-weight)
+    with pytest.raises(
+        ConfigError, match=r"osrmac-projection-8 was read from .*layer\.npz, and .* differs: add --refit"
+    ):
+        fit(run.url, config)
+    np.savez(file, weight=weight[:, 1:])
+    with pytest.raises(ConfigError, match=r"layer\.npz takes 767 numbers, and osrmac has 768"):
+        fit(run.url, config)
+
+
+def test_whitening_of_another_power_is_kept_beside_the_usual_one(run: Run) -> None:
+    config = replace(CONFIG, baselines=False, whitening=(4,))
+    fit(run.url, config)
+    names = [found.name for found in fit(run.url, replace(config, power=-0.25))]
+    assert names == ["osrmac-pfa-32", "osrmac-whitening-0.25-4"]
+    assert {found.name for found in load_reductions(run)} == {*names, "osrmac-whitening-4"}
+    expected = PCAWhitening(4, power=-0.25).fit(whole(run).values).transform(whole(run).values)
+    half = load_reductions(run)[1]
+    np.testing.assert_allclose(half.apply(whole(run).values), expected, atol=1e-5)
+
+
 def test_several_sizes_of_another_recipe_without_baselines(run: Run) -> None:
-    config = ReductionConfig(recipe="early", features=(8, 16), retained_variance=0.8, baselines=False)
+    config = replace(CONFIG, recipe="early", features=(8, 16), baselines=False)
     assert [found.name for found in fit(run.url, config)] == ["early-pfa-8", "early-pfa-16"]
 
 

@@ -35,7 +35,21 @@ def test_measured_scores_stand_beside_the_papers_in_its_order() -> None:
         ("M-R l_j", "early", 2048, {"whole": 65.5}, 67.77),
         ("M-R l_j & l_j-1 + FS", "osrmac-pfa-320", 320, {"cropped": 60.0, "whole": 71.0}, 72.27),
         ("M-R l_j & l_j-1 + FS + CAM", "osrmac-pfa-320+cam", 320, {"whole": 70.0}, 70.54),
+        ("control: random choice instead of FS", "osrmac-random-320", 320, {"whole": 50.0}, None),
     ]
+
+
+def test_controls_have_the_spread_of_their_seeds_and_follow_the_selections_that_they_replace() -> None:
+    random = replace(score("osrmac-random-320", "whole", 50.0, 320), spread={"mAP": 1.25}, seeds=20)
+    others = score("osrmac-variance-320", "whole", 51.0), score("osrmac-random-128", "whole", 40.0)
+    table = paper_table(evaluation(*SCORES[1:3], random, *others)).table()
+    assert [row[0] for row in table.rows] == [
+        "M-R l_j & l_j-1 + FS",
+        "control: random choice instead of FS",
+        "control: top variance instead of FS",
+    ]
+    assert list(table.rows[1])[3] == "50.00 ± 1.25"
+    assert "±: mean and standard deviation over 20 seeds" in table.notes
 
 
 def test_the_papers_scores_are_those_of_its_tables() -> None:
@@ -94,6 +108,7 @@ def test_the_json_keeps_the_stored_names() -> None:
                 "measured": {"whole": 65.5},
                 "paper": 67.77,
                 "earlier_fit": False,
+                "spread": {},
             }
         ],
     }

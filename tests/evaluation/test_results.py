@@ -48,3 +48,17 @@ def test_a_score_of_an_earlier_fit_is_marked() -> None:
 
 def test_a_score_is_the_mean_over_its_queries_in_each_measure() -> None:
     assert [SEVERAL.scores[0].values[measure] for measure in SEVERAL.measures] == [62.5, 15]
+
+
+def test_a_score_of_several_seeds_is_their_mean_and_their_spread() -> None:
+    """Standard deviation of the sample of 40, 50 and 60: sqrt((100 + 0 + 100) / 2) = 10."""
+    draws = [score("random", "easy", {"mAP": value - 5}, {"mAP": value + 5}) for value in (40.0, 50.0, 60.0)]
+    mean = Score.mean_of(draws)
+    assert (mean.values, mean.spread, mean.seeds) == ({"mAP": 50.0}, {"mAP": 10.0}, 3)
+    assert [result.values["mAP"] for result in mean.results] == [45.0, 55.0]
+    assert mean.shown("mAP") == "50.00 ± 10.00"
+    assert Score.mean_of(draws[:1]) == draws[0]
+    assert draws[0].shown("mAP") == "40.00"
+    stored = replace(SEVERAL, measures=("mAP",), scores=(mean,))
+    assert Evaluation.from_json(json.loads(json.dumps(stored.to_json()))).scores == (replace(mean, results=()),)
+    assert stored.remarks == {"±": "mean and standard deviation over 3 seeds"}

@@ -82,3 +82,10 @@ def test_scores_of_an_earlier_fit_are_marked() -> None:
     (table,) = scores_tables(replace(ONE, scores=tuple(scores)))
     assert [row[0] for row in texts(table.cells)] == ["osrmac in words", "pfa in words (earlier fit)"]
     assert table.notes[-1] == "earlier fit: the reduction has been fitted again since it was scored"
+
+
+def test_a_mean_over_seeds_is_shown_with_its_spread() -> None:
+    random = replace(score("random", "easy", mAP=50, mP10=20), spread={"mAP": 1.5, "mP@10": 0.25}, seeds=20)
+    first, last = scores_tables(replace(SEVERAL, scores=(*SEVERAL.scores, random)))
+    assert (texts(first.cells)[2][2], texts(last.cells)[2][2]) == ("50.00 ± 1.50", "20.00 ± 0.25")
+    assert "±: mean and standard deviation over 20 seeds" in last.notes

@@ -1,5 +1,7 @@
 """Selections, projections and weightings applied to vectors, and region vectors aggregated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -95,3 +97,14 @@ def test_normalised_rows_have_unit_length_and_zeros_stay(dtype: type[np.floating
     assert normalized.dtype == dtype
     np.testing.assert_allclose(normalized[:2], np.array([[0.6, 0.8], [0, 0]]))
     np.testing.assert_array_equal(vectors[0], [3, 4])
+
+
+def test_kept_features_are_centred_and_scaled_to_unit_length() -> None:
+    """(4, 5) and (1, 2) less the mean (1, 1) are (3, 4), of length 5, and (0, 1)."""
+    vectors = np.array([[9, 4, 9, 5, 9], [9, 1, 9, 2, 9]], np.float32)
+    centred = replace(SELECTION, unit_length=True, mean=(1.0, 1.0)).apply(vectors)
+    assert centred.dtype == np.float32
+    np.testing.assert_allclose(centred, np.array([[0.6, 0.8], [0, 1]]), rtol=1e-6)
+    unit = replace(SELECTION, unit_length=True).apply(vectors)
+    np.testing.assert_allclose(unit, np.array([[4, 5], [1, 2]]) / np.sqrt([[41], [5]]), rtol=1e-6)
+    assert not replace(SELECTION, unit_length=True).apply(np.zeros((1, 5), np.float32)).any()

@@ -11,6 +11,7 @@ from osrmac.errors import ConfigError
 from osrmac.reduction.base import Projection, Selection
 from osrmac.reduction.baselines import random_features, top_variance_features
 from osrmac.reduction.fitting import STABILITY_SEEDS, Origin, fit_reduction
+from osrmac.reduction.leverage import LeverageSelection
 from osrmac.reduction.moments import Moments
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.stability import mean_overlap
@@ -68,3 +69,27 @@ def test_stability_is_the_mean_overlap_over_consecutive_seeds() -> None:
 def test_an_impossible_size_is_a_user_error(method: str, size: int) -> None:
     with pytest.raises(ConfigError):
         fit_reduction(method, size, MOMENTS, ReductionConfig(), ORIGIN)
+
+
+def test_leverage_selections_have_unit_length_and_a_mean_if_they_are_centred() -> None:
+    plain = fit_reduction("leverage", 3, MOMENTS, ReductionConfig(retained_variance=0.8), ORIGIN)
+    centred = fit_reduction("leverage-centred", 3, MOMENTS, ReductionConfig(retained_variance=0.8), ORIGIN)
+    assert isinstance(plain, Selection)
+    assert isinstance(centred, Selection)
+    expected = LeverageSelection(3, retained_variance=0.8).fit_moments(MOMENTS)
+    assert plain.indices == centred.indices == tuple(expected.indices_.tolist())
+    assert (plain.name, centred.name) == ("osrmac-leverage-3", "osrmac-leverage-centred-3")
+    assert (plain.unit_length, plain.mean, plain.stability, plain.absolute) == (True, None, None, None)
+    assert (plain.components, plain.retained_variance) == (expected.n_components_, 0.8)
+    np.testing.assert_allclose(centred.mean or (), SAMPLES.mean(axis=0)[expected.indices_])
+    np.testing.assert_allclose(np.linalg.norm(plain.apply(SAMPLES.astype(np.float32)), axis=1), 1, rtol=1e-6)
+
+
+def test_the_power_of_a_whitening_is_in_its_name_unless_it_whitens() -> None:
+    half = fit_reduction("whitening", 3, MOMENTS, ReductionConfig(power=-0.25), ORIGIN)
+    assert isinstance(half, Projection)
+    assert (half.name, half.power) == ("osrmac-whitening-0.25-3", -0.25)
+    np.testing.assert_array_equal(half.axes, PCAWhitening(3, power=-0.25).fit_moments(MOMENTS).components_)
+    full = fit_reduction("whitening", 3, MOMENTS, ReductionConfig(), ORIGIN)
+    assert isinstance(full, Projection)
+    assert (full.name, full.power) == ("osrmac-whitening-3", None)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import Projection, Selection
+from osrmac.reduction.baselines import random_features
 from osrmac.runs.methods import choose_method, list_methods
 from osrmac.runs.reductions import write_reduction
 from osrmac.storage.run import Run
@@ -66,7 +68,35 @@ def test_a_reduction_is_applied_to_the_vectors(tmp_path: Path) -> None:
     assert method.on_reading is None
 
 
-def test_the_best_method_is_the_longest_pfa_with_local_descriptors(tmp_path: Path) -> None:
+def test_a_random_choice_is_scored_by_twenty_selections(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "osrmac", "osrmac_local")
+    wide = {"features_in": 9, "seed": 3, "samples": 2, "fitted_on": "/photos", "fingerprint": "f"}
+    first = tuple(random_features(9, 4, 3).tolist())
+    chosen = Selection(name="osrmac-random-4", method="random", recipe="osrmac", indices=first, **wide)  # type: ignore[arg-type]
+    write_reduction(run, chosen)
+    for name in ("osrmac-random-4", "osrmac-random-4+cam"):
+        method = choose_method(run, name)
+        draws = method.draws()
+        assert [draw.reduction.seed for draw in draws if draw.reduction] == list(range(3, 23))
+        assert draws[0] == replace(method, reduction=chosen)
+        assert len({draw.reduction.indices for draw in draws if isinstance(draw.reduction, Selection)}) > 15
+    whole = choose_method(run, "osrmac")
+    assert whole.draws() == [whole]
+
+
+def test_the_default_is_what_was_decided_when_reductions_were_fitted(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "osrmac", "osrmac_local")
+    write_reduction(run, selection("osrmac-pfa-2", "pfa", "osrmac", 0, 1))
+    write_reduction(run, selection("osrmac-leverage-1", "leverage", "osrmac", 1))
+    for decided in ("osrmac-leverage-1", "osrmac"):
+        run.set_search_method("osrmac", decided)
+        assert choose_method(run, None).name == f"{decided}+cam"
+        assert choose_method(run, None, local=False).name == decided
+    run.set_search_method("osrmac", "osrmac-leverage-9")  # removed by hand
+    assert choose_method(run, None).name == "osrmac+cam"
+
+
+def test_without_a_decision_the_default_is_the_longest_pfa_with_local_descriptors(tmp_path: Path) -> None:
     run = run_with(tmp_path, "early", "osrmac", "osrmac_local")
     assert choose_method(run, None).name == "osrmac+cam"
     write_reduction(run, selection("osrmac-pfa-1", "pfa", "osrmac", 1))

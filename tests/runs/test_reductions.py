@@ -134,8 +134,10 @@ def test_a_reduction_is_fitted_on_a_run_of_the_same_settings(tmp_path: Path) -> 
 def test_options_name_reductions_of_the_recipe(tmp_path: Path) -> None:
     described = identity(tmp_path, "single", "rmac_regions")
     assert list(wanted_reductions(described, ReductionConfig(whitening=(1,)))) == [
-        *("single-pfa-1", "single-random-1", "single-variance-1", "single-whitening-1")
+        *("single-leverage-1", "single-pfa-1", "single-random-1", "single-variance-1", "single-whitening-1")
     ]
+    config = ReductionConfig(select=("leverage-centred",), baselines=False, whitening=(1,), power=-0.25)
+    assert list(wanted_reductions(described, config)) == ["single-leverage-centred-1", "single-whitening-0.25-1"]
     config = ReductionConfig(recipe="rmac_regions", whitening=(1,))
     assert wanted_reductions(described, config) == {"rmac_regions-whitening-1": ("whitening", 1)}
 

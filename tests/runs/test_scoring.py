@@ -1,5 +1,7 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from osrmac.config import EvaluationConfig
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark, Query, by_id
 from osrmac.evaluation.results import Score
+from osrmac.reduction.base import Selection
+from osrmac.reduction.baselines import random_features
 from osrmac.runs import scoring
 from osrmac.runs.methods import Method
 from osrmac.runs.scan import Scan
@@ -138,3 +142,21 @@ def test_tied_images_are_ranked_by_id_and_scored_by_the_mean_over_their_orders()
     assert result.ranks == (2,)
     assert result.values["mAP"] == pytest.approx(100 * (1 + 1 / 4 + 1 / 6) / 3)
     assert [(match.id, match.tied) for match in result.matches] == [("a", True), ("b", True), ("c", True)]
+
+
+def test_the_score_of_a_random_choice_is_the_mean_over_its_selections(run: Run) -> None:
+    fields: dict[str, Any] = {"recipe": "single", "features_in": 4, "samples": 9, "fitted_on": "", "fingerprint": "f"}
+    chosen = [
+        Selection(
+            name=f"random-{seed}", method="random", seed=seed, indices=tuple(random_features(4, 2, seed)), **fields
+        )
+        for seed in range(3)
+    ]
+    methods = [Method(each.name, "random", ("single",), each) for each in chosen]
+    drawn = replace(methods[0], seeds=3)
+    ids = dict(zip(IDS, IDS, strict=True))
+    *alone, together = scores(run, BENCHMARK, run.queries("tiny"), ids, [*methods, drawn], EvaluationConfig())
+    assert together.values["mAP"] == pytest.approx(np.mean([each.values["mAP"] for each in alone]))
+    assert together.spread is not None
+    assert together.spread["mAP"] == pytest.approx(np.std([each.values["mAP"] for each in alone], ddof=1))
+    assert together.seeds == 3

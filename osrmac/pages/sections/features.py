@@ -1,4 +1,4 @@
-"""The section of the features that Principal Feature Analysis has selected."""
+"""The section of the features that leverage selection and Principal Feature Analysis have kept."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from osrmac.pages.charts import Line, LineChart, nice_ticks
 from osrmac.pages.components import Block, Grid, Section
 from osrmac.reduction.base import Selection
 from osrmac.reduction.fitting import STABILITY_SEEDS
+from osrmac.reduction.sample_size import shortage
 from osrmac.reduction.stability import overlap_by_chance
 from osrmac.tables import Cell, Table, numeric, text
 
 __all__ = ["features_section"]
+
+_CONTROLS = ("random", "variance")
 
 _POINTS = 64
 """Largest number of points of the curve of the variance."""
@@ -22,14 +25,14 @@ _POINTS = 64
 def features_section(
     selections: Sequence[Selection], parts: Mapping[str, Sequence[int]], layers: Sequence[str]
 ) -> Section | None:
-    """Return the section, or None if no selection was made by PFA.
+    """Return the section, or None if there are only controls.
 
     Args:
-        selections: Selections of any method; only those of PFA are shown.
+        selections: Selections of any method; the controls are not shown.
         parts: For each recipe, the number of features from each layer.
         layers: Names of the layers, in the same order.
     """
-    chosen = [selection for selection in selections if selection.method == "pfa"]
+    chosen = [selection for selection in selections if selection.method not in _CONTROLS]
     if not chosen:
         return None
     blocks: list[Block] = [_overview(chosen)]
@@ -42,8 +45,8 @@ def features_section(
     if details:
         blocks.append(Grid(details))
     note = (
-        "Principal Feature Analysis clusters the features by their loadings on the principal axes of the descriptors, "
-        "and keeps one feature of each cluster."
+        "Leverage selection keeps the features that weigh most on the principal axes of the descriptors. Principal "
+        "Feature Analysis clusters the features by their loadings on these axes, and keeps one feature of each cluster."
     )
     return Section("Selected features", blocks, note)
 
@@ -65,10 +68,14 @@ def _overview(selections: Sequence[Selection]) -> Table:
         for selection in selections
     ]
     fitted = dict.fromkeys(f"{selection.samples:,} descriptors of {selection.fitted_on}" for selection in selections)
+    warnings = [
+        f"{selection.name} {why}: do not rely on it." for selection in selections if (why := shortage(selection))
+    ]
     notes = [
+        *warnings,
         f"Fitted on {'; '.join(fitted)}.",
         "Overlap between seeds: the features that two selections share, as a fraction of those in either (Jaccard "
-        f"index), averaged over the pairs of {STABILITY_SEEDS} seeds of the clustering. "
+        f"index), averaged over the pairs of {STABILITY_SEEDS} seeds of PFA's clustering. "
         "Overlap by chance: the same for two random selections of this size.",
     ]
     return Table("Selections", columns, rows, [" ".join(notes)])

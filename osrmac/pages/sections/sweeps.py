@@ -11,6 +11,7 @@ from osrmac.pages.components import Grid, Section
 __all__ = ["sweep_charts", "sweeps_section"]
 
 _LABELS = {
+    "leverage": "leverage",
     "pfa": "PFA",
     "variance": "top variance",
     "whitening": "PCA-whitening",

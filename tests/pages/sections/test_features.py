@@ -53,7 +53,16 @@ def test_the_number_of_seeds_is_the_one_that_the_stability_is_measured_with() ->
     assert f"pairs of {STABILITY_SEEDS} seeds" in " ".join(overview.notes)
 
 
-def test_only_selections_by_pfa_are_shown() -> None:
+def test_a_fit_on_too_few_samples_is_named() -> None:
+    section = features_section([replace(SELECTION, samples=5)], {}, [])
+    assert section is not None
+    (overview,) = section.blocks[:1]
+    assert isinstance(overview, Table)
+    note = "osrmac-pfa-3 was fitted on 5 descriptors, fewer than the 6 features: do not rely on it."
+    assert note in " ".join(overview.notes)
+
+
+def test_controls_are_not_shown() -> None:
     assert features_section([replace(SELECTION, method="random")], {}, []) is None
     assert features_section([], {}, []) is None
 
