@@ -68,7 +68,7 @@ SCENES = (
     Scene("retina", "skimage/data/retina.jpg", (200, 200, 1211, 1211)),
     Scene("moon", "skimage/data/moon.png", (0, 0, 512, 512)),
     Scene("clock", "skimage/data/clock_motion.png", (0, 0, 400, 300)),
-    Scene("text", "skimage/data/text.png", (0, 0, 448, 172)),
+    Scene("text", "skimage/data/text.png", (60, 0, 388, 172)),
     Scene("brick", "skimage/data/brick.png", (0, 0, 512, 512)),
     Scene("grass", "skimage/data/grass.png", (0, 0, 512, 512)),
     Scene("gravel", "skimage/data/gravel.png", (0, 0, 512, 512)),
