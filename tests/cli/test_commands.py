@@ -172,13 +172,14 @@ def test_fit_fit_weights_sweep_and_export(
     sweep = ("sweep", run.url, "--sizes", "16", "--seeds", "1", *WHOLE, oxford)
     reductions = json_of(capsys, *fit)
     assert [(reduction["name"], reduction["dimension"], reduction["samples"]) for reduction in reductions] == [
-        (f"osrmac-{method}-32", 32, 26) for method in ("pfa", "random", "variance")
+        (f"osrmac-{method}-32", 32, 26) for method in ("leverage", "pfa", "random", "variance")
     ]
     (weighting,) = json_of(capsys, *fit_weights)
     assert weighting["weights"] == [1.0, 0.5]
     (swept,) = json_of(capsys, *sweep)
-    assert {point["method"] for point in swept["points"]} >= {"pfa", "random", "variance"}
-    exported = json_of(capsys, "export", run.url, str(tmp_path / "npy"), "--to", "npy")
+    assert {point["method"] for point in swept["points"]} >= {"leverage", "pfa", "random", "variance"}
+    export = ("export", run.url, str(tmp_path / "npy"), "--to", "npy", "--method", "osrmac-pfa-32")
+    exported = json_of(capsys, *export)
     assert exported == [{"system": "osrmac-pfa-32", "images": 26, "dimension": 32}]
 
     for command, text in ((fit, "osrmac-pfa-32"), (fit_weights, "osrmac-weights: 1 0.5"), (sweep, "scores in")):
@@ -186,7 +187,7 @@ def test_fit_fit_weights_sweep_and_export(
         assert text in shown
         assert "{" not in shown
     shutil.rmtree(tmp_path / "npy")
-    assert "26 vectors of 32 dimensions" in text_of(capsys, "export", run.url, str(tmp_path / "npy"), "--to", "npy")
+    assert "26 vectors of 32 dimensions" in text_of(capsys, *export)
 
 
 def test_verify(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

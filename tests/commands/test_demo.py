@@ -22,6 +22,7 @@ def test_the_demo_describes_fits_scores_and_reports_its_own_collection(
     assert result.evaluation is not None
     assert [score.method for score in result.evaluation.scores if score.mode == "all"] == [
         "osrmac",
+        "osrmac-leverage-4",
         "osrmac-pfa-4",
         "osrmac-random-4",
         "osrmac-variance-4",

@@ -17,7 +17,7 @@ from osrmac.runs.reductions import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-REDUCTION = ReductionConfig(features=(32,), retained_variance=0.8)
+REDUCTION = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 
 
 def name(number: int) -> str:
@@ -90,7 +90,7 @@ def test_the_collections_that_reductions_were_fitted_on_are_listed(
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
     assert "selections fitted on" not in evaluate(run.url, truth).conditions
     fit(run.url, replace(REDUCTION, baselines=False))
-    fit(run.url, ReductionConfig(recipe="early", features=(8,), baselines=False, fit_on=other.url))
+    fit(run.url, ReductionConfig(recipe="early", select=("pfa",), features=(8,), baselines=False, fit_on=other.url))
     found = evaluate(run.url, truth)
     assert found.conditions["selections fitted on"] == f"other photos (early-pfa-8), {photos} (osrmac-pfa-32)"
 

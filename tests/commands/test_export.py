@@ -30,7 +30,7 @@ def test_npy_has_every_vector_and_its_id(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_export_says_what_it_is_of_and_is_recorded_in_the_run(run: Run, tmp_path: Path) -> None:
-    (selection,) = fit(run.url, ReductionConfig(features=(8,), baselines=False))
+    (selection,) = fit(run.url, ReductionConfig(select=("pfa",), features=(8,), baselines=False))
     export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="osrmac-pfa-8"))
     origin = Location.of(tmp_path / "out" / "export.json").read_json()
     assert origin is not None

@@ -50,7 +50,7 @@ def test_changed_and_new_images_are_described(
     make_picture: Callable[[int], bytes],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    config = ReductionConfig(features=(32,), retained_variance=0.8, baselines=False)
+    config = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8, baselines=False)
     first = fit(own_run.url, config)
     export(own_run.url, str(tmp_path / "out"), ExportConfig(to="npy"))
     before, reduced = rows(own_run.descriptors), reduced_vectors(own_run)

@@ -25,11 +25,13 @@ def test_a_run_is_summarized(run: Run, oxford: str, capsys: pytest.CaptureFixtur
     ]
     assert found.dimensions["single"] == 512
     assert {reduction.name: reduction.dimension for reduction in found.reductions} == {
+        "osrmac-leverage-32": 32,
         "osrmac-pfa-32": 32,
         "osrmac-random-32": 32,
         "osrmac-variance-32": 32,
         "osrmac-whitening-8": 8,
     }
+    assert found.search_methods == found.to_json()["search"] == {"osrmac": "osrmac"}
     assert [evaluation.benchmark for evaluation in found.evaluations] == ["oxford5k"]
     assert {"extract", "fit", "evaluate"} <= found.stages.keys()
     assert {"osrmac", "python", "torch"} <= found.versions.keys()
@@ -43,10 +45,10 @@ def test_a_run_is_summarized(run: Run, oxford: str, capsys: pytest.CaptureFixtur
 def test_copies_and_scores_of_an_earlier_fit_are_listed(
     run: Run, oxford: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = ReductionConfig(features=(32,), retained_variance=0.8, baselines=False)
+    config = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8, baselines=False)
     fit(run.url, config)
     evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True))
-    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="osrmac-pfa-32"))
     before = info(run.url)
     assert [(copy.url, copy.state) for copy in before.copies] == [(f"{tmp_path}/out", "current")]
     assert not before.evaluations[0].remarks

@@ -42,7 +42,10 @@ def compare(run: Run) -> None:
 
 
 COMMANDS: dict[str, tuple[Part, Callable[[Run], object]]] = {
-    "fit": (Part.REDUCTIONS, lambda run: fit(run.url, ReductionConfig(features=(8,), baselines=False))),
+    "fit": (
+        Part.REDUCTIONS,
+        lambda run: fit(run.url, ReductionConfig(select=("pfa",), features=(8,), baselines=False)),
+    ),
     "fit-weights": (Part.REDUCTIONS, lambda run: fit_weights(run.url, options=WEIGHTS)),
     "fit-weights on a benchmark": (
         Part.EVALUATIONS,

@@ -188,7 +188,7 @@ def test_a_fit_that_a_prune_overtakes_ends_with_one_error(
     with pytest.raises(
         StorageError, match=r"images were removed from .* while it was read: run the same command again"
     ):
-        fit_module.fit(run.url, ReductionConfig(features=(1,), retained_variance=0.5, baselines=False))
+        fit_module.fit(run.url, ReductionConfig(select=("pfa",), features=(1,), retained_variance=0.5, baselines=False))
 
 
 def test_another_collection_is_refused(run: Run, tmp_path: Path) -> None:

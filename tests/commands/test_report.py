@@ -20,7 +20,7 @@ from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.pages.html import ParsedPage, parse
 
-SELECTION = ReductionConfig(features=(32,), retained_variance=0.8)
+SELECTION = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from osrmac.runs.reductions import write_reduction
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
-REDUCTION = ReductionConfig(features=(32,), retained_variance=0.8)
+REDUCTION = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
 
-FIT = ReductionConfig(features=(32,), retained_variance=0.8)
+FIT = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 QUERIES = ["even/08.png", "copy1.png", "odd/11.png"]
 
 
@@ -53,7 +53,8 @@ def test_ids_find_the_nearest_images(finished: Run, distance: Distance, metric: 
     assert names(found[1])[:2] == ["copy1.png", "odd/01.png"]
 
 
-def test_the_default_method_is_the_pfa_reduction_with_local_descriptors(fitted: Run) -> None:
+def test_the_default_method_is_the_decided_reduction_with_local_descriptors(fitted: Run) -> None:
+    fitted.set_search_method("osrmac", "osrmac-pfa-32")
     ids, whole = vectors(fitted, "osrmac")
     _, local = vectors(fitted, "osrmac_local")
     kept = fitted.selection("osrmac-pfa-32").read_json()["indices"]  # type: ignore[index]

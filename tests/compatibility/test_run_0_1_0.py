@@ -44,7 +44,7 @@ PLANNED, COMMITTED, FAILED = 27, 15, 1
 DESCRIPTOR = DescriptorConfig(
     backbone="efficientnet_lite0", recipes=("osrmac", "osrmac_local", "msrmac"), image_sizes=(96, 64)
 )
-SELECTION = ReductionConfig(features=(32,), whitening=(4,))
+SELECTION = ReductionConfig(select=("pfa",), features=(32,), whitening=(4,))
 ONE_ACTOR = ComputeConfig(workers=1, shard_rows=2)
 
 
@@ -118,8 +118,9 @@ def test_scores_are_unchanged(benchmark: BenchmarkName, ground_truth: str, subse
     scores = json.loads((old_run / "evaluation" / f"{benchmark}.json").read_text())["scores"]
     assert found.coverage.startswith("10 ")
     assert [(score["system"], score["mode"]) for score in scores] == [each[:2] for each in stored_values(benchmark)]
-    for score, (_, _, values) in zip(scores, stored_values(benchmark), strict=True):
-        assert score["values"] == pytest.approx(values, abs=1e-9)
+    for score, (name, _, values) in zip(scores, stored_values(benchmark), strict=True):
+        if "random" not in name:  # which was a single draw then, and is a mean over twenty now
+            assert score["values"] == pytest.approx(values, abs=1e-9)
     assert contents(old_run / "queries") == crops
 
 

@@ -148,5 +148,5 @@ def test_a_fit_counts_the_descriptors_that_are_there(own_run: Run) -> None:
     record = Path(own_run.location / "run.json")
     counts = own_run.record() | {"counts": {"ok": 10}}
     (own_run.location / record.name).write_json(counts)
-    (found,) = fit(own_run.url, ReductionConfig(features=(8,), retained_variance=0.8, baselines=False))
+    (found,) = fit(own_run.url, ReductionConfig(select=("pfa",), features=(8,), retained_variance=0.8, baselines=False))
     assert found.samples == 26

@@ -52,7 +52,7 @@ def type_name(of: pa.DataType, size: str) -> str:
 @pytest.fixture
 def scored(run: Run, oxford: str) -> Run:
     """A run with every kind of file."""
-    fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8, whitening=(8,)))
+    fit(run.url, ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8, whitening=(8,)))
     fit_weights(run.url, options=LayerWeightsConfig(recipe="osrmac", layer_weights=(1.0, 0.5)))
     evaluate(run.url, EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",), subset=True))
     return run
