@@ -53,7 +53,7 @@ def aggregate(vectors: Matrix, regions: NDArray[np.int64]) -> Matrix:
     return l2_normalize(np.add.reduceat(vectors, np.cumsum(regions) - regions))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reduction(ABC):
     """A fitted map from descriptors to shorter or weighted ones.
 

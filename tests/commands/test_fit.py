@@ -127,6 +127,7 @@ def test_a_reduction_is_kept_as_images_are_added(
     first = fit_selections(run, CONFIG)
     before = modified(run)
     grow()
+    capsys.readouterr()
     assert fit(run.url, CONFIG) == first
     after = modified(run)
     assert after.items() > before.items()  # two reduced shards were added
@@ -182,7 +183,7 @@ def test_a_refit_that_was_killed_between_two_reductions_is_continued(run: Run, m
 
 def test_exports_of_an_earlier_fit_are_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit(run.url, CONFIG)
-    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy"))
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="osrmac-pfa-32"))
     fit(run.url, replace(CONFIG, features=(16,)))
     assert "export" not in capsys.readouterr().err
     fit(run.url, replace(CONFIG, seed=1, refit=True))
@@ -204,7 +205,7 @@ def test_a_fit_on_too_few_descriptors_is_named_and_search_compares_whole_descrip
     assert names == ["osrmac-leverage-32", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32"]
     assert f"osrmac-leverage-32, like 1 more, {FEW}" in capsys.readouterr().err
     assert run.search_methods() == {"osrmac": "osrmac"}
-    assert choose_method(run, None).name == "osrmac"
+    assert choose_method(run, None, local=False).name == "osrmac"
 
 
 def test_the_method_to_search_by_is_decided_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +216,7 @@ def test_the_method_to_search_by_is_decided_once(run: Run, monkeypatch: pytest.M
     assert run.search_methods() == {"osrmac": "osrmac"}
     fit(run.url, replace(config, refit=True))
     assert run.search_methods() == {"osrmac": "osrmac-leverage-32"}
-    assert choose_method(run, None).name == "osrmac-leverage-32"
+    assert choose_method(run, None, local=False).name == "osrmac-leverage-32"
     table = pa.concat_tables(shards.read(shard) for shard in shards.paths(run.reduced("osrmac-leverage-32")))
     np.testing.assert_allclose(np.linalg.norm(table["vector"].to_pylist(), axis=1), 1, rtol=1e-6)
 

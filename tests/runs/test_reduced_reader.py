@@ -87,3 +87,12 @@ def test_the_digest_depends_on_what_is_known_of_a_reduction() -> None:
     other = Selection(name="osrmac-pfa-2", method="pfa", indices=(0, 1), **COMMON)  # type: ignore[arg-type]
     assert len(digest(SELECTION)) == 64
     assert digest(other) != digest(SELECTION)
+
+
+def test_projections_with_other_axes_have_other_digests() -> None:
+    """Digests are cached by the reduction, whose axes are part of its identity, too."""
+    fields = {"name": "w", "method": "whitening", "recipe": "osrmac", "features_in": 2, "seed": 0}
+    fields |= {"samples": 9, "fitted_on": "photos", "fingerprint": "f", "offsets": np.zeros(2)}
+    one, other = (Projection(axes=np.eye(2) * sign, **fields) for sign in (1, -1))  # type: ignore[arg-type]
+    assert one != other
+    assert digest(one) != digest(other)
