@@ -30,7 +30,7 @@ SUBSTITUTIONS = {
     "2019/harbour-2.jpg": "half08.png",
     "2021/market.jpg": "copy1.png",
     "2021/market-again.jpg": "odd/01.png",
-    "osrmac-pfa-348": "osrmac-pfa-32",
+    "osrmac-leverage-348": "osrmac-leverage-32",
     "FLOAT[348]": "FLOAT[32]",
     "IVF1024,PQ87x8": "IVF2,PQ8x4",
     "'RUN/": "'pictures-run/",
@@ -68,7 +68,7 @@ def sections() -> dict[str, list[Block]]:
 @pytest.fixture
 def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Current folder of the executed code, with a run and the files that the documentation mentions."""
-    fit(run.url, ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8))
+    fit(run.url, ReductionConfig(select=("leverage",), features=(32,), retained_variance=0.8))
     shutil.move(run.url, tmp_path / "pictures-run")
     with Image.open(photos / QUERY) as image:
         image.resize((400, 320)).save(tmp_path / "flyer.jpg")
@@ -78,7 +78,7 @@ def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.Monkey
 
 def nearest(distance: str) -> list[str]:
     """Return the ids that `osrmac search` finds for the query image, nearest first."""
-    options = SearchConfig(method="osrmac-pfa-32", distance=distance)  # type: ignore[arg-type]
+    options = SearchConfig(method="osrmac-leverage-32", distance=distance)  # type: ignore[arg-type]
     (result,) = search("pictures-run", [QUERY], options)
     return [match.id for match in result.matches]
 
