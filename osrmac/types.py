@@ -39,7 +39,9 @@ class Match:
         uri: Location of the image, if it has been looked up.
         shard: URL of the shard that holds the image's row, if known.
         verdict: Judgement of the ground truth, if there is one.
-        tied: Whether another image of the collection is at the same distance, so that ids decide the order of the two.
+        tied: Whether another image of the collection is at the same distance, or re-ranked with the same score, so that
+            ids decide the order of the two.
+        score: Score by which the image was re-ranked, the highest first; None if it was not.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Match:
     shard: str | None = field(default=None, compare=False)
     verdict: Verdict | None = None
     tied: bool = False
+    score: float | None = None
 
 
 class Rank(NamedTuple):
