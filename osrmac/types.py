@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REMOVED_SINCE", "Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Rank", "Verdict"]
+__all__ = ["REFINEMENTS", "REMOVED_SINCE", "Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Rank", "Verdict"]
 
 Matrix = NDArray[np.float32]
 """Vectors as rows, or distances of queries (rows) to images (columns)."""
@@ -23,6 +23,9 @@ Box = tuple[float, float, float, float]
 
 Verdict = Literal["relevant", "wrong", "junk"]
 """Judgement of a match by the ground truth; junk counts neither for nor against."""
+
+REFINEMENTS = ("query expansion", "re-ranking", "database augmentation")
+"""Conditions of scores that were refined by nearest neighbours, and are not comparable with scores that were not."""
 
 REMOVED_SINCE = "images removed since"
 """Condition of scores after images were removed from their run: the number, and a date."""

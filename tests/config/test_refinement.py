@@ -5,6 +5,7 @@ import pytest
 
 from osrmac.config import EvaluationConfig, RefinementConfig, SearchConfig
 from osrmac.errors import ConfigError
+from osrmac.types import REFINEMENTS
 from tests.refusals import check_refusal
 
 
@@ -25,10 +26,9 @@ def test_every_refinement_is_a_condition() -> None:
         "re-ranking": "superglobal, 50 nearest, K 9, beta 0.15",
     }
     assert SearchConfig(**options).conditions == shared
-    assert EvaluationConfig(**options, database_augmentation=2).conditions == {
-        **shared,
-        "database augmentation": "2 neighbours, alpha 2.5",
-    }
+    everything = EvaluationConfig(**options, database_augmentation=2).conditions
+    assert everything == {**shared, "database augmentation": "2 neighbours, alpha 2.5"}
+    assert tuple(everything) == REFINEMENTS
 
 
 @pytest.mark.parametrize(

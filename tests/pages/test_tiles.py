@@ -8,8 +8,8 @@ from osrmac.pages.tiles import summary_tiles
 from osrmac.reduction.base import Selection
 
 
-def evaluation(value: float) -> Evaluation:
-    return Evaluation("groups", ("mAP",), "", {}, (Score("single", "single", "all", 4, 1, {"mAP": value}),))
+def evaluation(value: float, **conditions: str) -> Evaluation:
+    return Evaluation("groups", ("mAP",), "", conditions, (Score("single", "single", "all", 4, 1, {"mAP": value}),))
 
 
 def selection(method: str, kept: int) -> Selection:
@@ -37,3 +37,9 @@ def test_scores_length_and_throughput_follow() -> None:
         Tile("348", "numbers per image", "selected by PFA from 1,392"),
         Tile("3.0", "images/s", "30 images in 10.0 s"),
     ]
+
+
+def test_a_refined_score_says_so() -> None:
+    refined = evaluation(50.0, **{"distance": "l1", "re-ranking": "superglobal", "query expansion": "5 neighbours"})
+    (tile,) = summary_tiles(30, 0, None, {"a": refined}, [], {})[2:]
+    assert tile == Tile("50.00", "mAP, a", "single, all, query expansion, re-ranking")

@@ -91,18 +91,6 @@ def test_equal_images_have_equal_scores_wherever_they_are(seed: int, number: int
     assert len(set(found[copies].tolist())) == 1
 
 
-def test_more_images_of_the_query_s_object_come_first() -> None:
-    rng = np.random.default_rng(0)
-    plain, reranked = 0, 0
-    for _ in range(20):
-        seen, other = rng.random((2, 64))
-        images = np.abs(np.repeat([seen, other], 10, axis=0) + 0.4 * rng.normal(size=(20, 64))).astype(np.float32)
-        query = np.abs(seen + 0.8 * rng.normal(size=64)).astype(np.float32)
-        plain += sum(np.argsort(-(images @ query) / np.linalg.norm(images, axis=1))[:10] < 10)
-        reranked += sum(np.argsort(-superglobal(query, images, 9, 0.15))[:10] < 10)
-    assert plain < 175 < 185 < reranked
-
-
 def test_the_arguments_are_unchanged() -> None:
     rng = np.random.default_rng(0)
     query, images = rng.random(4).astype(np.float32), rng.random((6, 4)).astype(np.float32)
