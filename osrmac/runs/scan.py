@@ -20,7 +20,7 @@ from osrmac.types import DistanceBlock, Match, Matrix
 
 __all__ = ["Scan", "at_once", "smallest_distances", "torch_device"]
 
-_DISTANCES = 250_000_000
+_DISTANCES = 100_000_000
 """Bytes of distances that are computed at once."""
 
 _GATHERED = 250_000_000
@@ -56,7 +56,7 @@ class Scan:
     outside: frozenset[str] = frozenset()
 
     def distances(self, queries: Sequence[Matrix]) -> Iterator[DistanceBlock]:
-        """Yield the distances of all queries to the images of the collection, block by block, at most 250 MB each."""
+        """Yield the distances of all queries to the images of the collection, block by block, at most 100 MB each."""
         step = max(1, _DISTANCES // (4 * len(queries[0])))
         for block in self.blocks():
             url = block.shard.url if block.shard else ""
