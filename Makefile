@@ -58,7 +58,7 @@ docs: setup
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac \
 		$(addprefix osrmac., api commands config credentials demo_collection descriptor distributed errors evaluation options pages \
 		prefetch progress reduction retrieval runs stopwatch storage tables types) \
-		$(addprefix osrmac.config., checks choices descriptors evaluation extraction reduction search) \
+		$(addprefix osrmac.config., checks choices descriptors evaluation extraction reduction refinement search) \
 		$(addprefix osrmac.evaluation.protocols., groups holidays oxford_paris revisited ukbench)
 
 format: setup

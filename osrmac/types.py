@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REMOVED_SINCE", "Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Rank", "Verdict"]
+__all__ = ["REFINEMENTS", "REMOVED_SINCE", "Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Rank", "Verdict"]
 
 Matrix = NDArray[np.float32]
 """Vectors as rows, or distances of queries (rows) to images (columns)."""
@@ -23,6 +23,9 @@ Box = tuple[float, float, float, float]
 
 Verdict = Literal["relevant", "wrong", "junk"]
 """Judgement of a match by the ground truth; junk counts neither for nor against."""
+
+REFINEMENTS = ("query expansion", "re-ranking", "database augmentation")
+"""Conditions of scores that were refined by nearest neighbours, and are not comparable with scores that were not."""
 
 REMOVED_SINCE = "images removed since"
 """Condition of scores after images were removed from their run: the number, and a date."""
@@ -39,7 +42,9 @@ class Match:
         uri: Location of the image, if it has been looked up.
         shard: URL of the shard that holds the image's row, if known.
         verdict: Judgement of the ground truth, if there is one.
-        tied: Whether another image of the collection is at the same distance, so that ids decide the order of the two.
+        tied: Whether another image of the collection is at the same distance, or re-ranked with the same score, so that
+            ids decide the order of the two.
+        score: Score by which the image was re-ranked, the highest first; None if it was not.
     """
 
     id: str
@@ -49,6 +54,7 @@ class Match:
     shard: str | None = field(default=None, compare=False)
     verdict: Verdict | None = None
     tied: bool = False
+    score: float | None = None
 
 
 class Rank(NamedTuple):

@@ -24,6 +24,7 @@ from osrmac.cli.arguments import (
 )
 from osrmac.cli.files import write_duplicates, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.cli.search_results import search_json, search_tables
 from osrmac.config import (
     DEMO_DESCRIPTOR,
     BackboneConfig,
@@ -102,6 +103,8 @@ def evaluate(
     from osrmac.commands.evaluate import evaluate, evaluate_rankings
 
     if rankings is not None:
+        if evaluation.conditions:
+            raise ConfigError(f"--rankings are scored as they are, without {' and '.join(evaluation.conditions)}")
         scores = evaluate_rankings(rankings, evaluation, run)
     elif run is not None:
         scores = evaluate(run, evaluation, compute)
@@ -156,28 +159,7 @@ def search(
 
         shown = sum(len(query.matches) for query in result.queries)
         write_sheet(html, search_sheet(run, result), run, result.method, shown)
-    json_lines = (
-        {
-            "query": query.query,
-            "rank": match.rank,
-            "id": match.id,
-            "uri": match.uri,
-            "distance": match.distance,
-            "tied": match.tied,
-        }
-        for query in result.queries
-        for match in query.matches
-    )
-    tables = (
-        table(
-            query.query,
-            ("", result.distance, "tied", "id"),
-            ((match.rank, match.distance, "=" if match.tied else "", match.id) for match in query.matches),
-            [f"compared by {result.method}"],
-        )
-        for query in result.queries
-    )
-    write(output, json_lines, tables)
+    write(output, search_json(result), search_tables(result))
 
 
 def duplicates(

@@ -16,7 +16,7 @@ from osrmac.credentials import redact_all
 from osrmac.errors import printable
 from osrmac.progress import note
 from osrmac.tables import Column, Table
-from osrmac.types import REMOVED_SINCE
+from osrmac.types import REFINEMENTS, REMOVED_SINCE
 
 if TYPE_CHECKING:
     from osrmac.commands.copies import Copy
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["info_tables", "profile_tables", "render", "show", "table", "write"]
 
 _PIPE_COLUMNS = 1000
+
+_NOTED = (*REFINEMENTS, REMOVED_SINCE)
+"""Conditions of scores that a summary of a run does not leave out."""
 
 
 def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (), summary: Sequence[str] = ()) -> None:
@@ -148,7 +151,7 @@ def info_tables(run: RunInfo) -> list[Table]:
                 ),
                 [
                     *(f"{mark}: {meaning}" for mark, meaning in evaluation.remarks.items()),
-                    *(f"{name}: {text}" for name, text in evaluation.conditions.items() if name == REMOVED_SINCE),
+                    *(f"{name}: {text}" for name, text in evaluation.conditions.items() if name in _NOTED),
                 ],
             )
             for evaluation in run.evaluations

@@ -65,7 +65,7 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
                 "backbone": record["descriptor"]["backbone"],
                 "weights": record["weights"],
                 "distance": evaluation.distance,
-                **_averaging(evaluation),
+                **evaluation.conditions,
                 **_fitted_on(methods),
             },
             scored,
@@ -154,14 +154,6 @@ def coverage(benchmark: Benchmark, names: Iterable[str]) -> str:
     """Describe in words how much of the collection of a benchmark some images are."""
     images = len(frozenset(names) - benchmark.outside)
     return f"{images} of {benchmark.size} images" if benchmark.size else f"{images} images"
-
-
-def _averaging(evaluation: EvaluationConfig) -> dict[str, str]:
-    options = {
-        "query expansion": evaluation.query_expansion,
-        "database augmentation": evaluation.database_augmentation,
-    }
-    return {name: f"{number} neighbours, alpha {evaluation.alpha:g}" for name, number in options.items() if number}
 
 
 def _fitted_on(methods: Iterable[Method]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from osrmac.errors import ConfigError
 from osrmac.progress import stage
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchResult, find_queries, vectors
+from osrmac.runs.refinement.reranking import ranked
 from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, refused_if_pruned
 from osrmac.storage.run import Run
@@ -47,7 +48,7 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
     with stage("comparing"):
         if options.query_expansion:
             query_vectors = images.expanded(query_vectors, options.query_expansion, options.alpha)
-        nearest = images.nearest(query_vectors, options.top)
+        nearest = ranked(images, query_vectors, options.top, options)
     urls = {match.shard for matches in nearest for match in matches}
     details = find_rows((match.id for matches in nearest for match in matches), [s for s in shards if s.url in urls])
     results = [
@@ -59,4 +60,4 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
         )
         for query, matches in zip(found_queries, nearest, strict=True)
     ]
-    return SearchResult(method.name, options.distance, tuple(results))
+    return SearchResult(method.name, options.distance, tuple(results), options.conditions)

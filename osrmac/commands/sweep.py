@@ -82,6 +82,7 @@ def _sweep(
         "coverage": coverage(benchmark, ids),
         "backbone": identity.descriptor.backbone,
         "distance": evaluation.distance,
+        **evaluation.conditions,
         "fitted on": origin.fitted_on,
     }
     return Sweep(benchmark.name, measure, recipe, conditions, tuple(points))

@@ -17,6 +17,7 @@ from osrmac.config.extraction import (
     PruneConfig,
 )
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
+from osrmac.config.refinement import RefinementConfig
 from osrmac.config.search import ComparisonConfig, DuplicatesConfig, ExportConfig, MethodConfig, SearchConfig
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Precision",
     "PruneConfig",
     "ReductionConfig",
+    "RefinementConfig",
     "SearchConfig",
     "SelectionMethod",
     "SweepConfig",

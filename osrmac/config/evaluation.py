@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from osrmac.config.choices import BenchmarkName, Distance
+from osrmac.config.refinement import RefinementConfig
 from osrmac.errors import ConfigError
 
 __all__ = ["BenchmarkConfig", "EvaluationConfig"]
@@ -42,20 +43,21 @@ class BenchmarkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationConfig(BenchmarkConfig):
-    """The benchmark, and what is averaged before images are ranked."""
-
-    query_expansion: Annotated[int, "N"] = 0
-    """Nearest neighbours that a query is averaged with before it is searched again. The paper uses none."""
+class EvaluationConfig(RefinementConfig, BenchmarkConfig):
+    """The benchmark, and how rankings are refined."""
 
     database_augmentation: Annotated[int, "N"] = 0
     """Nearest neighbours that every image is averaged with. The paper uses none."""
 
-    alpha: float = 3.0
-    """Exponent of the weight of a neighbour in these averages: its cosine similarity to this power."""
-
     def __post_init__(self) -> None:
-        if min(self.query_expansion, self.database_augmentation) < 0:
-            raise ConfigError("--query-expansion and --database-augmentation must be 0 or more")
-        if self.alpha <= 0:
-            raise ConfigError(f"--alpha must be positive, not {self.alpha}")
+        super().__post_init__()
+        if self.database_augmentation < 0:
+            raise ConfigError(f"--database-augmentation must be 0 or more, not {self.database_augmentation}")
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The refinements in words, by the names under which they are stored with scores."""
+        if not self.database_augmentation:
+            return super().conditions
+        averaged = f"{self.database_augmentation} neighbours, alpha {self.alpha:g}"
+        return {**super().conditions, "database augmentation": averaged}

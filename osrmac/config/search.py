@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from osrmac.config.checks import at_least_one
 from osrmac.config.choices import Device, Distance
+from osrmac.config.refinement import RefinementConfig
 from osrmac.errors import ConfigError
 
 __all__ = ["ComparisonConfig", "DuplicatesConfig", "ExportConfig", "MethodConfig", "SearchConfig"]
@@ -34,8 +35,8 @@ class ComparisonConfig(MethodConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchConfig(ComparisonConfig):
-    """The queries, and how images are compared."""
+class SearchConfig(RefinementConfig, ComparisonConfig):
+    """The queries, how images are compared, and how rankings are refined."""
 
     top: Annotated[int, "N"] = 10
     """Images to find for each query."""
@@ -43,18 +44,9 @@ class SearchConfig(ComparisonConfig):
     box: Annotated[tuple[float, float, float, float], "LEFT TOP RIGHT BOTTOM"] | None = None
     """Part of the query image to search for, in pixels of the upright image. (default: the entire image)"""
 
-    query_expansion: Annotated[int, "N"] = 0
-    """Nearest neighbours that a query is averaged with before it is searched again."""
-
-    alpha: float = 3.0
-    """Exponent of the weight of such a neighbour: its cosine similarity to this power."""
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         at_least_one(self, "top")
-        if self.query_expansion < 0:
-            raise ConfigError(f"--query-expansion must be 0 or more, not {self.query_expansion}")
-        if self.alpha <= 0:
-            raise ConfigError(f"--alpha must be positive, not {self.alpha}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,12 @@ def search_sheet(run: str, result: SearchResult) -> str:
     ]
     shown = thumbnails(place, images, _SIDE)
     galleries = [Gallery(query.query, list(_pictures(query, shown))) for query in result.queries]
-    facts = {"collection": place.record()["images"], "method": result.method, "distance": result.distance}
+    facts = {
+        "collection": place.record()["images"],
+        "method": result.method,
+        "distance": result.distance,
+        **result.conditions,
+    }
     return contact_sheet_page("Search", facts, galleries)
 
 
@@ -38,7 +43,9 @@ def _pictures(result: QueryResult, shown: Iterator[Thumbnail]) -> Iterator[Pictu
     box = "" if result.box is None else f", box {' '.join(f'{edge:g}' for edge in result.box)}"
     yield Picture(result.query, f"query{box}", next(shown), "query")
     for match in result.matches:
-        yield Picture(match.id, f"{match.rank} · {match.distance:.3f}{' · tied' if match.tied else ''}", next(shown))
+        score = "" if match.score is None else f" · score {match.score:.3f}"
+        tied = " · tied" if match.tied else ""
+        yield Picture(match.id, f"{match.rank} · {match.distance:.3f}{score}{tied}", next(shown))
 
 
 def duplicates_sheet(run: str, duplicates: Duplicates) -> str:

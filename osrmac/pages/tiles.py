@@ -11,6 +11,7 @@ from osrmac.pages.highlights import best_score
 from osrmac.pages.sections.collection import format_bytes
 from osrmac.pages.sections.times import format_duration, format_rate
 from osrmac.runs.methods import Method
+from osrmac.types import REFINEMENTS
 
 __all__ = ["summary_tiles"]
 
@@ -50,7 +51,8 @@ def summary_tiles(
 def _scores(evaluations: Mapping[str, Evaluation]) -> Iterator[Tile]:
     for name, evaluation in list(evaluations.items())[:_SCORES]:
         best, measure = best_score(evaluation), evaluation.measure
-        yield Tile(f"{best.values[measure]:.2f}", f"{measure}, {name}", f"{best.label}, {best.mode}")
+        refined = [condition for condition in REFINEMENTS if condition in evaluation.conditions]
+        yield Tile(f"{best.values[measure]:.2f}", f"{measure}, {name}", ", ".join([best.label, best.mode, *refined]))
 
 
 def _length(compared: Method | None, dimensions: Mapping[str, int]) -> Iterator[Tile]:

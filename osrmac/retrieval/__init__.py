@@ -1,1 +1,1 @@
-"""Distances, nearest neighbours, ranks, query expansion and near-duplicates, on arrays."""
+"""Distances, nearest neighbours, ranks, query expansion, re-ranking and near-duplicates, on arrays."""

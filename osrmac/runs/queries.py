@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,18 @@ class SearchResult:
         method: Name of the method that images were compared by.
         distance: Distance between two vectors.
         queries: Result of each query.
+        conditions: Query expansion and re-ranking in words, as an evaluation names them; empty without them.
     """
 
     method: str
     distance: Distance
     queries: tuple[QueryResult, ...]
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reranked(self) -> bool:
+        """Whether the nearest images of each query were re-ranked."""
+        return "re-ranking" in self.conditions
 
     def __iter__(self) -> Iterator[QueryResult]:
         return iter(self.queries)

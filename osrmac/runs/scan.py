@@ -18,7 +18,23 @@ from osrmac.retrieval.topk import nearest
 from osrmac.runs.shard_reader import Block
 from osrmac.types import DistanceBlock, Match, Matrix
 
-__all__ = ["Scan", "smallest_distances", "torch_device"]
+__all__ = ["Scan", "at_once", "smallest_distances", "torch_device"]
+
+_DISTANCES = 100_000_000
+"""Bytes of distances that are computed at once."""
+
+_GATHERED = 250_000_000
+"""Bytes of the vectors of neighbours that are looked up at once; a copy of them is made for the computation."""
+
+
+def at_once(neighbours: int, dimension: int) -> int:
+    """Return the number of queries whose neighbours are looked up at once, so that their vectors stay within 250 MB.
+
+    Args:
+        neighbours: Number of neighbours of each query.
+        dimension: Length of their vectors, of all recipes together.
+    """
+    return max(1, _GATHERED // (4 * neighbours * dimension))
 
 
 @dataclass(frozen=True)
@@ -31,17 +47,30 @@ class Scan:
         blocks: Returns the blocks of the collection, from the first one on with each call.
         distance: Distance between two vectors.
         device: Torch device that computes the distances.
+        outside: Ids of images that have vectors, but do not belong to the collection and are never found.
     """
 
     blocks: Callable[[], Iterable[Block]]
     distance: Distance
     device: str = "cpu"
+    outside: frozenset[str] = frozenset()
 
     def distances(self, queries: Sequence[Matrix]) -> Iterator[DistanceBlock]:
-        """Yield the distances of all queries to the images of each block."""
+        """Yield the distances of all queries to the images of the collection, block by block, at most 100 MB each."""
+        step = max(1, _DISTANCES // (4 * len(queries[0])))
         for block in self.blocks():
             url = block.shard.url if block.shard else ""
-            yield url, block.ids, smallest_distances(queries, block.vectors, self.distance, self.device)
+            for start in range(0, len(block.ids), step):
+                rows = slice(start, start + step)
+                images = [vectors[rows] for vectors in block.vectors]
+                found = smallest_distances(queries, images, self.distance, self.device)
+                yield self._inside(url, block.ids[rows], found)
+
+    def _inside(self, url: str, ids: Sequence[str], distances: Matrix) -> DistanceBlock:
+        if self.outside.isdisjoint(ids):
+            return url, ids, distances
+        rows = [row for row, image in enumerate(ids) if image not in self.outside]
+        return url, [ids[row] for row in rows], distances[:, rows]
 
     def nearest(self, queries: Sequence[Matrix], number: int) -> list[list[Match]]:
         """Return the nearest images of each query, nearest first; ties are ordered by id and marked."""
@@ -53,6 +82,8 @@ class Scan:
         This is alpha query expansion (Radenovic et al. 2019). Applied to the images of the collection themselves, it
         is database-side augmentation (Arandjelovic and Zisserman 2012), where each image is its own nearest neighbour
         and counts twice. See `osrmac.retrieval.expansion.average` for the weights.
+
+        The collection is read twice for every 250 MB of neighbours' vectors.
         """
         return [self._single(index)._expanded(vectors, neighbours, alpha) for index, vectors in enumerate(queries)]
 
@@ -65,6 +96,11 @@ class Scan:
         return replace(self, blocks=blocks)
 
     def _expanded(self, queries: Matrix, neighbours: int, alpha: float) -> Matrix:
+        step = at_once(neighbours, queries.shape[1])
+        parts = [queries[start : start + step] for start in range(0, len(queries), step)]
+        return np.concatenate([self._averaged(part, neighbours, alpha) for part in parts])
+
+    def _averaged(self, queries: Matrix, neighbours: int, alpha: float) -> Matrix:
         ids = [[match.id for match in matches] for matches in self.nearest([queries], neighbours)]
         (vectors,) = self.vectors({image for near in ids for image in near})
         return average(queries, np.stack([np.stack([vectors[image] for image in near]) for near in ids]), alpha)
@@ -73,7 +109,7 @@ class Scan:
         """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out."""
         wanted = frozenset(ids)
         found = {
-            image: [vectors[row] for vectors in block.vectors]
+            image: [vectors[row].copy() for vectors in block.vectors]  # a view would keep the block in memory
             for block in self.blocks()
             for row, image in enumerate(block.ids)
             if image in wanted

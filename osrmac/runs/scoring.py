@@ -17,6 +17,8 @@ from osrmac.retrieval.ranks import ranks
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_reduced
+from osrmac.runs.refinement.augmentation import augmented
+from osrmac.runs.refinement.reranking import query_parts, reranked_blocks
 from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import Block, list_shards, read_blocks
 from osrmac.storage import shards
@@ -38,9 +40,6 @@ _IN_MEMORY = 2_000_000_000
 _KEPT_DISTANCES = 500_000_000
 """Bytes of distances up to which those of a query mode are computed once; more of them are computed twice."""
 
-_AUGMENTED_AT_ONCE = 256
-"""Number of images that are compared with all others at once in database-side augmentation."""
-
 
 def scores(
     run: Run,
@@ -58,7 +57,7 @@ def scores(
         crops: Folder of the shards of cropped queries, whose ids are the names of the queries.
         ids: Ids of the described images, by the names that the benchmark has for them.
         methods: Methods to score. Methods of one recipe should follow each other, so that it is read once.
-        evaluation: Distance, query expansion and database-side augmentation; the latter has all vectors in memory.
+        evaluation: Distance, and in this order database-side augmentation, query expansion and re-ranking.
 
     Raises:
         BenchmarkError: A query could not be described.
@@ -80,19 +79,42 @@ def _scores(
 ) -> Iterator[Score]:
     """Score one method in every query mode: see `scores`."""
     dimensions = run.identity().dimensions
+    outside = frozenset(ids[name] for name in benchmark.outside if name in ids)
     size = 4 * len(ids) * sum(_dimension_read(method, dimensions[recipe]) for recipe in method.recipes)
-    if size <= _IN_MEMORY or evaluation.database_augmentation:
-        blocks = [_augmented(block, evaluation) for block in _read_all(read, run.descriptors, method)]
-        images = Scan(partial(list, blocks), evaluation.distance)
-    else:
-        images = Scan(partial(read_blocks, run, method, list_shards(run)), evaluation.distance)
+    in_memory = size <= _IN_MEMORY
+    described = Scan(_blocks(run, read, method, in_memory=in_memory), evaluation.distance, outside=outside)
     cropped = Scan(partial(_read_all, read, crops, method), evaluation.distance)
-    for mode, queries in benchmark.modes.items():
-        vectors = query_vectors(queries, ids, images, cropped, crops)
-        if evaluation.query_expansion:
-            vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
-        results = query_results(benchmark, queries, _Replayed(partial(images.distances, vectors)), ids)
-        yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results), method.digest)
+    with augmented(described, evaluation.database_augmentation, evaluation.alpha, in_memory=in_memory) as images:
+        for mode, queries in benchmark.modes.items():
+            vectors = query_vectors(queries, ids, images, cropped, crops)
+            if evaluation.query_expansion:
+                vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
+            results = tuple(_results(benchmark, queries, vectors, images, ids, evaluation))
+            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], results, method.digest)
+
+
+def _blocks(run: Run, read: _Read, method: Method, *, in_memory: bool) -> Callable[[], Iterable[Block]]:
+    """Return what gives the blocks of a collection with each call: one from memory, or one shard after another."""
+    if in_memory:
+        return partial(list, list(_read_all(read, run.descriptors, method)))
+    return partial(read_blocks, run, method, list_shards(run))
+
+
+def _results(
+    benchmark: Benchmark,
+    queries: Sequence[Query],
+    vectors: Sequence[Matrix],
+    images: Scan,
+    ids: Mapping[str, str],
+    evaluation: EvaluationConfig,
+) -> Iterator[QueryResult]:
+    """Rank the collection for queries with these vectors, (m, k) for each recipe, and judge the rankings."""
+    for part in query_parts(vectors, evaluation):
+        compared = [of[part] for of in vectors]
+        distances: Iterable[DistanceBlock] = _Replayed(partial(images.distances, compared))
+        if evaluation.rerank is not None:
+            distances = reranked_blocks(images, compared, distances, evaluation)
+        yield from query_results(benchmark, queries[part], distances, ids)
 
 
 def _dimension_read(method: Method, dimension: int) -> int:
@@ -109,17 +131,6 @@ def _read_all(read: _Read, folder: Location, method: Method) -> Iterator[Block]:
     """Read all images of a folder into one block."""
     per_recipe = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
     yield Block(per_recipe[0].ids, tuple(method.reduce(vectors.values) for vectors in per_recipe))
-
-
-def _augmented(images: Block, evaluation: EvaluationConfig) -> Block:
-    """Return the images averaged with their nearest neighbours, if the evaluation asks for it."""
-    if not evaluation.database_augmentation:
-        return images
-    scan = Scan(partial(list, [images]), evaluation.distance)
-    starts = range(0, len(images.ids), _AUGMENTED_AT_ONCE)
-    chunks = ([vectors[start : start + _AUGMENTED_AT_ONCE] for vectors in images.vectors] for start in starts)
-    parts = [scan.expanded(chunk, evaluation.database_augmentation, evaluation.alpha) for chunk in chunks]
-    return replace(images, vectors=tuple(np.concatenate(chunks) for chunks in zip(*parts, strict=True)))
 
 
 class _Replayed:

@@ -192,14 +192,14 @@ def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> No
 OPTIONS = {
     "extract": "--backbone --image-sizes --workers --retry-failed --profile --address --shard-rows",
     "fit": "--features --retained-variance --samples --fit-on --address",
-    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion",
+    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion --rerank",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
-    "search": "--top --box --distance --query-expansion --html",
+    "search": "--top --box --distance --query-expansion --rerank --rerank-top --html",
     "duplicates": "--threshold --same --min-precision --exact --against --groups --keep --html --csv --address",
     "export": "--to --method",
     "verify": "--address",
-    "sweep": "--sizes --seeds --benchmark",
+    "sweep": "--sizes --seeds --benchmark --rerank",
     "fit-weights": "--recipe --layer-weights --fit-on --benchmark",
     "cam": "--backbone --output",
 }
@@ -210,7 +210,7 @@ UNUSED = {
     "verify": "--workers --device --shard-rows",
     "search": "--workers --address",
     "duplicates": "--workers --threads",
-    "fit-weights": "--query-expansion --alpha",
+    "fit-weights": "--query-expansion --alpha --rerank",
     "cam": "--recipes --workers",
     "info": "--address",
 }

@@ -55,6 +55,22 @@ def test_search(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert "uri" not in shown
 
 
+def test_a_search_that_re_ranks_says_so(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("search", finished.url, "--top", "4", "--rerank", "superglobal", "--rerank-top", "3", "even/08.png")
+    rows = json_of(capsys, *command)
+    assert [row["score"] is None for row in rows] == [False, False, False, True]
+    shown = text_of(capsys, *command)
+    assert "re-ranking: superglobal, 3 nearest, K 9, beta 0.15" in " ".join(shown.split())
+    assert f"{rows[0]['score']:.4f} │ " in shown
+
+
+def test_rankings_are_not_refined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", "--rankings", str(tmp_path), "--query-expansion", "3", "--rerank", "superglobal"])
+    assert caught.value.code == 2
+    assert "as they are, without query expansion and re-ranking" in capsys.readouterr().err
+
+
 def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
     run: Run, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,13 +114,18 @@ def test_the_smaller_of_the_global_and_the_local_distance_counts(run: Run, pairs
     assert found == expected[:10]
 
 
-def test_averaging_with_neighbours_changes_rankings_and_is_recorded(run: Run, pairs: str) -> None:
+def test_refinements_change_rankings_and_are_recorded(run: Run, pairs: str) -> None:
     truth = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=3, database_augmentation=2)
     plain = evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
     averaged = evaluate(run.url, truth)
     assert averaged.conditions["query expansion"] == "3 neighbours, alpha 3"
     assert averaged.conditions["database augmentation"] == "2 neighbours, alpha 3"
     assert [a.results for a in averaged.scores] != [p.results for p in plain.scores]
+    reranked = evaluate(run.url, replace(truth, rerank="superglobal", rerank_top=10, rerank_neighbours=2))
+    assert reranked.conditions["re-ranking"] == "superglobal, 10 nearest, K 2, beta 0.15"
+    assert [r.results for r in reranked.scores] != [a.results for a in averaged.scores]
+    stored = json.loads(Path(run.evaluation("groups", ".json")).read_text())
+    assert stored["re-ranking"] == "superglobal, 10 nearest, K 2, beta 0.15"
 
 
 def test_cropped_queries_are_described_once(finished_with_crops: Run, oxford: str) -> None:

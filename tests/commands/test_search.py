@@ -15,6 +15,7 @@ from osrmac.commands.search import search
 from osrmac.config import Distance, ReductionConfig, SearchConfig, fingerprint
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval.expansion import average
+from osrmac.retrieval.reranking import superglobal
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
@@ -112,6 +113,24 @@ def test_query_expansion_is_that_of_an_evaluation(finished: Run) -> None:
     for answer, distances in zip(found, expected, strict=True):
         np.testing.assert_allclose([m.distance for m in answer.matches], sorted(distances)[:10], rtol=1e-5)
     assert found != search(finished.url, QUERIES, SearchConfig(method="early"))
+
+
+def test_an_expanded_query_is_re_ranked(finished: Run) -> None:
+    ids, values = vectors(finished, "early")
+    rows = [ids.index(query) for query in QUERIES]
+    nearest = np.argsort(cdist(values[rows], values, "cityblock"), axis=1, kind="stable")[:, :3]
+    options = SearchConfig(method="early", query_expansion=3, rerank="superglobal", rerank_neighbours=4)
+    found = search(finished.url, QUERIES, options)
+    assert found.conditions == options.conditions
+    for answer, expanded in zip(found, average(values[rows], values[nearest], 3.0), strict=True):
+        scores = superglobal(expanded, values, 4, 0.15)
+        assert [match.score for match in answer.matches] == pytest.approx(sorted(scores, reverse=True)[:10], abs=1e-5)
+        assert [match.score for match in answer.matches] == pytest.approx(
+            [scores[ids.index(name)] for name in names(answer)], abs=1e-5
+        )
+        distances = cdist([expanded], values, "cityblock")[0]
+        expected = [distances[ids.index(name)] for name in names(answer)]
+        np.testing.assert_allclose([match.distance for match in answer.matches], expected, atol=1e-4)
 
 
 def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> None:

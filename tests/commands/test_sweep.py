@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -41,7 +42,8 @@ def test_a_sweep_scores_what_fit_and_evaluate_score(run: Run, truth: EvaluationC
 
 
 def test_the_scores_and_their_chart_are_stored_in_the_run(run: Run, truth: EvaluationConfig) -> None:
-    sweep(run.url, truth, SweepConfig(recipe="single", sizes=(8, 512, 4096), seeds=1))
+    refined = replace(truth, query_expansion=2, rerank="superglobal")
+    sweep(run.url, refined, SweepConfig(recipe="single", sizes=(8, 512, 4096), seeds=1))
     stored = json.loads(Path(run.evaluation("groups-sweep", ".json")).read_text())
     assert stored["recipe"] == "single"
     assert {point["features"] for point in stored["points"]} == {8, 512}
@@ -49,6 +51,7 @@ def test_the_scores_and_their_chart_are_stored_in_the_run(run: Run, truth: Evalu
     texts = {element.text for element in chart.iter()}
     assert {"groups, single, queries: all", "PFA", "whole descriptor, 512", "8"} <= texts
     assert any("backbone: resnet18; distance: l1" in (text or "") for text in texts)
+    assert refined.conditions.items() <= stored["conditions"].items()
 
 
 def test_the_axes_are_computed_once_for_all_sizes(

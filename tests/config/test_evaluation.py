@@ -18,6 +18,6 @@ def test_the_defaults_are_those_of_the_paper() -> None:
     assert EvaluationConfig().distance == "l1"
 
 
-@pytest.mark.parametrize("options", [{"query_expansion": -1}, {"database_augmentation": -1}, {"alpha": 0.0}])
+@pytest.mark.parametrize("options", [{"query_expansion": -1}, {"database_augmentation": -1}])
 def test_invalid_values_are_refused(options: dict[str, Any]) -> None:
     check_refusal(EvaluationConfig, options)

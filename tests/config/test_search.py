@@ -12,7 +12,6 @@ from tests.refusals import check_refusal
     [
         (SearchConfig, {"top": 0}),
         (SearchConfig, {"query_expansion": -1}),
-        (SearchConfig, {"alpha": 0.0}),
         (DuplicatesConfig, {"threshold": -0.1}),
         (DuplicatesConfig, {"threshold": math.nan}),
         (DuplicatesConfig, {"threshold": math.inf}),

@@ -16,17 +16,19 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 def test_a_search_shows_each_query_before_its_matches(finished: Run, photos: Path) -> None:
     uris = [str(photos / "even" / "00.png"), str(photos / "copy0.png")]
-    matches = (Match("copy0.png", 1, 0.25, uris[1], tied=True), Match("lost.png", 2, 1.5, str(photos / "lost.png")))
+    first = Match("copy0.png", 1, 0.25, uris[1], score=0.75, tied=True)
+    matches = (first, Match("lost.png", 2, 1.5, str(photos / "lost.png")))
     queries = (
         QueryResult("even/00.png", matches, uri=uris[0], box=(0.0, 0.0, 70.0, 120.0)),
         QueryResult("copy0.png", (), uri=uris[1]),
     )
-    page = parse(search_sheet(finished.url, SearchResult("single", "l1", queries)))
+    page = parse(search_sheet(finished.url, SearchResult("single", "l1", queries, {"re-ranking": "superglobal"})))
     assert [text for text in page.texts if text in {"even/00.png", "copy0.png", "lost.png"}] == [
         *("even/00.png", "even/00.png", "copy0.png", "lost.png"),
         *("copy0.png", "copy0.png"),
     ]
-    assert {"query, box 0 0 70 120", "1 · 0.250 · tied", "2 · 1.500", "single", "l1"} <= set(page.texts)
+    captions = {"query, box 0 0 70 120", "1 · 0.250 · score 0.750 · tied", "2 · 1.500"}
+    assert captions | {"single", "l1", "re-ranking", "superglobal"} <= set(page.texts)
     assert [value for value in page.values("li", "class") if value] == ["query", "query"]
     framed, match, query = page.values("img", "src")
     assert framed != match == query  # the files are equal, but the box is drawn into the first

@@ -7,8 +7,8 @@ from osrmac.reduction.base import Selection
 from osrmac.runs.methods import Method
 
 
-def evaluation(value: float) -> Evaluation:
-    return Evaluation("groups", ("mAP",), "", {}, (Score("single", "single", "all", 4, 1, {"mAP": value}),))
+def evaluation(value: float, **conditions: str) -> Evaluation:
+    return Evaluation("groups", ("mAP",), "", conditions, (Score("single", "single", "all", 4, 1, {"mAP": value}),))
 
 
 REDUCTION = Selection(
@@ -52,3 +52,9 @@ def test_scores_length_and_throughput_follow() -> None:
 def test_a_whole_descriptor_has_its_own_length() -> None:
     tiles = summary_tiles(1, 0, None, {}, Method("osrmac", "osrmac", ("osrmac",)), {"osrmac": 1392}, {})
     assert tiles[-1] == Tile("1,392", "numbers compared per image", "osrmac")
+
+
+def test_a_refined_score_says_so() -> None:
+    refined = evaluation(50.0, **{"distance": "l1", "re-ranking": "superglobal", "query expansion": "5 neighbours"})
+    (tile,) = summary_tiles(30, 0, None, {"a": refined}, None, {}, {})[2:]
+    assert tile == Tile("50.00", "mAP, a", "single, all, query expansion, re-ranking")

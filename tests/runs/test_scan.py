@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,32 @@ def test_queries_are_expanded_for_each_recipe_by_its_own_distances(block_rows: i
         distances = np.abs(vectors_in[:, None] - database[None]).sum(axis=2)
         neighbours = database[np.argsort(distances, axis=1, kind="stable")[:, :4]]
         np.testing.assert_allclose(expanded, average(vectors_in, neighbours, 2.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("block_rows", [20, 7])
+def test_limits_of_memory_change_no_number(monkeypatch: pytest.MonkeyPatch, block_rows: int) -> None:
+    images, queries = scanned([vectors(0), vectors(1)], block_rows), [vectors(2, 5), vectors(3, 5)]
+    matches, expanded = images.nearest(queries, 6), images.expanded(queries, 4, 2.0)
+    monkeypatch.setattr(scan, "_DISTANCES", 5 * 3 * 4)
+    monkeypatch.setattr(scan, "_GATHERED", 2 * 4 * 6 * 4)
+    assert max(distances.shape for *_, distances in images.distances(queries)) == (5, 3)
+    assert images.nearest(queries, 6) == matches
+    for found, expected in zip(images.expanded(queries, 4, 2.0), expanded, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_vectors_that_are_looked_up_do_not_keep_their_block_in_memory() -> None:
+    ((vector,),) = (by_id.values() for by_id in scanned([vectors(0)]).vectors(["12"]))
+    assert vector.base is None
+
+
+def test_images_outside_of_the_collection_have_vectors_but_are_never_found() -> None:
+    outside = replace(scanned([vectors(0)], 7), outside=frozenset({"03", "12"}))
+    found = outside.nearest([vectors(1, 2)], 20)
+    expected = scanned([vectors(0)]).nearest([vectors(1, 2)], 20)
+    for matches, of_all in zip(found, expected, strict=True):
+        assert [match.id for match in matches] == [match.id for match in of_all if match.id not in {"03", "12"}]
+    np.testing.assert_array_equal(outside.vectors(["12"])[0]["12"], vectors(0)[12])
 
 
 def test_more_neighbours_than_images_are_all_images() -> None:

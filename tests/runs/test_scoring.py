@@ -12,7 +12,8 @@ from osrmac.evaluation.benchmark import Benchmark, Query, by_id
 from osrmac.evaluation.results import Score
 from osrmac.reduction.base import Selection
 from osrmac.reduction.baselines import random_features
-from osrmac.runs import scoring
+from osrmac.retrieval.reranking import superglobal
+from osrmac.runs import scan, scoring
 from osrmac.runs.methods import Method
 from osrmac.runs.scan import Scan
 from osrmac.runs.scoring import query_results, scores
@@ -35,9 +36,9 @@ def run(tmp_path: Path) -> Run:
     return tiny_run(tmp_path / "run", {"single": VECTORS}, failed={"broken.jpg": ("decode", "the file is empty")})
 
 
-def scored(run: Run, **options: float) -> list[Score]:
-    evaluation = EvaluationConfig(benchmark="tiny", **options)  # type: ignore[arg-type]
-    return list(scores(run, BENCHMARK, run.queries("tiny"), dict(zip(IDS, IDS, strict=True)), [SINGLE], evaluation))
+def scored(run: Run, benchmark: Benchmark = BENCHMARK, **options: Any) -> list[Score]:
+    evaluation = EvaluationConfig(**options)
+    return list(scores(run, benchmark, run.queries("tiny"), dict(zip(IDS, IDS, strict=True)), [SINGLE], evaluation))
 
 
 def computed_blocks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
@@ -95,14 +96,52 @@ def test_results_are_ranked_and_judged(run: Run) -> None:
     assert score.values["mAP"] == pytest.approx(np.mean([result.values["mAP"] for result in score.results]))
 
 
-def test_augmentation_does_not_depend_on_how_many_images_are_compared_at_once(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"database_augmentation": 2},
+        {"rerank": "superglobal", "rerank_top": 5, "rerank_neighbours": 2},
+        {"rerank": "superglobal", "query_expansion": 2, "database_augmentation": 3},
+    ],
+)
+def test_refined_scores_do_not_depend_on_the_memory(
+    run: Run, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    expected = scored(run, database_augmentation=2)
-    assert expected != scored(run)
-    monkeypatch.setattr(scoring, "_AUGMENTED_AT_ONCE", 4)
-    (found,) = scored(run, database_augmentation=2)
-    assert [result.ranks for result in found.results] == [result.ranks for result in expected[0].results]
+    expected = scored(run, **options)
+    assert expected[0].results != scored(run)[0].results
+    monkeypatch.setattr(scan, "_GATHERED", 1)
+    assert scored(run, **options) == expected
+    monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
+    assert scored(run, **options) == expected
+    monkeypatch.setattr(scoring, "_KEPT_DISTANCES", 20)
+    assert scored(run, **options) == expected
+
+
+def test_re_ranked_images_come_first_and_no_rank_is_lost(run: Run) -> None:
+    (score,) = scored(run, rerank="superglobal", rerank_top=4, rerank_neighbours=2)
+    values = np.stack(list(VECTORS.values())).astype(np.float32)
+    for query, result in zip(QUERIES, score.results, strict=True):
+        vector = values[IDS.index(query.image)]
+        order = np.argsort(np.abs(values - vector).sum(axis=1))
+        scores = superglobal(vector, values[order[:4]], 2, 0.15)
+        ranking = [IDS[row] for row in [*order[:4][np.argsort(-scores)], *order[4:]]]
+        assert [match.id for match in result.matches] == [image for image in ranking if image != query.image]
+        counted = [image for image in ranking if image not in query.junk]
+        assert result.ranks == tuple(sorted(counted.index(image) for image in query.positives))
+
+
+def test_a_query_image_outside_of_the_collection_takes_part_in_nothing(run: Run, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"query_expansion": 2, "rerank": "superglobal", "rerank_top": 4}
+    outside = replace(BENCHMARK, outside=frozenset({"3.jpg"}))
+    found = scored(run, outside, **options)[0].results[0]
+    without = {image: vector for image, vector in VECTORS.items() if image != "3.jpg"}
+    alone = tiny_run(tmp_path / "alone", {"single": without})
+    first = replace(BENCHMARK, modes={"whole": QUERIES[:1]})
+    assert found == scored(alone, first, **options)[0].results[0]
+    assert found != scored(run, **options)[0].results[0]
+    # Its own vector is still that of its query.
+    query = scored(run, outside, query_expansion=2)[0].results[1]
+    assert {match.id for match in query.matches} == without.keys()
 
 
 def test_a_query_that_has_no_vector_is_refused(run: Run) -> None:
@@ -112,15 +151,16 @@ def test_a_query_that_has_no_vector_is_refused(run: Run) -> None:
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("rerank", [None, "superglobal"])
 @pytest.mark.parametrize("distance", ["l1", "l2", "cosine"])
 def test_identical_images_score_the_same_whatever_their_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distance: str, in_memory: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distance: Any, rerank: Any, in_memory: bool
 ) -> None:
     if not in_memory:
         monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
     names = [f"{number:02d}" for number in range(32)]
     identical = tiny_run(tmp_path / "run", {"single": dict.fromkeys(names, VECTORS["0.jpg"])}, rows_per_shard=5)
-    evaluation = EvaluationConfig(benchmark="tiny", distance=distance)  # type: ignore[arg-type]
+    evaluation = EvaluationConfig(distance=distance, rerank=rerank)
     found: list[Score] = []
     for others in ({"00"}, {"09"}, {"31"}):
         query = Query("10", "10", frozenset(others), frozenset({"10"}))

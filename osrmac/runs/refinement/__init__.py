@@ -1,0 +1,1 @@
+"""Refinement of a collection and of rankings by nearest neighbours, in bounded memory."""
