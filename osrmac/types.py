@@ -40,6 +40,7 @@ class Match:
         shard: URL of the shard that holds the image's row, if known.
         verdict: Judgement of the ground truth, if there is one.
         tied: Whether another image of the collection is at the same distance, so that ids decide the order of the two.
+        box: Part of the image that matches the query best, in whole pixels, if its regions were compared.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Match:
     shard: str | None = field(default=None, compare=False)
     verdict: Verdict | None = None
     tied: bool = False
+    box: Box | None = None
 
 
 class Rank(NamedTuple):

@@ -23,7 +23,7 @@ from osrmac.cli.arguments import (
     Run,
 )
 from osrmac.cli.files import write_duplicates, write_sheet
-from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.cli.output import info_tables, profile_tables, search_tables, table, write
 from osrmac.config import (
     DEMO_DESCRIPTOR,
     BackboneConfig,
@@ -164,20 +164,12 @@ def search(
             "uri": match.uri,
             "distance": match.distance,
             "tied": match.tied,
+            "box": match.box,
         }
         for query in result.queries
         for match in query.matches
     )
-    tables = (
-        table(
-            query.query,
-            ("", result.distance, "tied", "id"),
-            ((match.rank, match.distance, "=" if match.tied else "", match.id) for match in query.matches),
-            [f"compared by {result.method}"],
-        )
-        for query in result.queries
-    )
-    write(output, json_lines, tables)
+    write(output, json_lines, search_tables(result))
 
 
 def duplicates(

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from osrmac.commands.copies import Copy
     from osrmac.commands.extract import Profile
     from osrmac.commands.info import RunInfo
+    from osrmac.runs.queries import SearchResult
+    from osrmac.types import QueryResult
 
-__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write"]
+__all__ = ["info_tables", "profile_tables", "render", "search_tables", "show", "table", "write"]
 
 _PIPE_COLUMNS = 1000
 
@@ -110,6 +112,20 @@ def _time_table(title: str, seconds: Mapping[str, float]) -> Table:
     rows = ((stage, f"{spent:.1f}", f"{spent / total:.1%}") for stage, spent in seconds.items())
     columns = (Column("stage"), Column("seconds", "right"), Column("share", "right"))
     return Table(title, columns, list(rows) if total else ())
+
+
+def search_tables(result: SearchResult) -> list[Table]:
+    """Return the matches of each query as a table, with a column of boxes if there are any."""
+    return [_matches_table(result, query) for query in result.queries]
+
+
+def _matches_table(result: SearchResult, query: QueryResult) -> Table:
+    columns = ["", result.distance, "tied", "id"]
+    rows = [[match.rank, match.distance, "=" if match.tied else "", match.id] for match in query.matches]
+    if any(match.box for match in query.matches):
+        columns.append("box")
+        rows = [[*row, " ".join(map(str, match.box or ()))] for row, match in zip(rows, query.matches, strict=True)]
+    return table(query.query, columns, rows, [f"compared by {result.method}"])
 
 
 def info_tables(run: RunInfo) -> list[Table]:

@@ -1,8 +1,8 @@
-"""The methods that a run can be scored and searched by: a recipe, with or without a reduction and local descriptors."""
+"""The methods that a run can be scored and searched by: a recipe, with or without a reduction, and how images match."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ __all__ = ["Method", "choose_method", "list_methods", "method_digests"]
 
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
 _WITH_LOCAL = "+cam"
+_BEST_REGION = "+match"
 _LABELS = {
     "pfa": "PFA",
     "random": "random choice",
@@ -32,11 +33,15 @@ class Method:
     """A way to compare images.
 
     Attributes:
-        name: Name of the recipe or reduction, followed by `+cam` where local descriptors are compared too.
+        name: Name of the recipe or reduction, followed by `+cam` where local descriptors are compared too, or by
+            `+match` where regions are.
         label: The method in words.
         recipes: Recipes that are compared; of their distances the smallest counts (paper, section 4.1).
         reduction: Reduction of each recipe's descriptors, if any.
         regional: Whether the recipe has a vector for each region, which are reduced and summed as they are read.
+        best_region: Whether the regions of an image are not summed but compared with the query, of which the sum stands
+            for the object looked for; the nearest region counts. This is region matching as by Razavian et al. (2014)
+            and Tolias et al. (2016, section 4), with the regions of R-MAC as the candidates.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Method:
     recipes: tuple[str, ...]
     reduction: Reduction | None = None
     regional: bool = False
+    best_region: bool = False
 
     @property
     def digest(self) -> str | None:
@@ -82,8 +88,7 @@ def list_methods(run: Run) -> list[Method]:
 
 def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, local: bool) -> list[Method]:
     if regional:
-        label = f"{recipe.removesuffix('_regions')} + whitening per region"
-        return [Method(reduction.name, label, (recipe,), reduction, regional=True) for reduction in reductions]
+        return _regional_methods(recipe, reductions)
     methods = [
         Method(recipe, recipe, (recipe,)),
         *(Method(by.name, f"{recipe} + {_LABELS[by.method]}", (recipe,), by) for by in reductions),
@@ -93,26 +98,46 @@ def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, loc
     return methods
 
 
+def _regional_methods(recipe: str, reductions: list[Reduction]) -> list[Method]:
+    """Return the methods of a recipe of regions: those that sum them need a reduction, those that match them do not."""
+    label = recipe.removesuffix("_regions")
+    sums = [
+        Method(reduction.name, f"{label} + whitening per region", (recipe,), reduction, regional=True)
+        for reduction in reductions
+    ]
+    matches = [
+        replace(method, name=method.name + _BEST_REGION, label=f"{method.label} + region match", best_region=True)
+        for method in (Method(recipe, label, (recipe,), regional=True), *sums)
+    ]
+    return [*sums, *matches]
+
+
 def method_digests(run: Run) -> dict[str, str]:
     """Return the digest of the present reduction of each method that has one, by the name of the method."""
-    return {name + local: digest for name, digest in digests(run).items() for local in ("", _WITH_LOCAL)}
+    suffixes = ("", _WITH_LOCAL, _BEST_REGION)
+    return {name + suffix: digest for name, digest in digests(run).items() for suffix in suffixes}
 
 
-def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
+def choose_method(run: Run, name: str | None, *, local: bool = True, regions: bool = False) -> Method:
     """Return the method of a name, or the best one that the run has.
 
     The best one compares `osrmac`, or else the first recipe, reduced by the longest Principal Feature Analysis if
-    there is one, with local descriptors if there are any.
+    there is one, with local descriptors if there are any. Regions are matched only where there is nothing else.
 
     Args:
         run: Run with descriptors.
         name: Name of a method, as in an evaluation; None for the best one.
         local: Whether the method may compare local descriptors, which give an image two vectors.
+        regions: Whether the method may match regions, of which an image has many.
 
     Raises:
         ConfigError: The run has no such method.
     """
-    methods = [method for method in list_methods(run) if local or len(method.recipes) == 1]
+    methods = [
+        method
+        for method in list_methods(run)
+        if (local or len(method.recipes) == 1) and (regions or not method.best_region)
+    ]
     if name is not None:
         named = [method for method in methods if method.name == name]
         if not named:
@@ -126,7 +151,13 @@ def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
     return max((method for method in methods if method.recipes[0] == recipe), key=_preference)
 
 
-def _preference(method: Method) -> tuple[bool, bool, int, int]:
+def _preference(method: Method) -> tuple[bool, bool, bool, int, int]:
     reduction = method.reduction
     is_pfa = reduction is not None and reduction.method == "pfa"
-    return is_pfa, reduction is None, reduction.dimension if reduction else 0, len(method.recipes)
+    return (
+        not method.best_region,
+        is_pfa,
+        reduction is None,
+        reduction.dimension if reduction else 0,
+        len(method.recipes),
+    )

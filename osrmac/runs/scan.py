@@ -12,7 +12,7 @@ import numpy as np
 
 from osrmac.config import Device, Distance
 from osrmac.errors import ConfigError
-from osrmac.retrieval.distances import distances
+from osrmac.retrieval.distances import distances, nearest_region
 from osrmac.retrieval.expansion import average
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.shard_reader import Block
@@ -41,7 +41,8 @@ class Scan:
         """Yield the distances of all queries to the images of each block."""
         for block in self.blocks():
             url = block.shard.url if block.shard else ""
-            yield url, block.ids, smallest_distances(queries, block.vectors, self.distance, self.device)
+            found = smallest_distances(queries, block.vectors, self.distance, self.device)
+            yield url, block.ids, found if block.regions is None else nearest_region(found, block.regions)
 
     def nearest(self, queries: Sequence[Matrix], number: int) -> list[list[Match]]:
         """Return the nearest images of each query, nearest first; ties are ordered by id and marked."""
@@ -70,11 +71,16 @@ class Scan:
         return average(queries, np.stack([np.stack([vectors[image] for image in near]) for near in ids]), alpha)
 
     def vectors(self, ids: Iterable[str]) -> list[dict[str, Matrix]]:
-        """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out."""
+        """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out.
+
+        An image with several regions has their sum.
+        """
         wanted = frozenset(ids)
         found = {
-            image: [vectors[row] for vectors in block.vectors]
+            image: [vectors[row] for vectors in of_images]
             for block in self.blocks()
+            if not wanted.isdisjoint(block.ids)
+            for of_images in [block.of_images()]
             for row, image in enumerate(block.ids)
             if image in wanted
         }
