@@ -138,14 +138,14 @@ def choose_method(run: Run, name: str | None, *, local: bool = True, regions: bo
         for method in list_methods(run)
         if (local or len(method.recipes) == 1) and (regions or not method.best_region)
     ]
+    if not methods:
+        raise ConfigError(f"{run.url} has only vectors of regions: whiten and sum them with osrmac fit --whitening")
     if name is not None:
         named = [method for method in methods if method.name == name]
         if not named:
             names = ", ".join(method.name for method in methods)
             raise ConfigError(f"no method {name} in {run.url}: choose from {names}")
         return named[0]
-    if not methods:
-        raise ConfigError(f"{run.url} has only vectors of regions: whiten and sum them with osrmac fit --whitening")
     recipes = [method.recipes[0] for method in methods]
     recipe = _GLOBAL if _GLOBAL in recipes else recipes[0]
     return max((method for method in methods if method.recipes[0] == recipe), key=_preference)

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 import pytest
 
 from osrmac.cli.arguments import Output
-from osrmac.cli.output import profile_tables, show, table, write
+from osrmac.cli.output import profile_tables, search_tables, show, table, write
 from osrmac.commands.extract import Profile
+from osrmac.runs.queries import SearchResult
 from osrmac.tables import Cell, Table, numeric, text
+from osrmac.types import Match, QueryResult
 
 ODD = "[red]x[/red] \x1b[31m\nline\u202e \x9b\u05d0<script>"
 
@@ -71,3 +73,13 @@ def test_the_best_cells_are_shown_like_the_others_without_their_details(capsys: 
     assert "│  1.50 │" in shown
     assert shown.splitlines()[-1].strip() == "second note"
     assert "for pages" not in shown
+
+
+def test_matches_have_a_column_of_boxes_where_there_are_any() -> None:
+    plain, placed = Match("a.jpg", 1, 0.5, tied=True), Match("b.jpg", 2, 0.5, tied=True, box=(0, 10, 300, 200))
+    result = SearchResult("single", "l1", (QueryResult("q", (plain, placed)), QueryResult("r", (plain,))))
+    with_box, without = search_tables(result)
+    assert [column.name for column in with_box.columns] == ["", "l1", "tied", "id", "box"]
+    assert [[cell.text for cell in row][-2:] for row in with_box.cells] == [["a.jpg", ""], ["b.jpg", "0 10 300 200"]]
+    assert [[cell.text for cell in row] for row in without.cells] == [["1", "0.5000", "=", "a.jpg"]]
+    assert (with_box.title, with_box.notes) == ("q", ["compared by single"])
