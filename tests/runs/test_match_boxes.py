@@ -128,3 +128,11 @@ def test_the_number_of_regions_tells_at_which_size_a_misnamed_file_was_decoded(t
         row = {"uri": f"/photos/{name}", "width": 129, "height": 66}
         found = [boxes_of(row, number) for number in (14, 26, 20)]
         assert found == [region_boxes(2, 2, (129, 66)), region_boxes(1, 2, (129, 66)), None]
+
+
+def test_a_large_jpeg_has_the_boxes_of_the_half_size_at_which_it_was_decoded(tmp_path: Path) -> None:
+    """2101 x 1262 pixels become 800 x 481, but as a JPEG they are decoded to 1051 x 631, and become 800 x 480."""
+    boxes_of = finder(DescriptorConfig(backbone="resnet18", recipes=("rmac_regions",)), "layer4", tmp_path / "run")
+    row = {"width": 2101, "height": 1262}
+    assert boxes_of(row | {"uri": "/photos/a.png"}, 20) == region_boxes(16, 25, (2101, 1262))
+    assert boxes_of(row | {"uri": "/photos/a.jpg"}, 20) == region_boxes(15, 25, (2101, 1262))
