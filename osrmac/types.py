@@ -45,6 +45,7 @@ class Match:
         tied: Whether another image of the collection is at the same distance, or re-ranked with the same score, so that
             ids decide the order of the two.
         score: Score by which the image was re-ranked, the highest first; None if it was not.
+        box: Part of the image that matches the query best, in whole pixels, if its regions were compared.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Match:
     verdict: Verdict | None = None
     tied: bool = False
     score: float | None = None
+    box: Box | None = None
 
 
 class Rank(NamedTuple):

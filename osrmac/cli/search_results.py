@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from osrmac.cli.output import table
@@ -10,13 +10,17 @@ from osrmac.tables import Table
 
 if TYPE_CHECKING:
     from osrmac.runs.queries import SearchResult
-    from osrmac.types import Match, QueryResult
+    from osrmac.types import Match
 
 __all__ = ["search_json", "search_tables"]
 
 
 def search_json(result: SearchResult) -> Iterator[dict[str, Any]]:
-    """Yield each match as plain values, with its `score` if the search re-ranks, which is null where it did not."""
+    """Yield each match as plain values.
+
+    It has a `score` if the search re-ranks, which is null where it did not, and a `box`, which is null unless regions
+    were matched.
+    """
     for query in result.queries:
         for match in query.matches:
             values = {
@@ -27,26 +31,27 @@ def search_json(result: SearchResult) -> Iterator[dict[str, Any]]:
                 "distance": match.distance,
                 "tied": match.tied,
             }
-            yield values | {"score": match.score} if result.reranked else values
+            values |= {"score": match.score} if result.reranked else {}
+            yield values | {"box": match.box}
 
 
 def search_tables(result: SearchResult) -> Iterator[Table]:
-    """Yield a table of the matches of each query."""
+    """Yield a table of the matches of each query, with columns of scores and boxes where there are any."""
     for query in result.queries:
-        yield _reranked_table(result, query) if result.reranked else _table(result, query)
+        columns: dict[str, Callable[[Match], object]] = {
+            "": lambda match: match.rank,
+            **({"score": lambda match: "" if match.score is None else match.score} if result.reranked else {}),
+            result.distance: lambda match: match.distance,
+            "tied": _tie,
+            "id": lambda match: match.id,
+            **({"box": _box} if any(match.box for match in query.matches) else {}),
+        }
+        rows = ([value(match) for value in columns.values()] for match in query.matches)
+        yield table(query.query, tuple(columns), rows, _notes(result))
 
 
-def _table(result: SearchResult, query: QueryResult) -> Table:
-    rows = ((match.rank, match.distance, _tie(match), match.id) for match in query.matches)
-    return table(query.query, ("", result.distance, "tied", "id"), rows, _notes(result))
-
-
-def _reranked_table(result: SearchResult, query: QueryResult) -> Table:
-    rows = (
-        (match.rank, "" if match.score is None else match.score, match.distance, _tie(match), match.id)
-        for match in query.matches
-    )
-    return table(query.query, ("", "score", result.distance, "tied", "id"), rows, _notes(result))
+def _box(match: Match) -> str:
+    return " ".join(map(str, match.box or ()))
 
 
 def _tie(match: Match) -> str:

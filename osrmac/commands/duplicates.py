@@ -125,7 +125,11 @@ def find_links(
 def _method(run: Run, name: str | None) -> Method:
     """Return the method of a name, or else the whole descriptor: a reduction drops what tells copies from others."""
     if name is None:
-        whole = [method.name for method in list_methods(run) if method.reduction is None and len(method.recipes) == 1]
+        whole = [
+            method.name
+            for method in list_methods(run)
+            if method.reduction is None and len(method.recipes) == 1 and not method.best_region
+        ]
         name = "osrmac" if "osrmac" in whole else next(iter(whole), None)
     return choose_method(run, name)
 

@@ -19,7 +19,7 @@ from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
 from osrmac.evaluation.rankings import parse
 from osrmac.evaluation.results import Evaluation, Score
-from osrmac.progress import stage
+from osrmac.progress import note, stage
 from osrmac.runs.methods import Method, list_methods
 from osrmac.runs.scoring import SHOWN, judge, scores
 from osrmac.storage import manifest, schema, shards
@@ -54,7 +54,7 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     check_benchmark(evaluation)
     with locked(place.location, Part.EVALUATIONS) as lock:
         benchmark, crops, ids = prepare(place, evaluation, compute)
-        methods = list_methods(place)
+        methods = _scorable(list_methods(place), evaluation)
         with stage(f"evaluating {benchmark.name}"):
             scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation))
         result = Evaluation(
@@ -74,6 +74,14 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
         _write(place, benchmark.name, result)
         place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
     return result
+
+
+def _scorable(methods: Sequence[Method], evaluation: EvaluationConfig) -> list[Method]:
+    """Leave out the methods that match regions, with a note, where images are averaged, which needs one vector each."""
+    left_out = [method.name for method in methods if method.best_region and evaluation.database_augmentation]
+    if left_out:
+        note(f"not scored with --database-augmentation, which needs one vector an image: {', '.join(left_out)}")
+    return [method for method in methods if method.name not in left_out]
 
 
 def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | None = None) -> Evaluation:

@@ -40,7 +40,7 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
         raise ConfigError(f"--box is a part of one image, but {len(queries)} are given: search for one at a time")
     place = Run(run)
     shards = list_shards(place)
-    method = choose_method(place, options.method)
+    method = choose_method(place, options.method, regions=True)
     found_queries = find_queries(queries, shards, options.box)
     images = Scan(partial(read_blocks, place, method, shards), options.distance, torch_device(options.device))
     with stage("describing the queries"):
@@ -51,6 +51,11 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
         nearest = ranked(images, query_vectors, options.top, options)
     urls = {match.shard for matches in nearest for match in matches}
     details = find_rows((match.id for matches in nearest for match in matches), [s for s in shards if s.url in urls])
+    if method.best_region:
+        # Only the sizes of feature maps need torch.
+        from osrmac.runs.match_boxes import with_boxes
+
+        nearest = with_boxes(place, method, query_vectors[0], nearest, details, options.distance)
     results = [
         QueryResult(
             query.name,

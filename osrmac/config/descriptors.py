@@ -60,7 +60,8 @@ class DescriptorConfig(BackboneConfig):
 
     recipes: Annotated[tuple[str, ...], "NAME ..."] = ("osrmac",)
     """Descriptors to compute, all in one pass of the network: single, late, early, early_prev, osrmac, osrmac_local,
-    mac, late_mac, rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac."""
+    mac, late_mac, rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac, gem, late_gem, max_gem,
+    superglobal."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

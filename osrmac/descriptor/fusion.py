@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from osrmac.descriptor.memory_format import to_nchw
 
-__all__ = ["early", "late"]
+__all__ = ["early", "late", "maximum"]
 
 
 def early(maps: Sequence[Tensor]) -> Tensor:
@@ -38,5 +38,23 @@ def late(vectors: Sequence[Tensor]) -> Tensor:
     Returns:
         Vectors of unit L2 norm, (..., C).
     """
-    unit = functional.normalize(torch.stack(list(vectors)), dim=-1)
-    return functional.normalize(unit.sum(dim=0), dim=-1)
+    return functional.normalize(_unit(vectors).sum(dim=0), dim=-1)
+
+
+def maximum(vectors: Sequence[Tensor]) -> Tensor:
+    """Return the elementwise maximum of the L2-normalised vectors of all image sizes (Shao et al. 2023, scale GeM).
+
+    It is L2-normalised again, as in the evaluation code of the authors.
+
+    Args:
+        vectors: One vector per image size, each (..., C).
+
+    Returns:
+        Vectors of unit L2 norm, (..., C).
+    """
+    return functional.normalize(_unit(vectors).amax(dim=0), dim=-1)
+
+
+def _unit(vectors: Sequence[Tensor]) -> Tensor:
+    """Stack the vectors of all image sizes, each of unit L2 norm."""
+    return functional.normalize(torch.stack(list(vectors)), dim=-1)

@@ -18,7 +18,7 @@ from osrmac.descriptor.optimize import malloc
 from osrmac.errors import reason
 from osrmac.types import Box
 
-__all__ = ["DecodeError", "DecodedImage", "crop", "decode"]
+__all__ = ["DecodeError", "DecodedImage", "crop", "decode", "jpeg_size"]
 
 _TRANSPOSITIONS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -167,6 +167,17 @@ def _fit_into_memory(
 def _draft_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     """Return the minimum size for Pillow's draft mode, rounded down so that exactly twice this size is still halved."""
     return max(1, size[0] * longest_side // max(size)), max(1, size[1] * longest_side // max(size))
+
+
+def jpeg_size(size: tuple[int, int], min_longest_side: int) -> tuple[int, int]:
+    """Return the width and height at which `decode` decodes a JPEG, given its full size and `min_longest_side`.
+
+    >>> jpeg_size((4001, 3000), 1050)
+    (2001, 1500)
+    """
+    width, height = _draft_size(size, min_longest_side)
+    scale = max(scale for scale in (8, 4, 2, 1) if scale == 1 or scale <= min(size[0] // width, size[1] // height))
+    return -(-size[0] // scale), -(-size[1] // scale)
 
 
 def _orientation(image: Image.Image) -> object:

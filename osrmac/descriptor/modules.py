@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from osrmac.descriptor import pooling, regions
 
-__all__ = ["MAC", "OSRMAC", "RMAC"]
+__all__ = ["MAC", "OSRMAC", "RMAC", "GeM", "SuperGlobal"]
 
 
 class OSRMAC(nn.Module):
@@ -53,3 +53,31 @@ class MAC(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Pool feature maps, (..., C, H, W), to vectors of unit L2 norm, (..., C)."""
         return regions.mac(maps)
+
+
+class GeM(nn.Module):
+    """Generalised-mean pooling: see `pooling.gem`.
+
+    Args:
+        power: Exponent of the mean.
+    """
+
+    def __init__(self, power: float = pooling.GEM_POWER) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool feature maps, (..., C, H, W), to vectors of unit L2 norm, (..., C)."""
+        return pooling.gem(maps, self.power)
+
+    def extra_repr(self) -> str:
+        """Return the arguments, for `repr`."""
+        return f"power={self.power}"
+
+
+class SuperGlobal(nn.Module):
+    """Regional GeM followed by GeM: see `pooling.superglobal`."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool feature maps, (..., C, H, W), to vectors of unit L2 norm, (..., C)."""
+        return pooling.superglobal(maps)

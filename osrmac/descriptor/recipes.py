@@ -7,6 +7,9 @@ The descriptors that the paper builds on use the middle image size alone: `mac` 
 `rmac_integral` (Tolias et al. 2016), and `msrmac` (Li et al. 2017; all layers, equally weighted). The prefix `late_`
 marks their late fusion over all image sizes (Gordo et al. 2017). `rmac_regions` keeps one vector per region, so that
 each can be whitened before they are summed, as Tolias et al. do.
+
+`gem` pools by generalised means (Radenovic et al. 2019), also at the middle size alone. The prefix `max_` marks the
+elementwise maximum over all image sizes, which is the fusion of `superglobal` too (Shao et al. 2023).
 """
 
 import re
@@ -89,6 +92,10 @@ def _late(pool: Callable[[Tensor], Tensor]) -> Recipe:
     return Recipe(lambda features: fusion.late([pool(of_size[0]) for of_size in features.maps]))
 
 
+def _maximum(pool: Callable[[Tensor], Tensor]) -> Recipe:
+    return Recipe(lambda features: fusion.maximum([pool(of_size[0]) for of_size in features.maps]))
+
+
 def _msrmac(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat([regions.rmac(of_layer) for of_layer in maps], dim=-1)
 
@@ -122,6 +129,10 @@ RECIPES = {
     "rmac_regions": replace(_at_middle_size(regions.region_maxima), regional=True),
     "msrmac": Recipe(lambda features: _msrmac(features.middle), layers=None),
     "late_msrmac": Recipe(_late_msrmac, layers=None),
+    "gem": _at_middle_size(pooling.gem),
+    "late_gem": _late(pooling.gem),
+    "max_gem": _maximum(pooling.gem),
+    "superglobal": _maximum(pooling.superglobal),
 }
 """All recipes by name; `register_recipe` adds others."""
 

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from osrmac.types import Box
+
 __all__ = [
     "LEVELS",
     "Region",
     "aggregate_regions",
     "mac",
+    "region_boxes",
     "region_grid",
     "region_maxima",
     "region_power_means",
@@ -66,6 +69,30 @@ def _overlap(side: int, length: int, count: int) -> Fraction:
 def _starts(length: int, side: int, count: int) -> list[int]:
     """Return the starts of `count` intervals, spread evenly over `length` and rounded down."""
     return [index * (length - side) // max(1, count - 1) for index in range(count)]
+
+
+def region_boxes(height: int, width: int, size: tuple[int, int]) -> list[Box]:
+    """Return the boxes of an image that its R-MAC regions cover, in the order of `region_grid`.
+
+    The cells of the map divide the image evenly, as they do in `fusion.early`. A network's padding shifts what a cell
+    sees by up to half a cell, and its receptive field is larger than the cell.
+
+    Args:
+        height: Height of the map.
+        width: Width of the map.
+        size: Width and height of the image, in pixels.
+
+    Returns:
+        Left, top, right and bottom of each region, in whole pixels of the image.
+
+    >>> region_boxes(2, 3, (600, 400))[:2]
+    [(0, 0, 400, 400), (200, 0, 600, 400)]
+    """
+    across, down = size[0] / width, size[1] / height
+    return [
+        (round(left * across), round(top * down), round((left + side) * across), round((top + side) * down))
+        for top, left, side in region_grid(height, width)
+    ]
 
 
 def mac(maps: Tensor) -> Tensor:

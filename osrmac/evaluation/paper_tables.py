@@ -170,7 +170,7 @@ def paper_labels(methods: Iterable[str]) -> dict[str, str]:
 def _matches(name: str, label: str, pattern: str) -> bool:
     if not pattern.endswith("-"):
         return name == pattern
-    return name.startswith(pattern) and name.endswith("+cam") == (label == _CAM)
+    return name.startswith(pattern) and name.partition("+")[2] == ("cam" if label == _CAM else "")
 
 
 def paper_steps(methods: Iterable[str]) -> dict[str, str]:

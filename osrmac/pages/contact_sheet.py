@@ -9,7 +9,7 @@ from osrmac.pages.thumbnails import Thumbnail, thumbnails
 from osrmac.runs.near_duplicates.groups import Duplicates
 from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
-from osrmac.types import QueryResult
+from osrmac.types import Box, QueryResult
 
 __all__ = ["duplicates_sheet", "search_sheet"]
 
@@ -26,7 +26,7 @@ def search_sheet(run: str, result: SearchResult) -> str:
     images = [
         image
         for query in result.queries
-        for image in [(query.uri or "", query.box), *((match.uri or "", None) for match in query.matches)]
+        for image in [(query.uri or "", query.box), *((match.uri or "", match.box) for match in query.matches)]
     ]
     shown = thumbnails(place, images, _SIDE)
     galleries = [Gallery(query.query, list(_pictures(query, shown))) for query in result.queries]
@@ -40,12 +40,17 @@ def search_sheet(run: str, result: SearchResult) -> str:
 
 
 def _pictures(result: QueryResult, shown: Iterator[Thumbnail]) -> Iterator[Picture]:
-    box = "" if result.box is None else f", box {' '.join(f'{edge:g}' for edge in result.box)}"
-    yield Picture(result.query, f"query{box}", next(shown), "query")
+    yield Picture(result.query, ", ".join(["query", *_in_words(result.box)]), next(shown), "query")
     for match in result.matches:
-        score = "" if match.score is None else f" · score {match.score:.3f}"
-        tied = " · tied" if match.tied else ""
-        yield Picture(match.id, f"{match.rank} · {match.distance:.3f}{score}{tied}", next(shown))
+        note = [str(match.rank), f"{match.distance:.3f}"]
+        note += [] if match.score is None else [f"score {match.score:.3f}"]
+        note += [*(["tied"] if match.tied else []), *_in_words(match.box)]
+        yield Picture(match.id, " · ".join(note), next(shown))
+
+
+def _in_words(box: Box | None) -> list[str]:
+    """Return the edges of a box, for those who cannot see its frame in the thumbnail."""
+    return [] if box is None else [f"box {' '.join(f'{edge:g}' for edge in box)}"]
 
 
 def duplicates_sheet(run: str, duplicates: Duplicates) -> str:

@@ -56,17 +56,20 @@ def thumbnails(
         location = Location.of(uri)
         link = file_url(location.path) if location.is_local else ""
         try:
-            image, _ = decode(
+            image, size = decode(
                 content,
                 max_pixels=config.max_pixels,
                 exif_orientation=config.exif_orientation,
-                min_longest_side=side if box is None else None,  # a box is in pixels of the full image
+                min_longest_side=side,
                 allow_truncated=damaged,
             )
         except DecodeError:
             yield Thumbnail("", link)
         else:
-            yield Thumbnail(_data_uri(image, box, side), link)
+            image.thumbnail((side, side))
+            if box is not None:
+                _frame(image, box, size)
+            yield Thumbnail(_data_uri(image), link)
 
 
 def thumbnails_by_id(
@@ -80,10 +83,17 @@ def thumbnails_by_id(
     return dict(zip(present, thumbnails(run, uris, side, damaged=damaged), strict=True))
 
 
-def _data_uri(image: Image.Image, box: Box | None, side: int) -> str:
-    if box is not None:
-        ImageDraw.Draw(image).rectangle(box, outline="red", width=max(2, round(max(image.size) / 100)))
-    image.thumbnail((side, side))
+def _frame(thumbnail: Image.Image, box: Box, size: tuple[int, int]) -> None:
+    """Draw a box, in pixels of an image of the given size, into its thumbnail."""
+    across, down = thumbnail.width / size[0], thumbnail.height / size[1]
+    left, top = max(box[0] * across, 0), max(box[1] * down, 0)
+    right, bottom = min(box[2] * across, thumbnail.width) - 1, min(box[3] * down, thumbnail.height) - 1
+    if left <= right and top <= bottom:
+        frame = ImageDraw.Draw(thumbnail)
+        frame.rectangle((left, top, right, bottom), outline="red", width=max(2, round(max(thumbnail.size) / 100)))
+
+
+def _data_uri(image: Image.Image) -> str:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -10,7 +10,7 @@ from osrmac.config import Distance
 from osrmac.reduction.base import l2_normalize
 from osrmac.types import Matrix
 
-__all__ = ["distances", "ranking"]
+__all__ = ["distances", "nearest_region", "ranking"]
 
 _BLOCK_ROWS = 2048
 """Database vectors compared at once: few enough for the processor's cache, enough to keep the threads of FAISS busy."""
@@ -67,6 +67,17 @@ def _on_cpu(queries: Matrix, database: Matrix, distance: str) -> Matrix:
         )
         result[:, start : start + _BLOCK_ROWS] = block
     return np.sqrt(result) if distance == "l2" else result
+
+
+def nearest_region(region_distances: Matrix, regions: NDArray[np.int64]) -> Matrix:
+    """Return the distance of every query to the nearest region of each image, (m, n).
+
+    Args:
+        region_distances: Distances to the regions of n images, one image after the other, (m, sum of regions).
+        regions: Number of regions of each image, at least one, (n,).
+    """
+    smallest: Matrix = np.minimum.reduceat(region_distances, np.cumsum(regions) - regions, axis=1)
+    return smallest
 
 
 def ranking(query_distances: Matrix) -> NDArray[np.int64]:

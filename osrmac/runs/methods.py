@@ -1,4 +1,4 @@
-"""The methods that a run can be scored and searched by: a recipe, with or without a reduction and local descriptors."""
+"""The methods that a run can be scored and searched by: a recipe, with or without a reduction, and how images match."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = ["Method", "choose_method", "list_methods", "method_digests"]
 
 _GLOBAL, _LOCAL = "osrmac", "osrmac_local"
 _WITH_LOCAL = "+cam"
+_BEST_REGION = "+match"
 _LABELS = {
     "leverage": "leverage",
     "leverage-centred": "leverage, centred",
@@ -40,12 +41,16 @@ class Method:
     """A way to compare images.
 
     Attributes:
-        name: Name of the recipe or reduction, followed by `+cam` where local descriptors are compared too.
+        name: Name of the recipe or reduction, followed by `+cam` where local descriptors are compared too, or by
+            `+match` where regions are.
         label: The method in words.
         recipes: Recipes that are compared; of their distances the smallest counts (paper, section 4.1).
         reduction: Reduction of each recipe's descriptors, if any.
         regional: Whether the recipe has a vector for each region, which are reduced and summed as they are read.
         seeds: Number of random selections over which the score is averaged; 1 for all but a random choice.
+        best_region: Whether the regions of an image are not summed but compared with the query, of which the sum stands
+            for the object looked for; the nearest region counts. This is region matching as by Razavian et al. (2014)
+            and Tolias et al. (2016, section 4), with the regions of R-MAC as the candidates.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Method:
     reduction: Reduction | None = None
     regional: bool = False
     seeds: int = 1
+    best_region: bool = False
 
     @property
     def digest(self) -> str | None:
@@ -105,8 +111,7 @@ def list_methods(run: Run) -> list[Method]:
 
 def _methods_of(recipe: str, reductions: list[Reduction], *, regional: bool, local: bool) -> list[Method]:
     if regional:
-        label = f"{recipe.removesuffix('_regions')} + whitening per region"
-        return [Method(reduction.name, label, (recipe,), reduction, regional=True) for reduction in reductions]
+        return _regional_methods(recipe, reductions)
     methods = [
         Method(recipe, recipe, (recipe,)),
         *(
@@ -130,34 +135,55 @@ def _label(reduction: Reduction) -> str:
     return label if power is None else f"{label}, power {power:g}"
 
 
+def _regional_methods(recipe: str, reductions: list[Reduction]) -> list[Method]:
+    """Return the methods of a recipe of regions: those that sum them need a reduction, those that match them do not."""
+    label = recipe.removesuffix("_regions")
+    sums = [
+        Method(reduction.name, f"{label} + whitening per region", (recipe,), reduction, regional=True)
+        for reduction in reductions
+    ]
+    matches = [
+        replace(method, name=method.name + _BEST_REGION, label=f"{method.label} + region match", best_region=True)
+        for method in (Method(recipe, label, (recipe,), regional=True), *sums)
+    ]
+    return [*sums, *matches]
+
+
 def method_digests(run: Run) -> dict[str, str]:
     """Return the digest of the present reduction of each method that has one, by the name of the method."""
-    return {name + local: digest for name, digest in digests(run).items() for local in ("", _WITH_LOCAL)}
+    suffixes = ("", _WITH_LOCAL, _BEST_REGION)
+    return {name + suffix: digest for name, digest in digests(run).items() for suffix in suffixes}
 
 
-def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
+def choose_method(run: Run, name: str | None, *, local: bool = True, regions: bool = False) -> Method:
     """Return the method of a name, or the one that is used by default.
 
     The default compares `osrmac`, or else the first recipe, reduced as was decided when its reductions were fitted (see
-    `osrmac.runs.search_method`), with local descriptors if there are any.
+    `osrmac.runs.search_method`), with local descriptors if there are any. Regions are matched only where there is
+    nothing else.
 
     Args:
         run: Run with descriptors.
         name: Name of a method, as in an evaluation; None for the default.
         local: Whether the method may compare local descriptors, which give an image two vectors.
+        regions: Whether the method may match regions, of which an image has many.
 
     Raises:
         ConfigError: The run has no such method.
     """
-    methods = [method for method in list_methods(run) if local or len(method.recipes) == 1]
+    methods = [
+        method
+        for method in list_methods(run)
+        if (local or len(method.recipes) == 1) and (regions or not method.best_region)
+    ]
+    if not methods:
+        raise ConfigError(f"{run.url} has only vectors of regions: whiten and sum them with osrmac fit --whitening")
     if name is not None:
         named = [method for method in methods if method.name == name]
         if not named:
             names = ", ".join(method.name for method in methods)
             raise ConfigError(f"no method {name} in {run.url}: choose from {names}")
         return named[0]
-    if not methods:
-        raise ConfigError(f"{run.url} has only vectors of regions: whiten and sum them with osrmac fit --whitening")
     recipes = [method.recipes[0] for method in methods]
     recipe = _GLOBAL if _GLOBAL in recipes else recipes[0]
     candidates = [method for method in methods if method.recipes[0] == recipe]
@@ -168,8 +194,13 @@ def choose_method(run: Run, name: str | None, *, local: bool = True) -> Method:
     return max(candidates, key=lambda method: _preference(method, decided))
 
 
-def _preference(method: Method, decided: str) -> tuple[bool, bool, int, int]:
+def _preference(method: Method, decided: str) -> tuple[bool, bool, bool, int, int]:
     """Prefer the method that was decided on; where it is missing, the whole descriptor, then the longest vectors."""
     reduction = method.reduction
-    is_decided = method.name.removesuffix(_WITH_LOCAL) == decided
-    return is_decided, reduction is None, reduction.dimension if reduction else 0, len(method.recipes)
+    return (
+        not method.best_region,
+        method.name.removesuffix(_WITH_LOCAL) == decided,
+        reduction is None,
+        0 if reduction is None else reduction.dimension,
+        len(method.recipes),
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from osrmac.config import Distance
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import read_shard
+from osrmac.runs.reduced_reader import read_shard, summed
 from osrmac.runs.shard_reader import find_rows
 from osrmac.storage import schema
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
@@ -111,7 +111,7 @@ def vectors(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[Ma
 
 def _stored(run: Run, method: Method, row: dict[str, Any]) -> list[Matrix]:
     """Read the vectors of an image of the run, one for each recipe, (k,)."""
-    per_recipe = [read_shard(run, row["shard"], recipe, method.reduction) for recipe in method.recipes]
+    per_recipe = [summed(read_shard(run, row["shard"], recipe, method.reduction)) for recipe in method.recipes]
     return [vectors.values[vectors.ids.index(row["id"])] for vectors in per_recipe]
 
 

@@ -62,6 +62,7 @@ def _describe(describer: Describer, method: Method, query: SearchQuery, content:
 
 def _reduced(method: Method, vector: Matrix) -> Matrix:
     """Return the vector of one image as a method compares it, (k,), from its descriptor, (d,) or (R, d)."""
-    if method.on_reading is not None:
-        return aggregate(method.on_reading.apply(vector), np.array([len(vector)]))[0]
+    if method.regional:
+        regions = vector if method.reduction is None else method.reduction.apply(vector)
+        return aggregate(regions, np.array([len(vector)]))[0]
     return method.reduce(vector[None])[0]

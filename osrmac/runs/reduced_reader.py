@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from osrmac.reduction.base import Reduction, aggregate
@@ -17,7 +18,7 @@ from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 
-__all__ = ["digest", "is_current", "read_reduced", "read_shard", "reduce_shard"]
+__all__ = ["digest", "is_current", "read_reduced", "read_regions", "read_shard", "reduce_shard", "summed"]
 
 
 @lru_cache(maxsize=8)
@@ -73,6 +74,24 @@ def read_reduced(paths: Iterable[Location], recipe: str, reduction: Reduction) -
 
 def reduce_shard(shard: Location, recipe: str, reduction: Reduction) -> Vectors:
     """Read the descriptors of one shard, and reduce them; those of regions are summed to one vector an image."""
-    full = shards.read_vectors([shard], recipe)
-    reduced = reduction.apply(full.values)
-    return Vectors(full.ids, reduced if full.regions is None else aggregate(reduced, full.regions))
+    return summed(read_regions(shard, recipe, reduction))
+
+
+def read_regions(shard: Location, recipe: str, reduction: Reduction | None, only: pa.Array | None = None) -> Vectors:
+    """Read the descriptors of one shard, and reduce them, those of regions one by one.
+
+    Args:
+        shard: Shard of descriptors.
+        recipe: Recipe to read.
+        reduction: Reduction to apply, if any.
+        only: Ids of the images to read; None for all of them.
+    """
+    full = shards.read_vectors([shard], recipe, only)
+    return full if reduction is None else replace(full, values=reduction.apply(full.values))
+
+
+def summed(vectors: Vectors) -> Vectors:
+    """Return one vector for each image: those of regions are summed, and L2-normalised."""
+    if vectors.regions is None:
+        return vectors
+    return Vectors(vectors.ids, aggregate(vectors.values, vectors.regions))

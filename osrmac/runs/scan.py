@@ -12,7 +12,7 @@ import numpy as np
 
 from osrmac.config import Device, Distance
 from osrmac.errors import ConfigError
-from osrmac.retrieval.distances import distances
+from osrmac.retrieval.distances import distances, nearest_region
 from osrmac.retrieval.expansion import average
 from osrmac.retrieval.topk import nearest
 from osrmac.runs.shard_reader import Block
@@ -57,14 +57,14 @@ class Scan:
 
     def distances(self, queries: Sequence[Matrix]) -> Iterator[DistanceBlock]:
         """Yield the distances of all queries to the images of the collection, block by block, at most 100 MB each."""
-        step = max(1, _DISTANCES // (4 * len(queries[0])))
         for block in self.blocks():
             url = block.shard.url if block.shard else ""
+            step = max(1, _DISTANCES * len(block.ids) // (4 * len(queries[0]) * max(1, len(block.vectors[0]))))
             for start in range(0, len(block.ids), step):
-                rows = slice(start, start + step)
-                images = [vectors[rows] for vectors in block.vectors]
-                found = smallest_distances(queries, images, self.distance, self.device)
-                yield self._inside(url, block.ids[rows], found)
+                part = block.part(slice(start, start + step))
+                found = smallest_distances(queries, part.vectors, self.distance, self.device)
+                found = found if part.regions is None else nearest_region(found, part.regions)
+                yield self._inside(url, part.ids, found)
 
     def _inside(self, url: str, ids: Sequence[str], distances: Matrix) -> DistanceBlock:
         if self.outside.isdisjoint(ids):
@@ -106,11 +106,16 @@ class Scan:
         return average(queries, np.stack([np.stack([vectors[image] for image in near]) for near in ids]), alpha)
 
     def vectors(self, ids: Iterable[str]) -> list[dict[str, Matrix]]:
-        """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out."""
+        """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out.
+
+        An image with several regions has their sum.
+        """
         wanted = frozenset(ids)
         found = {
-            image: [vectors[row].copy() for vectors in block.vectors]  # a view would keep the block in memory
+            image: [vectors[row].copy() for vectors in of_images]  # a view would keep the block in memory
             for block in self.blocks()
+            if not wanted.isdisjoint(block.ids)
+            for of_images in [block.of_images()]
             for row, image in enumerate(block.ids)
             if image in wanted
         }

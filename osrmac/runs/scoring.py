@@ -20,10 +20,10 @@ from osrmac.runs.reduced_reader import read_reduced
 from osrmac.runs.refinement.augmentation import augmented
 from osrmac.runs.refinement.reranking import query_parts, reranked_blocks
 from osrmac.runs.scan import Scan
-from osrmac.runs.shard_reader import Block, list_shards, read_blocks
+from osrmac.runs.shard_reader import Block, list_shards, read_blocks, read_region_blocks
 from osrmac.storage import shards
 from osrmac.storage.location import Location
-from osrmac.storage.run import Run
+from osrmac.storage.run import USUAL_REGIONS, Run
 from osrmac.storage.shards import Vectors
 from osrmac.types import DistanceBlock, Match, Matrix, QueryResult, Rank, Verdict
 
@@ -118,7 +118,8 @@ def _results(
 
 
 def _dimension_read(method: Method, dimension: int) -> int:
-    return dimension if method.on_reading is None else method.on_reading.dimension
+    of_vector = dimension if method.on_reading is None else method.on_reading.dimension
+    return of_vector * (USUAL_REGIONS if method.best_region else 1)
 
 
 def _read(folder: Location, recipe: str, reduction: Reduction | None) -> Vectors:
@@ -128,7 +129,10 @@ def _read(folder: Location, recipe: str, reduction: Reduction | None) -> Vectors
 
 
 def _read_all(read: _Read, folder: Location, method: Method) -> Iterator[Block]:
-    """Read all images of a folder into one block."""
+    """Read all images of a folder: their regions into a block for each shard, other vectors into one block."""
+    if method.best_region:
+        yield from read_region_blocks(method, shards.paths(folder))
+        return
     per_recipe = [read(folder, recipe, method.on_reading) for recipe in method.recipes]
     yield Block(per_recipe[0].ids, tuple(method.reduce(vectors.values) for vectors in per_recipe))
 

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
+from osrmac.reduction.base import aggregate
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import read_shard
+from osrmac.runs.reduced_reader import read_regions, read_shard
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Matrix
 
-__all__ = ["Block", "find_rows", "list_shards", "map_shards", "read_blocks", "refused_if_pruned", "unpruned"]
+__all__ = [
+    "Block",
+    "find_rows",
+    "list_shards",
+    "map_shards",
+    "read_blocks",
+    "read_region_blocks",
+    "refused_if_pruned",
+    "unpruned",
+]
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -35,13 +47,29 @@ class Block:
 
     Attributes:
         ids: n ids, sorted.
-        vectors: For each recipe of the method the vectors that are compared, (n, k).
+        vectors: For each recipe of the method the vectors that are compared, (n, k), or (sum of regions, k).
         shard: Shard of descriptors that holds the images, None where there are several.
+        regions: Number of regions of each image where these are compared, (n,); None for one vector an image.
     """
 
     ids: list[str]
     vectors: tuple[Matrix, ...]
     shard: Location | None = None
+    regions: NDArray[np.int64] | None = None
+
+    def part(self, rows: slice) -> Block:
+        """Return some of the images, with all their regions."""
+        if self.regions is None:
+            return replace(self, ids=self.ids[rows], vectors=tuple(vectors[rows] for vectors in self.vectors))
+        ends = np.cumsum(self.regions)
+        kept = slice((ends - self.regions)[rows][0], ends[rows][-1])
+        vectors = tuple(of_recipe[kept] for of_recipe in self.vectors)
+        return replace(self, ids=self.ids[rows], vectors=vectors, regions=self.regions[rows])
+
+    def of_images(self) -> tuple[Matrix, ...]:
+        """Return for each recipe one vector of each image, (n, k): regions are summed."""
+        regions = self.regions
+        return self.vectors if regions is None else tuple(aggregate(vectors, regions) for vectors in self.vectors)
 
 
 def list_shards(run: Run) -> list[Location]:
@@ -104,7 +132,20 @@ def read_blocks(run: Run, method: Method, within: Sequence[Location]) -> Iterato
     return map_shards(partial(_read_block, run, method), within)
 
 
+def read_region_blocks(method: Method, within: Sequence[Location]) -> Iterator[Block]:
+    """Read the regions that a method matches, from the shards of a run or of cropped queries."""
+    return map_shards(partial(_read_region_block, method), within)
+
+
+def _read_region_block(method: Method, shard: Location) -> Block:
+    (recipe,) = method.recipes
+    vectors = read_regions(shard, recipe, method.reduction)
+    return Block(vectors.ids, (vectors.values,), shard, vectors.regions)
+
+
 def _read_block(run: Run, method: Method, shard: Location) -> Block:
+    if method.best_region:
+        return _read_region_block(method, shard)
     parts = [read_shard(run, shard, recipe, method.reduction) for recipe in method.recipes]
     return Block(parts[0].ids, tuple(vectors.values for vectors in parts), shard)
 

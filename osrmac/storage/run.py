@@ -17,7 +17,7 @@ from osrmac.storage.file_names import file_url, is_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.pruning.journal import require_unpruned
 
-__all__ = ["FORMAT_VERSION", "Identity", "Run"]
+__all__ = ["FORMAT_VERSION", "USUAL_REGIONS", "Identity", "Run"]
 
 FORMAT_VERSION = 1
 """Version of the files of a run, recorded in run.json. Readers refuse versions that they do not know."""
@@ -32,7 +32,7 @@ weights among the options of the descriptors, which are read again."""
 _READING = ("max_bytes", "public_http_only")
 """Options of `FetchConfig` that a run keeps."""
 
-_REGIONS = 20
+USUAL_REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
 
 
@@ -62,7 +62,7 @@ class Identity:
     @property
     def row_bytes(self) -> int:
         """Approximate size of the vectors of one image, in bytes."""
-        return 4 * sum(d * (_REGIONS if recipe in self.regional else 1) for recipe, d in self.dimensions.items())
+        return 4 * sum(d * (USUAL_REGIONS if recipe in self.regional else 1) for recipe, d in self.dimensions.items())
 
     @property
     def fingerprint(self) -> str:

@@ -23,6 +23,7 @@ def test_json_has_the_score_of_a_search_that_re_ranks_only() -> None:
         "distance": 0.5,
         "tied": True,
         "score": 0.75,
+        "box": None,
     }
     assert (last["distance"], last["score"]) == (0.75, None)
     assert all("score" not in row for row in search_json(PLAIN))
@@ -40,3 +41,13 @@ def test_tables_show_the_score_beside_the_distance_and_say_what_refined_the_rank
     (shown,) = search_tables(PLAIN)
     assert [column.name for column in shown.columns] == ["", "l1", "tied", "id"]
     assert shown.notes == ["compared by single", "query expansion: 2 neighbours, alpha 3"]
+
+
+def test_matches_have_a_column_of_boxes_where_there_are_any() -> None:
+    plain, placed = Match("a.jpg", 1, 0.5, tied=True), Match("b.jpg", 2, 0.5, tied=True, box=(0, 10, 300, 200))
+    result = SearchResult("single", "l1", (QueryResult("q", (plain, placed)), QueryResult("r", (plain,))))
+    with_box, without = search_tables(result)
+    assert [column.name for column in with_box.columns] == ["", "l1", "tied", "id", "box"]
+    assert [[cell.text for cell in row][-2:] for row in with_box.cells] == [["a.jpg", ""], ["b.jpg", "0 10 300 200"]]
+    assert [[cell.text for cell in row] for row in without.cells] == [["1", "0.5000", "=", "a.jpg"]]
+    assert (with_box.title, with_box.notes) == ("q", ["compared by single"])

@@ -116,6 +116,16 @@ def test_a_run_without_described_images_is_refused(tmp_path: Path) -> None:
         duplicates(run.url)
 
 
+def test_regions_are_not_compared_with_each_other(tmp_path: Path) -> None:
+    regions = {"a.png": [[1.0, 0.0]], "b.png": [[1.0, 0.0], [0.0, 1.0]]}
+    options = DuplicatesConfig(threshold=0.5)
+    only_regions = tiny_run(tmp_path / "only", {"rmac_regions": regions})
+    with pytest.raises(ConfigError, match="only vectors of regions"):
+        duplicates(only_regions.url, options)
+    both = tiny_run(tmp_path / "both", {"rmac_regions": regions, "rmac": {name: [1, 0] for name in regions}})
+    assert duplicates(both.url, options).method == "rmac"
+
+
 def test_a_single_image_has_no_near_duplicates(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", {"single": {"a": [1.0]}})
     assert duplicates(run.url, DuplicatesConfig(threshold=1)).groups == ()

@@ -16,6 +16,7 @@ from osrmac.runs.reduced_reader import digest
 from osrmac.runs.reductions import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
+from tests.tiny_run import tiny_run
 
 REDUCTION = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 
@@ -126,6 +127,23 @@ def test_refinements_change_rankings_and_are_recorded(run: Run, pairs: str) -> N
     assert [r.results for r in reranked.scores] != [a.results for a in averaged.scores]
     stored = json.loads(Path(run.evaluation("groups", ".json")).read_text())
     assert stored["re-ranking"] == "superglobal, 10 nearest, K 2, beta 0.15"
+
+
+def test_regions_are_matched_unless_images_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The query's object fills the second region of its positive, and is nowhere in the other image."""
+    regions = {"a.jpg": np.eye(3)[:1], "b.jpg": np.eye(3)[[1, 0, 2]], "c.jpg": np.array([[0.6, 0.8, 0]])}
+    sums = {name: vectors.sum(axis=0) / np.linalg.norm(vectors.sum(axis=0)) for name, vectors in regions.items()}
+    run = tiny_run(tmp_path / "run", {"rmac": sums, "rmac_regions": regions})
+    (tmp_path / "groups.csv").write_text("id,group,query\na.jpg,1,1\nb.jpg,1,0\nc.jpg,2,0\n")
+    truth = EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv"), queries=("marked",))
+    found = {score.method: score.values["mAP"] for score in evaluate(run.url, truth).scores}
+    assert found == {"rmac": 25, "rmac_regions+match": 100}
+    assert not capsys.readouterr().err.count("not scored")
+    averaged = evaluate(run.url, replace(truth, database_augmentation=1))
+    assert [score.method for score in averaged.scores] == ["rmac"]
+    assert "not scored with --database-augmentation, which needs one vector an image: rmac_regions+match" in (
+        capsys.readouterr().err
+    )
 
 
 def test_cropped_queries_are_described_once(finished_with_crops: Run, oxford: str) -> None:

@@ -13,9 +13,11 @@ from scipy.spatial.distance import cdist
 from osrmac.commands.fit import fit
 from osrmac.commands.search import search
 from osrmac.config import Distance, ReductionConfig, SearchConfig, fingerprint
+from osrmac.descriptor.regions import region_boxes
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval.expansion import average
 from osrmac.retrieval.reranking import superglobal
+from osrmac.runs.reductions import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
@@ -139,6 +141,42 @@ def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> Non
     by_id, by_file = search(with_regions.url, queries, SearchConfig(method="rmac_regions-whitening-8"))
     assert names(by_id)[:2] == names(by_file)[:2] == ["copy1.png", "odd/01.png"]
     assert by_file.matches[0].distance == pytest.approx(0, abs=1e-4)
+
+
+def test_the_box_of_a_match_is_that_of_its_nearest_region(with_regions: Run, photos: Path) -> None:
+    """Picture 08 is seen as 5 x 5 cells, its left half, half08, as 5 x 4."""
+    options = SearchConfig(method="rmac_regions+match", top=26)
+    by_id, by_file = search(with_regions.url, ["half08.png", str(photos / "half08.png")], options)
+    assert names(by_id) == names(by_file)
+    rows = [row for shard in shards.paths(with_regions.descriptors) for row in shards.read(shard).to_pylist()]
+    regions = {row["id"]: np.array(row["rmac_regions"]) for row in rows if row["status"] == "ok"}
+    query = regions["half08.png"].sum(axis=0, keepdims=True)
+    query /= np.linalg.norm(query)
+    found = {match.id: match for match in by_id.matches}
+    for name, boxes in (
+        ("even/08.png", region_boxes(5, 5, (146, 120))),
+        ("half08.png", region_boxes(5, 4, (73, 120))),
+    ):
+        distances = cdist(query, regions[name], "cityblock")[0]
+        assert (len(distances), found[name].box) == (len(boxes), boxes[int(np.argmin(distances))])
+    assert all(match.box is None for match in search(with_regions.url, ["half08.png"])[0].matches)
+
+
+def test_matches_are_by_the_nearest_region(with_regions: Run) -> None:
+    fit(with_regions.url, ReductionConfig(recipe="rmac_regions", whitening=(8,)))
+    rows = [row for shard in shards.paths(with_regions.descriptors) for row in shards.read(shard).to_pylist()]
+    images = {row["id"]: np.array(row["rmac_regions"], np.float32) for row in rows if row["status"] == "ok"}
+    reduction = next(each for each in load_reductions(with_regions) if each.recipe == "rmac_regions")
+    for name, regions in (
+        ("rmac_regions+match", images),
+        ("rmac_regions-whitening-8+match", {image: reduction.apply(vectors) for image, vectors in images.items()}),
+    ):
+        (found,) = search(with_regions.url, ["odd/03.png"], SearchConfig(method=name, top=26, distance="l2"))
+        query = regions["odd/03.png"].sum(axis=0, keepdims=True)
+        query /= np.linalg.norm(query)
+        expected = {image: cdist(query, vectors).min() for image, vectors in regions.items()}
+        assert sorted(names(found)) == sorted(expected)
+        np.testing.assert_allclose([match.distance for match in found.matches], sorted(expected.values()), atol=1e-5)
 
 
 def test_a_run_with_only_regional_vectors_is_refused(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,26 @@ def rmac_regions(maps: Array) -> Array:
     return np.stack([mac(region) for region in regions(maps)])
 
 
+def gem(maps: Array, power: float) -> Array:
+    return unit((np.maximum(maps, 1e-6).astype(float) ** power).mean(axis=(1, 2)) ** (1 / power))
+
+
+def regional_gem(maps: Array) -> Array:
+    positive = np.maximum(maps, 1e-6).astype(float)
+    mode: Any = "reflect" if min(maps.shape[1:]) > 2 else "edge"
+    padded = np.pad(positive, ((0, 0), (2, 2), (2, 2)), mode)
+    windows = sliding_window_view(padded, (5, 5), axis=(1, 2))
+    return np.asarray(0.5 * (windows**2.5).mean(axis=(3, 4)) ** 0.4 + 0.5 * positive)
+
+
+def superglobal(maps: Array) -> Array:
+    return gem(regional_gem(maps), 4.6)
+
+
+def maximum(vectors: Sequence[Array]) -> Array:
+    return unit(np.max([unit(vector) for vector in vectors], axis=0))
+
+
 def late(vectors: Sequence[Array]) -> Array:
     return unit(np.sum([unit(vector) for vector in vectors], axis=0))
 

@@ -79,6 +79,10 @@ def test_every_recipe_agrees_with_the_reference(size: tuple[int, int], resnet18:
         "rmac_regions": reference.rmac_regions(middle[0]),
         "msrmac": np.concatenate([reference.rmac(maps) for maps in middle]),
         "late_msrmac": np.concatenate([late(reference.rmac, layer) for layer in (0, 1)]),
+        "gem": reference.gem(middle[0], 3),
+        "late_gem": late(lambda maps: reference.gem(maps, 3)),
+        "max_gem": reference.maximum([reference.gem(of_size[0], 3) for of_size in by_size]),
+        "superglobal": reference.maximum([reference.superglobal(of_size[0]) for of_size in by_size]),
     }
     assert isinstance(description, Description)
     assert description.vectors.keys() == expected.keys()

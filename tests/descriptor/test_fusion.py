@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from torch import Tensor
 
-from osrmac.descriptor.fusion import early, late
+from osrmac.descriptor.fusion import early, late, maximum
 
 Array = NDArray[np.float64]
 
@@ -113,3 +113,21 @@ def test_late_fusion_by_hand() -> None:
 
 def test_late_fusion_of_zero_vectors_is_zero() -> None:
     assert late([torch.zeros(3), torch.zeros(3)]).tolist() == [0, 0, 0]
+
+
+def test_the_maximum_of_sizes_by_hand() -> None:
+    """(0.6, 0.8) and (0.8, 0.6) give (0.8, 0.8); the lengths of the given vectors do not matter."""
+    fused = maximum([torch.tensor([3.0, 4.0], dtype=torch.float64), torch.tensor([80.0, 60.0], dtype=torch.float64)])
+
+    assert_same(fused, [math.sqrt(0.5), math.sqrt(0.5)])
+
+
+@given(
+    st.integers(1, 5).flatmap(
+        lambda size: arrays(np.float64, st.tuples(st.integers(1, 4), st.just(size)), elements=eighths)
+    )
+)
+def test_the_maximum_takes_the_largest_component_of_unit_vectors(vectors: Array) -> None:
+    largest = [max(unit(vector)[component] for vector in vectors) for component in range(vectors.shape[1])]
+
+    assert_same(maximum([torch.from_numpy(vector) for vector in vectors]), unit(np.array(largest)))

@@ -12,7 +12,7 @@ from PIL import Image
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor import images
 from osrmac.descriptor.decoding.jpeg2000 import decoder_memory
-from osrmac.descriptor.images import DecodeError, crop
+from osrmac.descriptor.images import DecodeError, crop, jpeg_size
 from osrmac.types import Box
 from tests.bombs import bombs, webp
 from tests.pictures import MANY, Bytes, decode, encoded, noise, palette, png, smooth, with_scans
@@ -345,3 +345,13 @@ def test_crop_refuses_a_box_outside_the_image(box: Box) -> None:
 def test_crop_refuses_edges_that_are_not_finite(edge: float) -> None:
     with pytest.raises(DecodeError, match=r"^box \(.*\) has an edge that is not a finite number$"):
         crop(Image.new("RGB", (9, 6)), (0, 0, edge, 6))
+
+
+@pytest.mark.parametrize("size", [(400, 300), (401, 303), (199, 401), (64, 31), (63, 64), (1000, 7), (815, 801)])
+@pytest.mark.parametrize("least", [50, 100, 400])
+def test_the_size_at_which_a_jpeg_is_decoded_is_known(size: tuple[int, int], least: int) -> None:
+    image, full_size = images.decode(
+        encoded(Image.new("RGB", size, "teal"), "JPEG"), max_pixels=MANY, min_longest_side=least
+    )
+
+    assert (image.size, full_size) == (jpeg_size(size, least), size)

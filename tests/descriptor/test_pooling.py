@@ -1,6 +1,7 @@
-"""OS-RMAC against hand-computed vectors and against the formula of Algorithm 1 in loops."""
+"""OS-RMAC, GeM and SuperGlobal's pooling against hand-computed vectors and against their formulas in loops."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
-from osrmac.descriptor.pooling import osrmac, window_and_stride
+from osrmac.descriptor.pooling import gem, osrmac, regional_gem, superglobal, window_and_stride
 
 Array = NDArray[np.float64]
 
@@ -120,3 +122,110 @@ def test_windows_agree_with_the_formula_of_the_paper() -> None:
         for level in (1, 2, 3):
             side = max(1, math.ceil(2 * shorter_side / (level + 1)))
             assert window_and_stride(shorter_side, level) == (side, max(1, math.floor(0.4 * side)))
+
+
+# Generalised means
+
+
+def gem_by_loops(maps: Array, power: float) -> Array:
+    means = []
+    for channel in maps:
+        total = 0.0
+        for value in channel.flat:
+            total += max(value, 1e-6) ** power
+        means.append((total / channel.size) ** (1 / power))
+    return np.array(means) / math.sqrt(sum(mean * mean for mean in means))
+
+
+def inside(position: int, length: int, *, mirrored: bool) -> int:
+    """The cell that stands for one up to two cells outside of a map."""
+    if not mirrored:
+        return min(max(position, 0), length - 1)
+    return min(abs(position), 2 * (length - 1) - abs(position))
+
+
+def regional_gem_by_loops(maps: Array) -> Array:
+    positive = np.maximum(maps, 1e-6)
+    channels, height, width = maps.shape
+    mirrored = min(height, width) > 2
+    result = np.empty(maps.shape)
+    for channel in range(channels):
+        for y in range(height):
+            for x in range(width):
+                total = 0.0
+                for dy in (-2, -1, 0, 1, 2):
+                    for dx in (-2, -1, 0, 1, 2):
+                        row, column = (
+                            inside(at, length, mirrored=mirrored) for at, length in ((y + dy, height), (x + dx, width))
+                        )
+                        total += positive[channel, row, column] ** 2.5
+                result[channel, y, x] = (total / 25) ** 0.4 / 2 + positive[channel, y, x] / 2
+    return result
+
+
+small_maps = feature_maps(st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)))
+
+
+@given(small_maps, st.sampled_from([1.0, 2.5, 3.0, 4.6]))
+def test_gem_agrees_with_loops(maps: Array, power: float) -> None:
+    assert_same(gem(torch.from_numpy(maps), power), gem_by_loops(maps, power))
+
+
+@given(small_maps)
+def test_regional_gem_and_superglobal_agree_with_loops(maps: Array) -> None:
+    regional = regional_gem_by_loops(maps)
+
+    assert_same(regional_gem(torch.from_numpy(maps)), regional)
+    assert_same(superglobal(torch.from_numpy(maps)), gem_by_loops(regional, 4.6))
+
+
+def test_gem_by_hand() -> None:
+    """Cubes of 1, 1, 2 and 2 have the mean 4.5; those of 3 give 3; negative values count as nothing."""
+    maps = torch.tensor([[[1, 1], [2, 2]], [[3, 3], [3, 3]], [[-9, -1], [-2, -1]]], dtype=torch.float64)
+
+    expected = np.array([4.5 ** (1 / 3), 3, 1e-6])
+    assert_same(gem(maps), expected / np.linalg.norm(expected))
+
+
+def test_regional_gem_of_a_single_activation_by_hand() -> None:
+    """Each of the 25 positions around it gets half of its share, the activation itself half of it more."""
+    maps = torch.zeros(1, 9, 9, dtype=torch.float64)
+    maps[0, 4, 4] = 10
+
+    found = regional_gem(maps)[0]
+
+    around = (10**2.5 / 25) ** 0.4 / 2
+    assert float(found[4, 4]) == pytest.approx(5 + around)
+    assert float(found[2, 6]) == pytest.approx(around)
+    assert float(found[1, 4]) == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_a_constant_map_stays_the_same_in_its_regions() -> None:
+    maps = torch.full((2, 3, 7), 5.0, dtype=torch.float64)
+
+    assert_same(regional_gem(maps), maps.numpy())
+
+
+def test_a_map_without_positive_values_gives_equal_components() -> None:
+    for pool in (gem, superglobal):
+        assert_same(pool(-torch.ones(4, 3, 5, dtype=torch.float64)), [0.5] * 4)
+
+
+def test_gem_is_the_mean_at_one_and_nears_the_maximum() -> None:
+    maps = torch.rand(4, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    assert_same(gem(maps, 1), functional.normalize(maps.mean(dim=(-2, -1)), dim=-1).numpy())
+    torch.testing.assert_close(gem(maps, 200), functional.normalize(maps.amax(dim=(-2, -1)), dim=-1), atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize("pool", [gem, superglobal])
+def test_generalised_means_of_a_batch_are_those_of_each_of_its_maps(pool: Callable[[Tensor], Tensor]) -> None:
+    maps = torch.rand(2, 3, 4, 6, 5, generator=torch.Generator().manual_seed(0))
+    before = maps.clone()
+
+    vectors = pool(maps)
+
+    assert (vectors.shape, vectors.dtype) == ((2, 3, 4), maps.dtype)
+    assert torch.equal(maps, before)
+    for index in np.ndindex(2, 3):
+        assert torch.equal(vectors[index], pool(maps[index]))

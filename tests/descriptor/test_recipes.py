@@ -18,8 +18,8 @@ from tests.descriptor.reference import Array
 
 CHANNELS = (6, 4)
 
-MIDDLE_SIZE = ("single", "mac", "rmac", "rmac_integral", "rmac_regions", "msrmac")
-LATE = {"late": "single", "late_mac": "mac", "late_rmac": "rmac", "late_msrmac": "msrmac"}
+MIDDLE_SIZE = ("single", "mac", "rmac", "rmac_integral", "rmac_regions", "msrmac", "gem")
+LATE = {"late": "single", "late_mac": "mac", "late_rmac": "rmac", "late_msrmac": "msrmac", "late_gem": "gem"}
 """Recipes with late fusion, and the recipe that each of them fuses."""
 
 
@@ -90,6 +90,10 @@ def test_dimensions_with_resnet50_are_those_of_the_paper() -> None:
         "rmac_regions": 2048,
         "msrmac": 3072,
         "late_msrmac": 3072,
+        "gem": 2048,
+        "late_gem": 2048,
+        "max_gem": 2048,
+        "superglobal": 2048,
     }
 
 
@@ -113,6 +117,10 @@ REFERENCES: dict[str, Callable[[list[list[Array]]], Array]] = {
     "late_msrmac": lambda maps: np.concatenate(
         [reference.late([reference.rmac(of_size[layer]) for of_size in maps]) for layer in range(len(maps[0]))]
     ),
+    "gem": lambda maps: reference.gem(maps[len(maps) // 2][0], 3),
+    "late_gem": lambda maps: reference.late([reference.gem(of_size[0], 3) for of_size in maps]),
+    "max_gem": lambda maps: reference.maximum([reference.gem(of_size[0], 3) for of_size in maps]),
+    "superglobal": lambda maps: reference.maximum([reference.superglobal(of_size[0]) for of_size in maps]),
     "osrmac_local": local_reference,
 }
 
@@ -153,13 +161,20 @@ def test_late_fusion_of_one_size_is_its_vector(name: str, of_one_size: str) -> N
     torch.testing.assert_close(compute(name, maps), compute(of_one_size, maps))
 
 
-@pytest.mark.parametrize("name", ["late", "late_mac", "late_rmac"])
+@pytest.mark.parametrize("name", ["late", "late_mac", "late_rmac", "late_gem"])
 def test_late_fusion_sums_the_unit_vectors_of_all_sizes(name: str) -> None:
     maps = random_maps()
 
     total = sum((compute(LATE[name], [of_size]) for of_size in maps), start=torch.zeros(CHANNELS[0]))
 
     torch.testing.assert_close(compute(name, maps), functional.normalize(total, dim=0))
+
+
+@pytest.mark.parametrize(("name", "pool"), [("max_gem", pooling.gem), ("superglobal", pooling.superglobal)])
+def test_the_maximum_of_one_size_is_its_vector(name: str, pool: Callable[[Tensor], Tensor]) -> None:
+    maps = random_maps()[:1]
+
+    torch.testing.assert_close(compute(name, maps), pool(maps[0][0]))
 
 
 def test_late_msrmac_fuses_each_layer_separately() -> None:
@@ -204,7 +219,11 @@ def test_aggregated_regions_are_rmac() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["single", "late", "early", "mac", "late_mac", "rmac", "late_rmac", "rmac_integral", "rmac_regions"]
+    "name",
+    [
+        *("single", "late", "early", "mac", "late_mac", "rmac", "late_rmac", "rmac_integral", "rmac_regions"),
+        *("gem", "late_gem", "max_gem", "superglobal"),
+    ],
 )
 def test_recipes_of_the_last_layer_need_no_other_layer(name: str) -> None:
     maps = [of_size[:1] for of_size in random_maps()]
@@ -286,8 +305,8 @@ def test_get_recipes_keeps_the_order_of_the_names() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=rf"^unknown recipe 'gem': choose from {', '.join(RECIPES)}$"):
-        get_recipes(("single", "gem"), layers=2)
+    with pytest.raises(ConfigError, match=rf"^unknown recipe 'gems': choose from {', '.join(RECIPES)}$"):
+        get_recipes(("single", "gems"), layers=2)
 
 
 @pytest.mark.parametrize("name", ["early_prev", "osrmac", "osrmac_local"])

@@ -16,6 +16,7 @@ from osrmac.descriptor.regions import (
     Region,
     aggregate_regions,
     mac,
+    region_boxes,
     region_grid,
     region_maxima,
     region_power_means,
@@ -45,6 +46,28 @@ def unit(vector: Array) -> Array:
 
 def assert_same(actual: Tensor, expected: Array | list[Array], rtol: float = 1e-12) -> None:
     np.testing.assert_allclose(actual.numpy(), np.asarray(expected), rtol=rtol, atol=0)
+
+
+# Boxes in an image
+
+
+def test_boxes_by_hand() -> None:
+    """Cells of 100 x 50 pixels: squares of cells, not of pixels."""
+    assert region_boxes(4, 6, (600, 200)) == [
+        *((left, 0, left + 400, 200) for left in (0, 200)),
+        *((left, top, left + 200, top + 100) for top in (0, 100) for left in (0, 200, 400)),
+        *((left, top, left + 200, top + 100) for top in (0, 50, 100) for left in (0, 100, 200, 400)),
+    ]
+
+
+@given(sides, sides, st.integers(40, 5000), st.integers(40, 5000))
+def test_boxes_lie_in_the_image_and_the_largest_ones_cover_it(h: int, w: int, width: int, height: int) -> None:
+    boxes = region_boxes(h, w, (width, height))
+
+    assert len(boxes) == len(region_grid(h, w))
+    assert all(0 <= left < right <= width and 0 <= top < bottom <= height for left, top, right, bottom in boxes)
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    assert (min(lefts), min(tops), max(rights), max(bottoms)) == (0, 0, width, height)
 
 
 # The grid

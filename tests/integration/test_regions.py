@@ -81,7 +81,10 @@ def test_whitened_regions_are_scored_for_whole_and_cropped_queries(
     with_regions: Run, oxford: str, photos: Path, one_worker: ComputeConfig
 ) -> None:
     truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford)
-    assert {score.method for score in evaluate(with_regions.url, truth, one_worker).scores} == {"rmac"}
+    assert {score.method for score in evaluate(with_regions.url, truth, one_worker).scores} == {
+        "rmac",
+        "rmac_regions+match",
+    }
     fit(with_regions.url, CONFIG)
     found = evaluate(with_regions.url, truth, one_worker)
     per_region = [score for score in found.scores if score.method == "rmac_regions-whitening-4"]
@@ -89,6 +92,9 @@ def test_whitened_regions_are_scored_for_whole_and_cropped_queries(
     # The crop equals the picture half08, so their regions are equal.
     assert {score.mode: score.values["mAP"] for score in per_region}["cropped"] == 100.0
     assert {score.mode for score in per_region} == {"cropped", "whole"}
+    assert [score.method for score in found.scores if score.mode == "whole"] == [
+        *("rmac", "rmac_regions-whitening-4", "rmac_regions+match", "rmac_regions-whitening-4+match"),
+    ]
     assert found.conditions["selections fitted on"] == str(photos)
 
 

@@ -35,6 +35,16 @@ def test_a_search_shows_each_query_before_its_matches(finished: Run, photos: Pat
     assert "".join(page.texts).count("cannot be shown") == 1
 
 
+def test_the_region_of_a_match_is_framed_and_named(finished: Run, photos: Path) -> None:
+    uri = str(photos / "copy0.png")
+    matches = (Match("copy0.png", 1, 0.25, uri, box=(0, 0, 45, 60)), Match("even/00.png", 2, 0.25, uri))
+    result = SearchResult("rmac_regions+match", "l1", (QueryResult("q", matches, uri=uri),))
+    page = parse(search_sheet(finished.url, result))
+    assert {"1 · 0.250 · box 0 0 45 60", "2 · 0.250", "query"} <= set(page.texts)
+    query, framed, plain = page.values("img", "src")
+    assert query == plain != framed
+
+
 def test_near_duplicates_are_shown_by_group(finished: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def pair(number: int) -> tuple[Twin, ...]:
         names = f"copy{number}.png", f"{'odd' if number % 2 else 'even'}/{number:02d}.png"

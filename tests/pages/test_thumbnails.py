@@ -4,11 +4,13 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from osrmac.pages.thumbnails import NO_THUMBNAIL, Thumbnail, thumbnails, thumbnails_by_id
 from osrmac.storage.run import Run
+from osrmac.types import Box
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -32,6 +34,27 @@ def test_a_box_is_framed_in_red(finished: Run, photos: Path) -> None:
     red, green, blue = framed.getpixel((0, 30))  # type: ignore[misc]
     assert red > 150 > max(green, blue)
     assert framed.getpixel((0, 30)) != plain.getpixel((0, 30))
+
+
+def test_a_box_is_drawn_at_its_place_in_a_photo_that_is_decoded_at_a_fraction_of_its_size(
+    finished: Run, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (1600, 800), "white").save(photo)
+    (thumbnail,) = thumbnails(finished, [(str(photo), (400, 0, 1600, 600))], 160)
+    framed = decode(thumbnail)
+    assert framed.size == (160, 80)
+    reddest = np.asarray(framed, int)[..., 0] - np.asarray(framed, int)[..., 1] > 100
+    rows, columns = np.nonzero(reddest)
+    assert (columns.min(), rows.max()) == pytest.approx((40, 59), abs=1)
+    assert (rows.min(), columns.max()) == (0, 159)
+
+
+@pytest.mark.parametrize("box", [(200, 0, 300, 50), (-20, -20, -5, -5), (10, 10, 10, 10)])
+def test_a_box_beside_the_image_draws_nothing(finished: Run, photos: Path, box: Box) -> None:
+    uri = str(photos / "even" / "00.png")
+    plain, framed = thumbnails(finished, [(uri, None), (uri, box)], 48)
+    assert plain == framed
 
 
 def test_an_image_that_cannot_be_read_has_an_empty_thumbnail(finished: Run, photos: Path) -> None:

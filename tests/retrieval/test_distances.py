@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from osrmac.config import Distance
-from osrmac.retrieval.distances import distances, ranking
+from osrmac.retrieval.distances import distances, nearest_region, ranking
 
 Vectors = NDArray[np.float32]
 
@@ -120,6 +120,12 @@ def test_torch_devices_give_the_distances_of_the_cpu(distance: Distance) -> None
     by_torch = distances(DATABASE[:5], read_only, distance, "cpu:0")
 
     np.testing.assert_allclose(by_torch, distances(DATABASE[:5], DATABASE, distance), rtol=1e-5, atol=1e-6)
+
+
+def test_the_nearest_region_by_hand() -> None:
+    per_region = np.array([[3, 1, 2, 9, 5], [4, 6, 0, 7, 8]], np.float32)
+    assert nearest_region(per_region, np.array([2, 1, 2])).tolist() == [[1, 2, 5], [4, 0, 7]]
+    assert nearest_region(per_region[:, :0], np.zeros(0, np.int64)).shape == (2, 0)
 
 
 def test_the_retrieval_package_loads_neither_torch_nor_scikit_learn() -> None:

@@ -7,7 +7,7 @@ import pytest
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import Projection, Selection
 from osrmac.reduction.baselines import random_features
-from osrmac.runs.methods import choose_method, list_methods
+from osrmac.runs.methods import choose_method, list_methods, method_digests
 from osrmac.runs.reductions import write_reduction
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
@@ -48,16 +48,44 @@ def test_a_recipe_its_reductions_and_its_local_descriptors_are_methods(tmp_path:
     }
 
 
-def test_regions_are_compared_only_through_a_reduction(tmp_path: Path) -> None:
+def test_regions_are_summed_only_through_a_reduction(tmp_path: Path) -> None:
     run = run_with(tmp_path, "rmac_regions")
     with pytest.raises(ConfigError, match="only vectors of regions"):
         choose_method(run, None)
     write_reduction(run, whitening("rmac_regions"))
-    (method,) = list_methods(run)
+    method = choose_method(run, None)
     assert (method.name, method.label) == ("rmac_regions-whitening-2", "rmac + whitening per region")
     assert method.on_reading is method.reduction
     reduced = np.ones((3, 2), np.float32)
     assert method.reduce(reduced) is reduced
+
+
+def test_regions_are_matched_with_and_without_a_reduction(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "rmac_regions", "rmac")
+    write_reduction(run, whitening("rmac_regions"))
+    assert [(method.name, method.label, method.best_region) for method in list_methods(run)] == [
+        ("rmac_regions-whitening-2", "rmac + whitening per region", False),
+        ("rmac_regions+match", "rmac + region match", True),
+        ("rmac_regions-whitening-2+match", "rmac + whitening per region + region match", True),
+        ("rmac", "rmac", False),
+    ]
+    sums, _, matched, _ = list_methods(run)
+    assert (matched.reduction, matched.recipes, matched.digest) == (sums.reduction, sums.recipes, sums.digest)
+    assert method_digests(run)[matched.name] == matched.digest
+
+
+def test_regions_are_matched_where_this_is_asked_for_or_there_is_nothing_else(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "rmac_regions")
+    assert choose_method(run, None, regions=True).name == "rmac_regions+match"
+    with pytest.raises(ConfigError, match="only vectors of regions"):
+        choose_method(run, "rmac_regions+match")
+    write_reduction(run, whitening("rmac_regions"))
+    with pytest.raises(
+        ConfigError, match=r"no method rmac_regions\+match in .*: choose from rmac_regions-whitening-2$"
+    ):
+        choose_method(run, "rmac_regions+match")
+    assert choose_method(run, None, regions=True).name == "rmac_regions-whitening-2"
+    assert choose_method(run, "rmac_regions+match", regions=True).best_region
 
 
 def test_a_reduction_is_applied_to_the_vectors(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import pytest
 from osrmac.commands.fit import fit
 from osrmac.config import ReductionConfig
 from osrmac.errors import StorageError
+from osrmac.runs import queries
 from osrmac.runs.methods import choose_method
-from osrmac.runs.queries import SearchQuery
+from osrmac.runs.queries import SearchQuery, find_queries
 from osrmac.runs.query_describer import describe_queries
 from osrmac.runs.reduced_reader import read_shard
+from osrmac.runs.shard_reader import list_shards
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -52,6 +54,15 @@ def test_regions_are_whitened_and_summed(with_regions: Run, photos: Path) -> Non
     (row,) = stored(with_regions, name)
     assert vector.shape == (8,)
     np.testing.assert_allclose(vector, row, atol=1e-4)
+
+
+def test_regions_that_are_matched_are_summed_in_the_query(with_regions: Run, photos: Path) -> None:
+    method = choose_method(with_regions, "rmac_regions+match", regions=True)
+    ((described,),) = describe_queries(with_regions, method, [file_query(photos / ID)])
+    (stored_vectors,) = queries.vectors(with_regions, method, find_queries([ID], list_shards(with_regions), None))
+    (rmac,) = stored(with_regions, "rmac")
+    for vector in (described, stored_vectors[0]):
+        np.testing.assert_allclose(vector, rmac, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from osrmac.reduction.base import Projection, Selection
-from osrmac.runs.reduced_reader import digest, read_reduced, read_shard
+from osrmac.runs.reduced_reader import digest, read_reduced, read_regions, read_shard, summed
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -81,6 +81,18 @@ def test_reduced_regions_are_summed_to_unit_length(tmp_path: Path) -> None:
     )
     found = read_reduced(shards.paths(run.descriptors), "rmac_regions", whitening)
     np.testing.assert_allclose(found.values, [[0.5**0.5, 0.5**0.5], [0, 1]], rtol=1e-6)
+    (shard,) = shards.paths(run.descriptors)
+    each = read_regions(shard, "rmac_regions", whitening)
+    np.testing.assert_allclose(each.values, [[1, 0], [0, 1], [0, 1]])
+    assert (each.ids, np.asarray(each.regions).tolist()) == (["a.jpg", "b.jpg"], [2, 1])
+    np.testing.assert_array_equal(summed(each).values, found.values)
+    only = read_regions(shard, "rmac_regions", None, pa.array(["b.jpg"]))
+    assert (only.ids, only.values.tolist(), summed(only).values.tolist()) == (["b.jpg"], [[0, 2]], [[0, 1]])
+
+
+def test_vectors_without_regions_stay(run: Run) -> None:
+    found = read_shard(run, shards.paths(run.descriptors)[0], "osrmac", None)
+    assert summed(found) is found
 
 
 def test_the_digest_depends_on_what_is_known_of_a_reduction() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from osrmac.config import Distance
 from osrmac.errors import ConfigError
+from osrmac.retrieval.distances import distances
 from osrmac.retrieval.expansion import average
 from osrmac.runs import scan
 from osrmac.runs.scan import Scan, smallest_distances, torch_device
@@ -42,6 +43,45 @@ def test_the_smallest_distance_of_all_recipes_counts() -> None:
 def test_blocks_do_not_change_the_nearest_images() -> None:
     values, queries = [vectors(0), vectors(1)], [vectors(2, 3), vectors(3, 3)]
     assert scanned(values, 7).nearest(queries, 5) == scanned(values).nearest(queries, 5)
+
+
+def with_regions(counts: Sequence[int], block_images: int, distance: Distance) -> Scan:
+    """A scan of images with so many regions each, in blocks of a number of images."""
+    values = vectors(0, sum(counts))
+    ends = np.cumsum(counts)
+    blocks = [
+        Block(
+            IDS[first : min(first + block_images, len(counts))],
+            (values[ends[first] - counts[first] : ends[min(first + block_images, len(counts)) - 1]],),
+            regions=np.array(counts[first : first + block_images]),
+        )
+        for first in range(0, len(counts), block_images)
+    ]
+    return Scan(lambda: [*blocks, Block([], (vectors(0, 0),), regions=np.zeros(0, np.int64))], distance)
+
+
+@pytest.mark.parametrize("distance", ["l1", "l2", "cosine"])
+@pytest.mark.parametrize("block_images", [1, 3, 7])
+def test_the_nearest_region_of_an_image_counts(distance: Distance, block_images: int) -> None:
+    counts = [3, 1, 4, 1, 5, 2, 6]
+    values, queries = vectors(0, sum(counts)), vectors(1, 3)
+    regions = np.split(values, np.cumsum(counts)[:-1])
+    expected = np.array([[distances(query[None], each, distance).min() for each in regions] for query in queries])
+    found = with_regions(counts, block_images, distance)
+    per_block = [block for _, _, block in found.distances([queries])]
+    np.testing.assert_array_equal(np.concatenate(per_block, axis=1), expected)
+    for row, matches in zip(expected, found.nearest([queries], 4), strict=True):
+        assert [match.id for match in matches] == [IDS[image] for image in np.argsort(row)[:4]]
+
+
+def test_the_vector_of_an_image_with_regions_is_their_unit_sum() -> None:
+    counts = [3, 1, 4]
+    regions = np.split(vectors(0, 8), np.cumsum(counts)[:-1])
+    (found,) = with_regions(counts, 2, "l1").vectors(["02", "00", "missing"])
+    assert found.keys() == {"00", "02"}
+    for image in (0, 2):
+        total = regions[image].sum(axis=0)
+        np.testing.assert_allclose(found[IDS[image]], total / np.linalg.norm(total), rtol=1e-5)
 
 
 def test_vectors_are_looked_up_by_id_and_unknown_ids_left_out() -> None:

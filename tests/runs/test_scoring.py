@@ -12,6 +12,7 @@ from osrmac.evaluation.benchmark import Benchmark, Query, by_id
 from osrmac.evaluation.results import Score
 from osrmac.reduction.base import Selection
 from osrmac.reduction.baselines import random_features
+from osrmac.retrieval.expansion import average
 from osrmac.retrieval.reranking import superglobal
 from osrmac.runs import scan, scoring
 from osrmac.runs.methods import Method
@@ -78,6 +79,37 @@ def test_distances_over_the_limit_are_computed_again_and_give_the_same_scores(
     computed = computed_blocks(monkeypatch)
     assert scored(run) == expected
     assert sorted(image for block in computed for image in block) == sorted(IDS * 2)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("options", [{}, {"query_expansion": 2}])
+def test_matches_of_regions_are_scored_like_distances_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool, options: dict[str, int]
+) -> None:
+    if not in_memory:
+        monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
+    rng = np.random.default_rng(1)
+    regions = {name: rng.normal(size=(1 + number % 4, 4)) for number, name in enumerate(IDS)}
+    run = tiny_run(tmp_path / "run", {"rmac_regions": regions}, failed={"broken.jpg": ("decode", "empty")})
+    method = Method("rmac_regions+match", "", ("rmac_regions",), regional=True, best_region=True)
+    ids = dict(zip(IDS, IDS, strict=True))
+    evaluation = EvaluationConfig(benchmark="tiny", **options)  # type: ignore[arg-type]
+    (score,) = scores(run, BENCHMARK, run.queries("tiny"), ids, [method], evaluation)
+
+    totals = {name: vectors.sum(axis=0) / np.linalg.norm(vectors.sum(axis=0)) for name, vectors in regions.items()}
+
+    def ranked(query: Matrix) -> list[str]:
+        nearest = {name: np.abs(vectors - query).sum(axis=1).min() for name, vectors in regions.items()}
+        return sorted(IDS, key=nearest.__getitem__)
+
+    for query, result in zip(QUERIES, score.results, strict=True):
+        vector = totals[query.image]
+        if options:
+            neighbours = np.stack([totals[name] for name in ranked(vector)[:2]])
+            vector = average(vector[None], neighbours[None], 3.0)[0]
+        counted = [image for image in ranked(vector) if image not in query.junk]
+        assert result.ranks == tuple(sorted(counted.index(image) for image in query.positives))
+    assert (score.method, score.dimension) == ("rmac_regions+match", 4)
 
 
 def test_results_are_ranked_and_judged(run: Run) -> None:
