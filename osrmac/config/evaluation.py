@@ -19,13 +19,15 @@ class BenchmarkConfig:
     """Benchmark to score with; groups is for a collection of your own."""
 
     ground_truth: Annotated[str, "PATH"] | None = None
-    """Ground truth: the folder of the authors (oxford5k, paris6k), gnd_NAME.pkl or the same as JSON (roxford5k,
-    rparis6k), a CSV with the columns id, group and optionally query (groups), a list of image names (holidays).
-    (default: not needed by ukbench and holidays)"""
+    """Ground truth: the folder of the authors (oxford5k, paris6k, ilias), gnd_NAME.pkl or the same as JSON (roxford5k,
+    rparis6k), gnd_instre.mat (instre), retrieval_solution_v2.1.csv (gldv2), a CSV with the columns id, group and
+    optionally query (groups), a list of image names (holidays, gpr1200).
+    (default: not needed by ukbench, holidays and gpr1200)"""
 
     queries: Annotated[tuple[str, ...], "MODE ..."] = ()
-    """Query modes: cropped, whole (oxford5k, paris6k); easy, medium, hard (roxford5k, rparis6k); all, first
-    (ukbench); first (holidays); all, marked (groups). (default: all modes of the benchmark)"""
+    """Query modes: cropped, whole (oxford5k, paris6k, instre, ilias); easy, medium, hard (roxford5k, rparis6k); public,
+    private (gldv2); all, first (ukbench); first (holidays); all (gpr1200); all, marked (groups).
+    (default: all modes of the benchmark)"""
 
     distance: Distance = "l1"
     """Distance between two descriptors."""
