@@ -46,6 +46,7 @@ from osrmac.config import (
     LayerWeightsConfig,
     PruneConfig,
     ReductionConfig,
+    ScoreSheetConfig,
     SearchConfig,
     SweepConfig,
 )
@@ -100,7 +101,7 @@ class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(EvaluationConfig, ComputeConfig):
+class EvaluateOptions(EvaluationConfig, ScoreSheetConfig, ComputeConfig):
     """Options of `evaluate`."""
 
 
@@ -181,9 +182,12 @@ def evaluate(run: str, options: EvaluateOptions) -> Evaluation:
 
     Args:
         run: Folder or URL of the run.
-        options: Keyword arguments: see `EvaluationConfig` and `ComputeConfig`; `benchmark` is required.
+        options: Keyword arguments: see `EvaluationConfig`, `ScoreSheetConfig` and `ComputeConfig`; `benchmark` is
+            required.
     """
-    return _evaluate.evaluate(run, select(EvaluationConfig, options), select(ComputeConfig, options))
+    return _evaluate.evaluate(
+        run, select(EvaluationConfig, options), select(ComputeConfig, options), select(ScoreSheetConfig, options)
+    )
 
 
 @keywords(RankingsOptions)
@@ -191,7 +195,8 @@ def evaluate_rankings(rankings: str, options: RankingsOptions) -> Evaluation:
     """Score rankings made by any other system, and write the scores into a run if one is given.
 
     Args:
-        rankings: Folder with one text file for each query, or one file of all: see `osrmac.evaluation.rankings.parse`.
+        rankings: Folder with one text file for each query, or one file of all: see
+            `osrmac.evaluation.rankings.parse_ranks`.
         options: Keyword arguments: see `BenchmarkConfig`; `benchmark` is required.
     """
     return _evaluate.evaluate_rankings(rankings, select(BenchmarkConfig, options), options.run)

@@ -23,6 +23,7 @@ __all__ = [
     "OptionalRun",
     "Output",
     "OutputFolder",
+    "PerQuery",
     "Picture",
     "Profile",
     "Queries",
@@ -44,7 +45,10 @@ _IMAGES = (
     "Images: a folder, a glob, s3://bucket/prefix or another fsspec URL, or a .txt, .csv or .parquet list of URIs."
 )
 _QUERIES = "Ids of images of the run, or else paths or URLs of any images. ./NAME is always a path."
-_RANKINGS = "Score these rankings: a folder with a text file for each query, or one file of all as for Holidays."
+_RANKINGS = (
+    "Score these rankings: a folder with a text file for each query, or one file of all, as for Holidays or as JSON "
+    "{query: {image: score}}."
+)
 
 Images = Annotated[str, Positional, _argument("IMAGES", _IMAGES)]
 NewRun = Annotated[str, Positional, _argument("RUN", _NEW_RUN)]
@@ -58,6 +62,7 @@ Rankings = Annotated[str | None, _argument("PATH", _RANKINGS)]
 Profile = Annotated[bool, FlagCreatePairsOff, _argument(None, "Also print the time of each stage; JSON always has it.")]
 Html = Annotated[Path | None, _argument("FILE", "Also write a contact sheet, an HTML file for any browser.")]
 Csv = Annotated[Path | None, _argument("FILE", "Also write a CSV file that says which images to keep and to remove.")]
+PerQuery = Annotated[Path | None, _argument("FILE", "Also write a CSV file with the score of each query.")]
 Picture = Annotated[
     str, _argument("FILE", "Picture to write: image, map and mask side by side.", "(default: cam.png)", "output")
 ]

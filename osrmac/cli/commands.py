@@ -16,13 +16,14 @@ from osrmac.cli.arguments import (
     OptionalRun,
     Output,
     OutputFolder,
+    PerQuery,
     Picture,
     Profile,
     Queries,
     Rankings,
     Run,
 )
-from osrmac.cli.files import write_duplicates, write_sheet
+from osrmac.cli.files import write_duplicates, write_queries, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.config import (
     DEMO_DESCRIPTOR,
@@ -40,6 +41,7 @@ from osrmac.config import (
     LayerWeightsConfig,
     PruneConfig,
     ReductionConfig,
+    ScoreSheetConfig,
     SearchConfig,
     SweepConfig,
 )
@@ -94,7 +96,9 @@ def fit(
 def evaluate(
     run: OptionalRun = None,
     rankings: Rankings = None,
+    per_query: PerQuery = None,
     evaluation: EvaluationConfig = EvaluationConfig(),
+    sheet: ScoreSheetConfig = ScoreSheetConfig(),
     compute: ComputeConfig = ComputeConfig(),
     output: Output = Output(),
 ) -> None:
@@ -102,11 +106,15 @@ def evaluate(
     from osrmac.commands.evaluate import evaluate, evaluate_rankings
 
     if rankings is not None:
+        if evaluation.distractors is not None or sheet.scores is not None:
+            raise ConfigError("--rankings are scored as given: leave out --distractors and --scores")
         scores = evaluate_rankings(rankings, evaluation, run)
     elif run is not None:
-        scores = evaluate(run, evaluation, compute)
+        scores = evaluate(run, evaluation, compute, sheet)
     else:
         raise ConfigError("nothing to score: give a RUN, or --rankings")
+    if per_query is not None:
+        write_queries(per_query, None if rankings is not None else run, scores)
     write(output, [scores.to_json()], _scores_tables(scores))
 
 

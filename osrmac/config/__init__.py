@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from osrmac.config.choices import BenchmarkName, Device, Distance, Precision
 from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
-from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig
+from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig, ScoreSheetConfig
 from osrmac.config.extraction import (
     ClusterConfig,
     CollectionConfig,
@@ -41,6 +41,7 @@ __all__ = [
     "Precision",
     "PruneConfig",
     "ReductionConfig",
+    "ScoreSheetConfig",
     "SearchConfig",
     "SweepConfig",
     "canonical",

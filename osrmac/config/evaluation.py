@@ -8,7 +8,7 @@ from typing import Annotated
 from osrmac.config.choices import BenchmarkName, Distance
 from osrmac.errors import ConfigError
 
-__all__ = ["BenchmarkConfig", "EvaluationConfig"]
+__all__ = ["BenchmarkConfig", "EvaluationConfig", "ScoreSheetConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,10 @@ class BenchmarkConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig(BenchmarkConfig):
-    """The benchmark, and what is averaged before images are ranked."""
+    """The benchmark, further images to rank, and what is averaged before images are ranked."""
+
+    distractors: Annotated[str, "RUN"] | None = None
+    """Another run, made with the same settings, whose images are ranked along and irrelevant to every query."""
 
     query_expansion: Annotated[int, "N"] = 0
     """Nearest neighbours that a query is averaged with before it is searched again. The paper uses none."""
@@ -61,3 +64,17 @@ class EvaluationConfig(BenchmarkConfig):
             raise ConfigError("--query-expansion and --database-augmentation must be 0 or more")
         if self.alpha <= 0:
             raise ConfigError(f"--alpha must be positive, not {self.alpha}")
+        if self.distractors is not None and self.database_augmentation:
+            raise ConfigError("--database-augmentation has all images in memory: leave it out, or --distractors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSheetConfig:
+    """A file of scores that other evaluations read."""
+
+    scores: Annotated[str, "FILE"] | None = None
+    """Also write the first 1000 images of each query, with scores of which the larger is the better, as the JSON that
+    ILIAS's evaluation and --rankings read."""
+
+    scores_method: Annotated[str, "NAME"] | None = None
+    """Method of these scores. (default: the one that search uses)"""

@@ -11,7 +11,10 @@ from osrmac.evaluation import metrics, ties
 from osrmac.evaluation.ties import Tie
 from osrmac.types import Box, Rank
 
-__all__ = ["Benchmark", "PathSuffix", "Query", "by_id", "by_stem"]
+__all__ = ["DISTRACTOR", "Benchmark", "PathSuffix", "Query", "by_id", "by_stem"]
+
+DISTRACTOR = "distractor:"
+"""Beginning of the ids of distractors in a ranking; no ground truth names them."""
 
 _MEASURES: Mapping[str, Callable[[Sequence[Tie], int], float]] = {
     "mAP": lambda found, positives: 100 * metrics.average_precision(found, positives),
@@ -117,6 +120,16 @@ class Benchmark:
         """Names of all query images and positives, which a complete collection must contain."""
         queries = [query for mode in self.modes.values() for query in mode]
         return frozenset(query.image for query in queries).union(*(query.positives for query in queries))
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Names of all images that the ground truth mentions."""
+        junk = frozenset[str]().union(*(query.junk for mode in self.modes.values() for query in mode))
+        return self.images | junk | self.outside
+
+    def name_of(self, image_id: str) -> str:
+        """Return the name of an image of a ranking; a distractor is named by its id, which no ground truth has."""
+        return image_id if image_id.startswith(DISTRACTOR) else self.naming(image_id)
 
     def in_modes(self, names: Iterable[str]) -> Benchmark:
         """Return the benchmark with only these query modes, or with all of them if none is given.

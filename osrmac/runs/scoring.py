@@ -15,6 +15,8 @@ from osrmac.evaluation.results import Score
 from osrmac.reduction.base import Reduction
 from osrmac.retrieval.ranks import ranks
 from osrmac.retrieval.topk import nearest
+from osrmac.runs.benchmarks.ranked_images import ranked_images
+from osrmac.runs.benchmarks.score_sheet import ScoreSheet
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_reduced
 from osrmac.runs.scan import Scan
@@ -49,6 +51,7 @@ def scores(
     ids: Mapping[str, str],
     methods: Iterable[Method],
     evaluation: EvaluationConfig,
+    sheet: ScoreSheet | None = None,
 ) -> Iterator[Score]:
     """Score methods in every query mode.
 
@@ -58,13 +61,16 @@ def scores(
         crops: Folder of the shards of cropped queries, whose ids are the names of the queries.
         ids: Ids of the described images, by the names that the benchmark has for them.
         methods: Methods to score. Methods of one recipe should follow each other, so that it is read once.
-        evaluation: Distance, query expansion and database-side augmentation; the latter has all vectors in memory.
+        evaluation: Distance, distractors, query expansion and database-side augmentation; the latter has all vectors in
+            memory.
+        sheet: Gets the rankings of each method.
 
     Raises:
         BenchmarkError: A query could not be described.
     """
     read = lru_cache(maxsize=4)(_read)
     dimensions = run.identity().dimensions
+    left_out = frozenset(ids[name] for name in benchmark.outside if name in ids)
     for method in methods:
         size = 4 * len(ids) * sum(_dimension_read(method, dimensions[recipe]) for recipe in method.recipes)
         if size <= _IN_MEMORY or evaluation.database_augmentation:
@@ -73,12 +79,16 @@ def scores(
         else:
             images = Scan(partial(read_blocks, run, method, list_shards(run)), evaluation.distance)
         cropped = Scan(partial(_read_all, read, crops, method), evaluation.distance)
+        ranked = ranked_images(images, left_out, method, evaluation.distractors)
         for mode, queries in benchmark.modes.items():
             vectors = query_vectors(queries, ids, images, cropped, crops)
             if evaluation.query_expansion:
-                vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
-            results = query_results(benchmark, queries, _Replayed(partial(images.distances, vectors)), ids)
-            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], tuple(results), method.digest)
+                vectors = ranked.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
+            distances = _Replayed(partial(ranked.distances, vectors))
+            results = tuple(query_results(benchmark, queries, distances, ids))
+            if sheet is not None:
+                sheet.add(method, queries, distances)
+            yield Score.of(method.name, method.label, mode, vectors[0].shape[1], results, method.digest)
 
 
 def _dimension_read(method: Method, dimension: int) -> int:
@@ -200,9 +210,9 @@ def judge(benchmark: Benchmark, query: Query, ranks: Mapping[str, Rank], nearest
         ranks: Ranks of the query's positives and junk, by name.
         nearest: Images ranked first.
     """
-    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id))) for match in nearest]
+    matches = [replace(match, verdict=_verdict(query, benchmark.name_of(match.id))) for match in nearest]
     # A query image that finds itself says nothing where the protocol takes it out of the ranking.
-    others = [match for match in matches if match.verdict != "junk" or benchmark.naming(match.id) != query.image]
+    others = [match for match in matches if match.verdict != "junk" or benchmark.name_of(match.id) != query.image]
     return QueryResult(
         query.name,
         tuple(others),
