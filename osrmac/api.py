@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from osrmac.commands import cam as _cam
+from osrmac.commands import compare as _compare
 from osrmac.commands import demo as _demo
 from osrmac.commands import duplicates as _duplicates
 from osrmac.commands import evaluate as _evaluate
@@ -36,6 +37,7 @@ from osrmac.config import (
     BenchmarkConfig,
     ClusterConfig,
     CollectionConfig,
+    CompareConfig,
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
@@ -50,6 +52,7 @@ from osrmac.config import (
     SearchConfig,
     SweepConfig,
 )
+from osrmac.evaluation.comparison import Comparison
 from osrmac.evaluation.paper_tables import PaperTable
 from osrmac.evaluation.results import Evaluation
 from osrmac.evaluation.sweep import Sweep
@@ -66,6 +69,7 @@ from osrmac.types import Matrix
 __all__ = [
     "Run",
     "cam",
+    "compare",
     "demo",
     "duplicates",
     "evaluate",
@@ -200,6 +204,20 @@ def evaluate_rankings(rankings: str, options: RankingsOptions) -> Evaluation:
         options: Keyword arguments: see `BenchmarkConfig`; `benchmark` is required.
     """
     return _evaluate.evaluate_rankings(rankings, select(BenchmarkConfig, options), options.run)
+
+
+@keywords(CompareConfig)
+def compare(runs: str | Sequence[str], options: CompareConfig) -> list[Comparison]:
+    """Compare the methods of one or more runs by their stored scores, with intervals of the differences.
+
+    Args:
+        runs: Folder or URL of a run, or several of them.
+        options: Keyword arguments: see `CompareConfig`.
+
+    Returns:
+        A comparison for each query mode.
+    """
+    return _compare.compare([runs] if isinstance(runs, str) else runs, options)
 
 
 @keywords(RunOptions)

@@ -29,6 +29,7 @@ __all__ = [
     "Queries",
     "Rankings",
     "Run",
+    "Runs",
 ]
 
 REGISTRY = ConstructorRegistry()
@@ -55,6 +56,7 @@ NewRun = Annotated[str, Positional, _argument("RUN", _NEW_RUN)]
 DemoRun = Annotated[str, Positional, _argument("[RUN]", "Local folder of the run.", "(default: osrmac-demo)")]
 OptionalRun = Annotated[str | None, Positional, _argument("[RUN]", _OPTIONAL_RUN)]
 Run = Annotated[str, Positional, _argument("RUN", "Folder or URL of the run.")]
+Runs = Annotated[tuple[str, ...], Positional, _argument("RUN...", "Folders or URLs of the runs.")]
 Queries = Annotated[tuple[str, ...], Positional, _argument("QUERY...", _QUERIES)]
 Image = Annotated[str, Positional, _argument("IMAGE", "Path or URL of an image.")]
 OutputFolder = Annotated[str, Positional, _argument("OUT", "Local folder to create.")]

@@ -22,6 +22,7 @@ from osrmac.cli.arguments import (
     Queries,
     Rankings,
     Run,
+    Runs,
 )
 from osrmac.cli.files import write_duplicates, write_queries, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
@@ -31,6 +32,7 @@ from osrmac.config import (
     BenchmarkConfig,
     ClusterConfig,
     CollectionConfig,
+    CompareConfig,
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
@@ -116,6 +118,15 @@ def evaluate(
     if per_query is not None:
         write_queries(per_query, None if rankings is not None else run, scores)
     write(output, [scores.to_json()], _scores_tables(scores))
+
+
+def compare(runs: Runs, comparison: CompareConfig = CompareConfig(), output: Output = Output()) -> None:
+    """Compare the scores of runs, and tell which differences are beyond chance."""
+    from osrmac.commands.compare import compare
+
+    results = compare(runs, comparison)
+    written = [] if comparison.figure is None else [f"figure in {comparison.figure}"]
+    write(output, (each.to_json() for each in results), (each.table() for each in results), written)
 
 
 def run(
@@ -324,6 +335,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "extract": extract,
     "fit": fit,
     "evaluate": evaluate,
+    "compare": compare,
     "run": run,
     "demo": demo,
     "search": search,

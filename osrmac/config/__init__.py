@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from osrmac.config.choices import BenchmarkName, Device, Distance, Precision
 from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
-from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig, ScoreSheetConfig
+from osrmac.config.evaluation import BenchmarkConfig, CompareConfig, EvaluationConfig, ScoreSheetConfig
 from osrmac.config.extraction import (
     ClusterConfig,
     CollectionConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "BenchmarkName",
     "ClusterConfig",
     "CollectionConfig",
+    "CompareConfig",
     "ComparisonConfig",
     "ComputeConfig",
     "DescriptorConfig",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from osrmac.config.checks import at_least_one
 from osrmac.config.choices import BenchmarkName, Distance
 from osrmac.errors import ConfigError
 
-__all__ = ["BenchmarkConfig", "EvaluationConfig", "ScoreSheetConfig"]
+__all__ = ["BenchmarkConfig", "CompareConfig", "EvaluationConfig", "ScoreSheetConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,3 +79,38 @@ class ScoreSheetConfig:
 
     scores_method: Annotated[str, "NAME"] | None = None
     """Method of these scores. (default: the one that search uses)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """What is compared, and with what."""
+
+    benchmark: Annotated[str, "NAME"] | None = None
+    """Scores to compare, named as their file in RUN/evaluation: a benchmark, BENCHMARK-distractors, or
+    BENCHMARK-RANKINGS. (default: the only ones that all runs have)"""
+
+    queries: Annotated[tuple[str, ...], "MODE ..."] = ()
+    """Query modes. (default: all that the runs have in common)"""
+
+    measure: Annotated[str, "NAME"] | None = None
+    """Measure, such as mAP. (default: the main one of the benchmark)"""
+
+    methods: Annotated[tuple[str, ...], "NAME ..."] = ()
+    """Methods to compare, named as in an evaluation. (default: all)"""
+
+    baseline: Annotated[str, "NAME"] = "best"
+    """Score that the others are compared with: best, first, the name of a method, or RUN:METHOD."""
+
+    resamples: Annotated[int, "N"] = 10_000
+    """Number of bootstrap resamples of the queries."""
+
+    seed: int = 0
+    """Seed of the resampling."""
+
+    figure: Annotated[str, "FILE"] | None = None
+    """Also draw the differences with their intervals, as an SVG file."""
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "resamples")
+        if self.seed < 0:
+            raise ConfigError(f"--seed must be 0 or more, not {self.seed}")
