@@ -34,6 +34,8 @@ def compare(runs: Sequence[str], options: CompareConfig = CompareConfig()) -> li
         ConfigError: An unknown query mode, measure, method or baseline, or fewer than two methods.
         StorageError: There is no run, or it has no scores of the benchmark.
     """
+    if not runs:
+        raise ConfigError("no run given: name one RUN or several")
     figure = None if options.figure is None else Location.of(options.figure)
     if figure is not None:
         check_file_writable(figure)

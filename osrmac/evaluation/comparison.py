@@ -122,16 +122,15 @@ class Comparison:
         """Return the comparison as a table, one row for each score."""
         several = len({score.run for score in self.scores}) > 1
         rows = [[*([score.run] if several else []), *self._cells(score)] for score in self.scores]
-        columns = text(*(["run"] if several else []), "method") + numeric(
-            "dims", self.measure, "difference", "interval"
-        )
+        names = ("run", "method") if several else ("method",)
+        columns = text(*names) + numeric("dims", self.measure, "difference", "interval") + text("verdict")
         notes = [
             f"queries: {self.queries} {self.mode}",
-            f"interval: 95%, by {self.resamples} resamples of the queries, seed {self.seed}; one in twenty misses the true "
-            "difference",
+            f"interval: 95%, by {self.resamples} resamples of the queries, seed {self.seed}; one in twenty misses the "
+            "true difference",
             *(f"{name}: {value}" for name, value in self.conditions.items()),
         ]
-        return Table(f"{self.benchmark}, {self.mode}", columns + text("verdict"), rows, notes)
+        return Table(f"{self.benchmark}, {self.mode}", columns, rows, notes)
 
     def _cells(self, score: ComparedScore) -> list[str | Cell]:
         value = Cell(f"{score.value:.2f}", best=score.value == self.scores[0].value)

@@ -49,7 +49,7 @@ class ScoreSheet:
         if method.name == self.method:
             found = nearest(distances, len(queries), FIRST)
             for query, matches in zip(queries, found, strict=True):
-                scored = {self._benchmark.name_of(match.id): -match.distance for match in matches}
+                scored = {self._benchmark.name_of(match.id): 0.0 - match.distance for match in matches}
                 self._scores[query.name] = scored
 
     @property
