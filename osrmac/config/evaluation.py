@@ -49,7 +49,8 @@ class EvaluationConfig(BenchmarkConfig):
     """The benchmark, further images to rank, and what is averaged before images are ranked."""
 
     distractors: Annotated[str, "RUN"] | None = None
-    """Another run, made with the same settings, whose images are ranked along and irrelevant to every query."""
+    """Another run, made with the same settings, whose images are ranked along and irrelevant to every query.
+    (default: none)"""
 
     query_expansion: Annotated[int, "N"] = 0
     """Nearest neighbours that a query is averaged with before it is searched again. The paper uses none."""
@@ -75,7 +76,7 @@ class ScoreSheetConfig:
 
     scores: Annotated[str, "FILE"] | None = None
     """Also write the first 1000 images of each query, with scores of which the larger is the better, as the JSON that
-    ILIAS's evaluation and --rankings read."""
+    ILIAS's evaluation and --rankings read. (default: none)"""
 
     scores_method: Annotated[str, "NAME"] | None = None
     """Method of these scores. (default: the one that search uses)"""
@@ -108,7 +109,7 @@ class CompareConfig:
     """Seed of the resampling."""
 
     figure: Annotated[str, "FILE"] | None = None
-    """Also draw the differences with their intervals, as an SVG file."""
+    """Also draw the differences with their intervals, as an SVG file. (default: none)"""
 
     def __post_init__(self) -> None:
         at_least_one(self, "resamples")
