@@ -92,11 +92,15 @@ def test_distractors_are_ranked_along_whatever_their_ids(
         assert result.values["mAP@all"] == pytest.approx(100 * sum(number / (rank + 1) for rank, number in hits) / 2)
 
 
-def test_neighbours_of_an_expanded_query_may_be_distractors_but_not_outside(run: Run, others: Run) -> None:
-    plain, expanded = (score(run, distractors=others.url, query_expansion=number) for number in (0, 2))
-    without, inside = (score(run, outside=outside, query_expansion=3) for outside in (frozenset(IDS[6:7]), frozenset()))
-    assert plain.results != expanded.results
-    assert without.results != inside.results
+def test_an_expanded_query_is_averaged_with_what_is_ranked(run: Run, others: Run, tmp_path: Path) -> None:
+    """The scores are those of one run of all images that are ranked, and of no others."""
+    outside = frozenset({"7.jpg"})
+    ranked = {image: vector for image, vector in VECTORS.items() if image not in outside}
+    ranked |= {f"distractor:{image}": vector for image, vector in OTHERS.items()}
+    merged = tiny_run(tmp_path / "merged", {"single": ranked})
+    found = score(run, outside=outside, distractors=others.url, query_expansion=4)
+    assert found == score(merged, query_expansion=4)
+    assert found != score(merged)
 
 
 def test_scores_without_distractors_are_the_same_where_nothing_is_left_out(run: Run) -> None:
