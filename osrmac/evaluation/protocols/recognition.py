@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,22 +26,12 @@ NEEDED = {
 }
 """Ground truth that each benchmark needs, in words."""
 
-_PARIS = "paris_"
-_OXFORD = (
-    *("all_souls_", "ashmolean_", "balliol_", "bodleian_", "christ_church_", "cornmarket_", "hertford_", "jesus_"),
-    *(
-        "keble_",
-        "magdalen_",
-        "new_",
-        "oriel_",
-        "oxford_",
-        "pitt_rivers_",
-        "radcliffe_camera_",
-        "trinity_",
-        "worcester_",
-    ),
+_PARIS = re.compile(r"paris_[a-z]+_\d{6}")
+_OXFORD = re.compile(
+    r"(all_souls|ashmolean|balliol|bodleian|christ_church|cornmarket|hertford|jesus|keble|magdalen|new|oriel|oxford"
+    r"|pitt_rivers|radcliffe_camera|trinity|worcester)_\d{6}"
 )
-"""Beginnings of the names of all images of Paris6k, and of Oxford5k."""
+"""Names of the images of Paris6k, and of Oxford5k."""
 
 _QUERY = "_query.txt"
 
@@ -86,15 +77,15 @@ def _recognised(ground_truth: Mapping[str, bytes]) -> _Kind | None:
 
 
 def _of_vgg(file: str, content: bytes) -> _Kind:
-    image = content.decode("utf-8", "replace").removeprefix("oxc1_")
-    return _Kind(file, *_of_place("a query of", [image], "oxford5k", "paris6k"))
+    image, *_ = [*content.decode("utf-8", "replace").split(), ""]
+    return _Kind(file, *_of_place("a query of", [image.removeprefix("oxc1_")], "oxford5k", "paris6k"))
 
 
 def _of_place(words: str, images: Sequence[str], oxford: str, paris: str) -> tuple[str, frozenset[str]]:
     """Return the words with the benchmark that the names of its images show, or with both."""
-    if all(image.startswith(_PARIS) for image in images):
+    if all(map(_PARIS.fullmatch, images)):
         return f"{words} {paris}", frozenset({paris})
-    if all(image.startswith(_OXFORD) for image in images):
+    if all(map(_OXFORD.fullmatch, images)):
         return f"{words} {oxford}", frozenset({oxford})
     return f"{words} {oxford} or {paris}", frozenset({oxford, paris})
 

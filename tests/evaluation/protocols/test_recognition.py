@@ -79,6 +79,8 @@ def test_ground_truth_of_another_benchmark_is_recognised(name: str, files: dict[
         ("rparis6k", {"gnd.json": REVISITED_PARIS}),
         ("paris6k", VGG_PARIS),
         ("oxford5k", {"a_1_query.txt": b"oxc1_my_photo 1 2 3 4"}),
+        ("oxford5k", {"a_1_query.txt": b"paris_by_night 1 2 3 4"}),
+        ("oxford5k", {"a_1_query.txt": b""}),
         ("roxford5k", {"gnd.pkl": pickle.dumps(lists(["my_photo"], easy=[0]))}),
         ("ilias", ILIAS),
         ("holidays", {"holidays_images.dat": b"100000.jpg\n"}),
