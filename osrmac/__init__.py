@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from osrmac.api import (
         Run,
         cam,
+        compare,
         demo,
         duplicates,
         evaluate,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from osrmac.config import DescriptorConfig
     from osrmac.descriptor.describer import Describer, Description, Failure
     from osrmac.errors import OsrmacError
+    from osrmac.evaluation.comparison import Comparison
     from osrmac.evaluation.paper_tables import PaperTable
     from osrmac.evaluation.results import Evaluation, Score
     from osrmac.evaluation.sweep import Sweep
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Describer",
     "Description",
     "DescriptorConfig",
@@ -83,6 +86,7 @@ __all__ = [
     "Sweep",
     "__version__",
     "cam",
+    "compare",
     "demo",
     "duplicates",
     "evaluate",
@@ -102,6 +106,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Comparison": "evaluation.comparison",
     "Describer": "descriptor.describer",
     "Description": "descriptor.describer",
     "DescriptorConfig": "config",

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from osrmac.commands import cam as _cam
+from osrmac.commands import compare as _compare
 from osrmac.commands import demo as _demo
 from osrmac.commands import duplicates as _duplicates
 from osrmac.commands import evaluate as _evaluate
@@ -36,6 +37,7 @@ from osrmac.config import (
     BenchmarkConfig,
     ClusterConfig,
     CollectionConfig,
+    CompareConfig,
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
@@ -46,9 +48,11 @@ from osrmac.config import (
     LayerWeightsConfig,
     PruneConfig,
     ReductionConfig,
+    ScoreSheetConfig,
     SearchConfig,
     SweepConfig,
 )
+from osrmac.evaluation.comparison import Comparison
 from osrmac.evaluation.paper_tables import PaperTable
 from osrmac.evaluation.results import Evaluation
 from osrmac.evaluation.sweep import Sweep
@@ -65,6 +69,7 @@ from osrmac.types import Matrix
 __all__ = [
     "Run",
     "cam",
+    "compare",
     "demo",
     "duplicates",
     "evaluate",
@@ -100,7 +105,7 @@ class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(EvaluationConfig, ComputeConfig):
+class EvaluateOptions(EvaluationConfig, ScoreSheetConfig, ComputeConfig):
     """Options of `evaluate`."""
 
 
@@ -181,9 +186,12 @@ def evaluate(run: str, options: EvaluateOptions) -> Evaluation:
 
     Args:
         run: Folder or URL of the run.
-        options: Keyword arguments: see `EvaluationConfig` and `ComputeConfig`; `benchmark` is required.
+        options: Keyword arguments: see `EvaluationConfig`, `ScoreSheetConfig` and `ComputeConfig`; `benchmark` is
+            required.
     """
-    return _evaluate.evaluate(run, select(EvaluationConfig, options), select(ComputeConfig, options))
+    return _evaluate.evaluate(
+        run, select(EvaluationConfig, options), select(ComputeConfig, options), select(ScoreSheetConfig, options)
+    )
 
 
 @keywords(RankingsOptions)
@@ -191,10 +199,25 @@ def evaluate_rankings(rankings: str, options: RankingsOptions) -> Evaluation:
     """Score rankings made by any other system, and write the scores into a run if one is given.
 
     Args:
-        rankings: Folder with one text file for each query, or one file of all: see `osrmac.evaluation.rankings.parse`.
+        rankings: Folder with one text file for each query, or one file of all: see
+            `osrmac.evaluation.rankings.parse_ranks`.
         options: Keyword arguments: see `BenchmarkConfig`; `benchmark` is required.
     """
     return _evaluate.evaluate_rankings(rankings, select(BenchmarkConfig, options), options.run)
+
+
+@keywords(CompareConfig)
+def compare(runs: str | Sequence[str], options: CompareConfig) -> list[Comparison]:
+    """Compare the methods of one or more runs by their stored scores, with intervals of the differences.
+
+    Args:
+        runs: Folder or URL of a run, or several of them.
+        options: Keyword arguments: see `CompareConfig`.
+
+    Returns:
+        A comparison for each query mode.
+    """
+    return _compare.compare([runs] if isinstance(runs, str) else runs, options)
 
 
 @keywords(RunOptions)

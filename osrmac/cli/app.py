@@ -35,7 +35,7 @@ _GROUPS = {
     "Describe images": ("extract", "run", "demo"),
     "Use a run": ("search", "duplicates", "export"),
     "Look after a run": ("info", "verify", "report", "prune"),
-    "Reduce and evaluate descriptors": ("fit", "fit-weights", "evaluate", "sweep", "paper"),
+    "Reduce and evaluate descriptors": ("fit", "fit-weights", "evaluate", "compare", "sweep", "paper"),
     "Look into an image": ("cam",),
 }
 """Headings of the help, with the commands below them."""

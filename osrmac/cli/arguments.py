@@ -23,11 +23,13 @@ __all__ = [
     "OptionalRun",
     "Output",
     "OutputFolder",
+    "PerQuery",
     "Picture",
     "Profile",
     "Queries",
     "Rankings",
     "Run",
+    "Runs",
 ]
 
 REGISTRY = ConstructorRegistry()
@@ -44,13 +46,17 @@ _IMAGES = (
     "Images: a folder, a glob, s3://bucket/prefix or another fsspec URL, or a .txt, .csv or .parquet list of URIs."
 )
 _QUERIES = "Ids of images of the run, or else paths or URLs of any images. ./NAME is always a path."
-_RANKINGS = "Score these rankings: a folder with a text file for each query, or one file of all as for Holidays."
+_RANKINGS = (
+    "Score these rankings: a folder with a text file for each query, or one file of all, as for Holidays or as JSON "
+    "{query: {image: score}}."
+)
 
 Images = Annotated[str, Positional, _argument("IMAGES", _IMAGES)]
 NewRun = Annotated[str, Positional, _argument("RUN", _NEW_RUN)]
 DemoRun = Annotated[str, Positional, _argument("[RUN]", "Local folder of the run.", "(default: osrmac-demo)")]
 OptionalRun = Annotated[str | None, Positional, _argument("[RUN]", _OPTIONAL_RUN)]
 Run = Annotated[str, Positional, _argument("RUN", "Folder or URL of the run.")]
+Runs = Annotated[tuple[str, ...], Positional, _argument("RUN...", "Folders or URLs of the runs.")]
 Queries = Annotated[tuple[str, ...], Positional, _argument("QUERY...", _QUERIES)]
 Image = Annotated[str, Positional, _argument("IMAGE", "Path or URL of an image.")]
 OutputFolder = Annotated[str, Positional, _argument("OUT", "Local folder to create.")]
@@ -58,6 +64,7 @@ Rankings = Annotated[str | None, _argument("PATH", _RANKINGS)]
 Profile = Annotated[bool, FlagCreatePairsOff, _argument(None, "Also print the time of each stage; JSON always has it.")]
 Html = Annotated[Path | None, _argument("FILE", "Also write a contact sheet, an HTML file for any browser.")]
 Csv = Annotated[Path | None, _argument("FILE", "Also write a CSV file that says which images to keep and to remove.")]
+PerQuery = Annotated[Path | None, _argument("FILE", "Also write a CSV file with the score of each query.")]
 Picture = Annotated[
     str, _argument("FILE", "Picture to write: image, map and mask side by side.", "(default: cam.png)", "output")
 ]

@@ -16,13 +16,15 @@ from osrmac.cli.arguments import (
     OptionalRun,
     Output,
     OutputFolder,
+    PerQuery,
     Picture,
     Profile,
     Queries,
     Rankings,
     Run,
+    Runs,
 )
-from osrmac.cli.files import write_duplicates, write_sheet
+from osrmac.cli.files import write_duplicates, write_queries, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.cli.search_results import search_json, search_tables
 from osrmac.config import (
@@ -31,6 +33,7 @@ from osrmac.config import (
     BenchmarkConfig,
     ClusterConfig,
     CollectionConfig,
+    CompareConfig,
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
@@ -41,6 +44,7 @@ from osrmac.config import (
     LayerWeightsConfig,
     PruneConfig,
     ReductionConfig,
+    ScoreSheetConfig,
     SearchConfig,
     SweepConfig,
 )
@@ -95,7 +99,9 @@ def fit(
 def evaluate(
     run: OptionalRun = None,
     rankings: Rankings = None,
+    per_query: PerQuery = None,
     evaluation: EvaluationConfig = EvaluationConfig(),
+    sheet: ScoreSheetConfig = ScoreSheetConfig(),
     compute: ComputeConfig = ComputeConfig(),
     output: Output = Output(),
 ) -> None:
@@ -105,12 +111,25 @@ def evaluate(
     if rankings is not None:
         if evaluation.conditions:
             raise ConfigError(f"--rankings are scored as they are, without {' and '.join(evaluation.conditions)}")
+        if evaluation.distractors is not None or sheet.scores is not None:
+            raise ConfigError("--rankings are scored as given: leave out --distractors and --scores")
         scores = evaluate_rankings(rankings, evaluation, run)
     elif run is not None:
-        scores = evaluate(run, evaluation, compute)
+        scores = evaluate(run, evaluation, compute, sheet)
     else:
         raise ConfigError("nothing to score: give a RUN, or --rankings")
+    if per_query is not None:
+        write_queries(per_query, None if rankings is not None else run, scores)
     write(output, [scores.to_json()], _scores_tables(scores))
+
+
+def compare(runs: Runs, comparison: CompareConfig = CompareConfig(), output: Output = Output()) -> None:
+    """Compare the scores of runs, and tell which differences are beyond chance."""
+    from osrmac.commands.compare import compare
+
+    results = compare(runs, comparison)
+    written = [] if comparison.figure is None else [f"figure in {comparison.figure}"]
+    write(output, (each.to_json() for each in results), (each.table() for each in results), written)
 
 
 def run(
@@ -298,6 +317,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "extract": extract,
     "fit": fit,
     "evaluate": evaluate,
+    "compare": compare,
     "run": run,
     "demo": demo,
     "search": search,

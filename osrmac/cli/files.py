@@ -1,4 +1,4 @@
-"""Files that commands write beside their results: contact sheets, and lists of near-duplicates."""
+"""Files that commands write beside their results: contact sheets, and lists of near-duplicates or queries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from osrmac.progress import note
 
 if TYPE_CHECKING:
+    from osrmac.evaluation.results import Evaluation
     from osrmac.runs.near_duplicates.groups import Duplicates
 
-__all__ = ["write_duplicates", "write_sheet"]
+__all__ = ["write_duplicates", "write_queries", "write_sheet"]
 
 _COLUMNS = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
 
@@ -33,12 +34,25 @@ def write_duplicates(file: Path, run: str, result: Duplicates) -> None:
     _write(file, text.getvalue(), run, "list", result.method, sum(map(len, result.groups)))
 
 
-def _write(file: Path, text: str, run: str, kind: str, method: str, images: int) -> None:
-    """Write a file that names images of a run, and record it in the run."""
+def write_queries(file: Path, run: str | None, evaluation: Evaluation) -> None:
+    """Write a CSV file with a row for each query of each method and query mode; it is recorded in the run, if any."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["system", "mode", "query", *evaluation.measures, "positives"])
+    for score in evaluation.scores:
+        for result in score.results:
+            values = (result.values[measure] for measure in evaluation.measures)
+            rows.writerow([score.method, score.mode, result.query, *values, result.positives])
+    _write(file, text.getvalue(), run, "list", "", max(score.queries for score in evaluation.scores))
+
+
+def _write(file: Path, text: str, run: str | None, kind: str, method: str, images: int) -> None:
+    """Write a file that names images, and record it in their run, if there is one."""
     from osrmac.commands.copies import record_page
     from osrmac.storage import run as storage
     from osrmac.storage.location import Location
 
     Location.of(file).write_bytes(text.encode())
     note(f"{kind} in {file}")
-    record_page(storage.Run(run), str(file), kind, method, images)
+    if run is not None:
+        record_page(storage.Run(run), str(file), kind, method, images)

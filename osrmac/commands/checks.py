@@ -19,6 +19,7 @@ __all__ = [
     "BUILTIN_RECIPES",
     "check_benchmark",
     "check_descriptor",
+    "check_file_writable",
     "check_reduction",
     "check_separate",
     "check_writable",
@@ -71,6 +72,18 @@ def check_writable(location: Location) -> None:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         problem = "no write permission for" if folder.is_dir() else "a file is at"
         raise ConfigError(f"cannot write to {location}, {problem} {folder}: choose another folder")
+
+
+def check_file_writable(file: Location) -> None:
+    """Check that a file can be written, as far as the permissions of a local one tell.
+
+    Raises:
+        ConfigError: It is a folder, or its folder cannot be made or written.
+    """
+    if file.is_local:
+        if Path(file.path).is_dir():
+            raise ConfigError(f"cannot write to {file}, a folder is there: name a file")
+        check_writable(Location.of(Path(file.path).parent))
 
 
 def check_separate(images: Location, run: Run) -> None:

@@ -24,7 +24,7 @@ class Copy:
 
     Attributes:
         url: Path or URL, without credentials.
-        kind: `export`, `contact sheet`, or `list` of near-duplicates.
+        kind: `export`, `contact sheet`, or `list` of images.
         method: Name of the method whose vectors were exported or compared.
         digest: Digest of the method's reduction then; None without one.
         images: Number of images.
@@ -49,7 +49,7 @@ def record_export(run: Run, url: str, method: str, digest: str | None, images: i
 
 
 def record_page(run: Run, url: str, kind: str, method: str, images: int) -> None:
-    """Record a contact sheet or a list of near-duplicates: see `_record`."""
+    """Record a contact sheet or a list of images: see `_record`."""
     _record(run, url, kind, method=method, digest=method_digests(run).get(method), images=images)
 
 

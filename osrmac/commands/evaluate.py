@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from osrmac.commands.checks import check_benchmark
-from osrmac.config import BenchmarkConfig, CollectionConfig, ComputeConfig, EvaluationConfig, FailureConfig
+from osrmac.commands.checks import check_benchmark, check_file_writable
+from osrmac.commands.copies import record_page
+from osrmac.config import (
+    BenchmarkConfig,
+    CollectionConfig,
+    ComputeConfig,
+    EvaluationConfig,
+    FailureConfig,
+    ScoreSheetConfig,
+)
 from osrmac.credentials import redact, without_credentials
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
-from osrmac.evaluation.rankings import parse
+from osrmac.evaluation.rankings import parse_ranks
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.progress import note, stage
-from osrmac.runs.methods import Method, list_methods
+from osrmac.runs.benchmarks.distractors import Distractors, find_distractors
+from osrmac.runs.benchmarks.query_boxes import check_boxes
+from osrmac.runs.benchmarks.score_sheet import ScoreSheet
+from osrmac.runs.methods import Method, choose_method, list_methods
 from osrmac.runs.scoring import SHOWN, judge, scores
+from osrmac.runs.shard_reader import unpruned
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
@@ -29,19 +42,27 @@ from osrmac.storage.reading.text_files import read_files, read_texts
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult, Rank
 
-__all__ = ["coverage", "evaluate", "evaluate_rankings", "prepare"]
+__all__ = ["coverage", "distractors_of", "evaluate", "evaluate_rankings", "prepare"]
 
 _ANYWHERE = CollectionConfig(moved=True)
 """The images of the queries move with the collection, about which `extract` has asked."""
 
 
-def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = ComputeConfig()) -> Evaluation:
+def evaluate(
+    run: str,
+    evaluation: EvaluationConfig,
+    compute: ComputeConfig = ComputeConfig(),
+    scores_file: ScoreSheetConfig = ScoreSheetConfig(),
+) -> Evaluation:
     """Score every recipe and every reduction of a run, and write the scores into the run.
+
+    Scores with distractors are stored beside those without, as `BENCHMARK-distractors`.
 
     Args:
         run: Run with descriptors.
         evaluation: Benchmark, ground truth, query modes and distance.
         compute: Processes that describe cropped queries; unused if there are none, or if they are described already.
+        scores_file: File to write the first images of each query to, if any.
 
     Raises:
         BenchmarkError: The benchmark does not fit the collection.
@@ -52,26 +73,34 @@ def evaluate(run: str, evaluation: EvaluationConfig, compute: ComputeConfig = Co
     place = Run(run)
     record = place.record()
     check_benchmark(evaluation)
+    if scores_file.scores is not None:
+        check_file_writable(Location.of(scores_file.scores))
     with locked(place.location, Part.EVALUATIONS) as lock:
         benchmark, crops, ids = prepare(place, evaluation, compute)
         methods = _scorable(list_methods(place), evaluation)
-        with stage(f"evaluating {benchmark.name}"):
-            scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation))
+        distractors = distractors_of(place, evaluation, benchmark, ids)
+        sheet = _sheet(place, benchmark, scores_file)
+        with stage(f"evaluating {benchmark.name}"), unpruned(distractors.run) if distractors else nullcontext():
+            scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation, sheet))
         result = Evaluation(
             benchmark.name,
             benchmark.measures,
-            coverage(benchmark, ids),
+            coverage(benchmark, ids, distractors),
             {
                 "backbone": record["descriptor"]["backbone"],
                 "weights": record["weights"],
                 "distance": evaluation.distance,
+                **({"distractors": str(distractors)} if distractors else {}),
                 **evaluation.conditions,
                 **_fitted_on(methods),
             },
             scored,
         )
         lock.confirm()
-        _write(place, benchmark.name, result)
+        _write(place, f"{benchmark.name}-distractors" if distractors else benchmark.name, result)
+        if sheet is not None and scores_file.scores is not None:
+            Location.of(scores_file.scores).write_bytes(sheet.to_json().encode())
+            record_page(place, scores_file.scores, "list", sheet.method, sheet.images)
         place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
     return result
 
@@ -88,7 +117,8 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
     """Score rankings made by any other system.
 
     Args:
-        rankings: Folder with one text file for each query, or one file of all: see `osrmac.evaluation.rankings.parse`.
+        rankings: Folder with one text file for each query, or one file of all: see
+            `osrmac.evaluation.rankings.parse_ranks`.
         evaluation: Benchmark, ground truth and query modes.
         run: Run, or new folder, to write the scores into; None writes nothing.
 
@@ -97,8 +127,8 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
         NotFoundError: No rankings, or no ground truth.
     """
     check_benchmark(evaluation)
-    ranked_by_query = parse(read_texts(Location.of(rankings)))
-    benchmark = _benchmark(evaluation, [name for ranked in ranked_by_query.values() for name in ranked])
+    ranked_by_query = parse_ranks(read_texts(Location.of(rankings)))
+    benchmark = _benchmark(evaluation, [name for ranked in ranked_by_query.values() for name, _ in ranked])
     named = without_credentials(rankings)
     label = PurePosixPath(named).name
     scored = []
@@ -140,6 +170,7 @@ def prepare(
     benchmark = _benchmark(evaluation, described)
     ids = dict(zip(benchmark.names_of(described), described, strict=True))
     benchmark = benchmark.on(ids, subset=evaluation.subset)
+    check_boxes(run, benchmark, ids)
     return benchmark, _describe_crops(run, benchmark, ids, compute), ids
 
 
@@ -158,10 +189,23 @@ def _described(run: Run) -> list[str]:
     return ids
 
 
-def coverage(benchmark: Benchmark, names: Iterable[str]) -> str:
-    """Describe in words how much of the collection of a benchmark some images are."""
+def distractors_of(
+    run: Run, evaluation: EvaluationConfig, benchmark: Benchmark, ids: Mapping[str, str]
+) -> Distractors | None:
+    """Return the distractors that an evaluation asks for; see `find_distractors` for the errors."""
+    if evaluation.distractors is None:
+        return None
+    found = find_distractors(run, evaluation.distractors, benchmark, ids.values())
+    if found.namesakes:
+        note(f"distractors: {found}; they count as irrelevant")
+    return found
+
+
+def coverage(benchmark: Benchmark, names: Iterable[str], distractors: Distractors | None = None) -> str:
+    """Describe in words how much of the collection of a benchmark some images are, with the number of distractors."""
     images = len(frozenset(names) - benchmark.outside)
-    return f"{images} of {benchmark.size} images" if benchmark.size else f"{images} images"
+    covered = f"{images} of {benchmark.size} images" if benchmark.size else f"{images} images"
+    return f"{covered} + {distractors.images} distractors" if distractors else covered
 
 
 def _fitted_on(methods: Iterable[Method]) -> dict[str, str]:
@@ -198,19 +242,20 @@ def _describe_crops(run: Run, benchmark: Benchmark, ids: Mapping[str, str], comp
     return folder
 
 
-def _judge(benchmark: Benchmark, query: Query, ranked: Sequence[str]) -> QueryResult:
-    shown = ranked[: SHOWN + len(query.junk)]
-    return judge(
-        benchmark, query, _ranks(benchmark, ranked), [Match(image, rank) for rank, image in enumerate(shown, 1)]
-    )
-
-
-def _ranks(benchmark: Benchmark, ranked: Iterable[str]) -> dict[str, Rank]:
-    """Return the rank of each image, none tied; the first one counts if an image is listed twice."""
+def _judge(benchmark: Benchmark, query: Query, ranked: Sequence[tuple[str, Rank]]) -> QueryResult:
+    """Judge a given ranking; the first rank counts if an image is listed twice."""
+    query = replace(query, junk=query.junk | benchmark.outside)
     ranks: dict[str, Rank] = {}
-    for position, image in enumerate(ranked):
-        ranks.setdefault(benchmark.naming(image), Rank.untied(position))
-    return ranks
+    for image, rank in ranked:
+        ranks.setdefault(benchmark.name_of(image), rank)
+    shown = ranked[: SHOWN + len(query.junk)]
+    return judge(benchmark, query, ranks, [Match(image, place) for place, (image, _) in enumerate(shown, 1)])
+
+
+def _sheet(run: Run, benchmark: Benchmark, options: ScoreSheetConfig) -> ScoreSheet | None:
+    if options.scores is None:
+        return None
+    return ScoreSheet(benchmark, choose_method(run, options.scores_method).name)
 
 
 def _write(run: Run, name: str, evaluation: Evaluation) -> None:

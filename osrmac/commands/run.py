@@ -19,6 +19,7 @@ from osrmac.config import (
 from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction
+from osrmac.runs.benchmarks.distractors import require_distractors
 from osrmac.runs.reductions import kept_reductions
 from osrmac.storage.run import Identity, Run
 
@@ -76,6 +77,8 @@ def run(
     def check(identity: Identity) -> None:
         check_reduction(identity, reduction)
         kept_reductions(Run(run), identity, reduction)
+        if evaluation.distractors is not None:
+            require_distractors(identity, evaluation.distractors)
 
     extraction = extract(images, run, descriptor, compute, failures, collection, check)
     reductions = fit(run, reduction, compute)

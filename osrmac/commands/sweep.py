@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
-from osrmac.commands.evaluate import coverage, prepare
+from osrmac.commands.evaluate import coverage, distractors_of, prepare
 from osrmac.config import ComputeConfig, EvaluationConfig, ReductionConfig, SweepConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation.results import Score
@@ -70,6 +70,7 @@ def _sweep(
     compute: ComputeConfig,
 ) -> Sweep:
     benchmark, crops, ids = prepare(place, evaluation, compute)
+    distractors = distractors_of(place, evaluation, benchmark, ids)
     moments = Moments.of(shards.read_vectors(shards.paths(place.descriptors), recipe).values)
     origin = Origin(recipe, identity.dimensions[recipe], moments.count, place.record()["images"], identity.fingerprint)
     methods = {method.name: method for method in _methods(origin, moments, sizes, options.seeds)}
@@ -79,7 +80,7 @@ def _sweep(
         for score in scores(place, benchmark, crops, ids, methods.values(), evaluation)
     ]
     conditions = {
-        "coverage": coverage(benchmark, ids),
+        "coverage": coverage(benchmark, ids, distractors),
         "backbone": identity.descriptor.backbone,
         "distance": evaluation.distance,
         **evaluation.conditions,

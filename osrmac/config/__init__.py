@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from osrmac.config.choices import BenchmarkName, Device, Distance, Precision, SelectionMethod
 from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
-from osrmac.config.evaluation import BenchmarkConfig, EvaluationConfig
+from osrmac.config.evaluation import BenchmarkConfig, CompareConfig, EvaluationConfig, ScoreSheetConfig
 from osrmac.config.extraction import (
     ClusterConfig,
     CollectionConfig,
@@ -27,6 +27,7 @@ __all__ = [
     "BenchmarkName",
     "ClusterConfig",
     "CollectionConfig",
+    "CompareConfig",
     "ComparisonConfig",
     "ComputeConfig",
     "DescriptorConfig",
@@ -43,6 +44,7 @@ __all__ = [
     "PruneConfig",
     "ReductionConfig",
     "RefinementConfig",
+    "ScoreSheetConfig",
     "SearchConfig",
     "SelectionMethod",
     "SweepConfig",

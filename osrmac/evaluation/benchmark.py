@@ -11,13 +11,19 @@ from osrmac.evaluation import metrics, ties
 from osrmac.evaluation.ties import Tie
 from osrmac.types import Box, Rank
 
-__all__ = ["Benchmark", "Query", "by_id", "by_stem"]
+__all__ = ["DISTRACTOR", "Benchmark", "PathSuffix", "Query", "by_id", "by_stem"]
+
+DISTRACTOR = "distractor:"
+"""Beginning of the ids of distractors in a ranking; no ground truth names them."""
 
 _MEASURES: Mapping[str, Callable[[Sequence[Tie], int], float]] = {
     "mAP": lambda found, positives: 100 * metrics.average_precision(found, positives),
     "mP@1": lambda found, _: 100 * metrics.precision_at(found, 1),
     "mP@5": lambda found, _: 100 * metrics.precision_at(found, 5),
     "mP@10": lambda found, _: 100 * metrics.precision_at(found, 10),
+    "mAP@all": lambda found, positives: 100 * metrics.average_precision_at(found, positives),
+    "mAP@100": lambda found, positives: 100 * metrics.average_precision_at(found, positives, 100),
+    "mAP@1000": lambda found, positives: 100 * metrics.average_precision_at(found, positives, 1000),
     "N-S": lambda found, _: metrics.n_s_score(found),
 }
 """Functions of the retrieved positives by distance, junk removed, and the number of all positives."""
@@ -71,16 +77,35 @@ def by_id(image_id: str) -> str:
 
 
 @dataclass(frozen=True)
+class PathSuffix:
+    """Naming by the last parts of the id's path, where file names alone are not unique.
+
+    Attributes:
+        parts: Number of parts.
+
+    >>> PathSuffix(2)("ilias/cup/pos/P000_00.jpg")
+    'pos/P000_00.jpg'
+    """
+
+    parts: int
+
+    def __call__(self, image_id: str) -> str:
+        """Return the name of an image."""
+        return "/".join(PurePosixPath(image_id).parts[-self.parts :])
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """A protocol with its ground truth.
 
     Attributes:
         name: Name of the benchmark.
         modes: Queries by query mode.
-        measures: Measures, the main one first: `mAP` (trapezoidal), `mP@1`, `mP@5`, `mP@10` (percent), `N-S` (0 to 4).
+        measures: Measures, the main one first: `mAP` (trapezoidal), `mAP@all`, `mAP@100`, `mAP@1000` (rectangular),
+            `mP@1`, `mP@5`, `mP@10` (all in percent), `N-S` (0 to 4).
         size: Number of images of the complete collection; None if it is the user's own.
         naming: Function from the id of an image to its name in the ground truth.
-        outside: Names of query images that are not part of the collection; they are junk to every query.
+        outside: Names of query images that are not part of the collection; they are removed from every ranking.
     """
 
     name: str
@@ -95,6 +120,16 @@ class Benchmark:
         """Names of all query images and positives, which a complete collection must contain."""
         queries = [query for mode in self.modes.values() for query in mode]
         return frozenset(query.image for query in queries).union(*(query.positives for query in queries))
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Names of all images that the ground truth mentions."""
+        junk = frozenset[str]().union(*(query.junk for mode in self.modes.values() for query in mode))
+        return self.images | junk | self.outside
+
+    def name_of(self, image_id: str) -> str:
+        """Return the name of an image of a ranking; a distractor is named by its id, which no ground truth has."""
+        return image_id if image_id.startswith(DISTRACTOR) else self.naming(image_id)
 
     def in_modes(self, names: Iterable[str]) -> Benchmark:
         """Return the benchmark with only these query modes, or with all of them if none is given.

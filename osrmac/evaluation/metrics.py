@@ -10,7 +10,7 @@ import numpy as np
 
 from osrmac.evaluation.ties import Tie
 
-__all__ = ["average_precision", "n_s_score", "precision_at", "without_junk"]
+__all__ = ["average_precision", "average_precision_at", "n_s_score", "precision_at", "without_junk"]
 
 _GROUP = 4
 
@@ -67,6 +67,42 @@ def average_precision(ties: Iterable[Tie], positives: int) -> float:
         total += relevant / size * (before + at) / 2
         hits += relevant
     return total / positives
+
+
+def average_precision_at(ties: Iterable[Tie], positives: int, k: int | None = None) -> float:
+    """Return the rectangular average precision of the first k results, in 0..1.
+
+    This is AP@k = 1 / min(k, positives) * sum of the precisions at the relevant images among the first k, as in the
+    evaluations of the Google Landmarks Dataset v2 (Weyand et al. 2020, k = 100), of ILIAS (Kordopatis-Zilos et al.
+    2025, k = 1000), and of GPR1200 (Schall et al. 2022, all results).
+
+    Let a tie of n images, r of them relevant, begin at rank f, with h relevant images before it. As in
+    `average_precision`, the image at rank f + i is relevant with probability r / n, and given that, h + c i + 1
+    relevant images are expected up to its rank, with c = (r - 1) / (n - 1). Of the tie, the first m = min(n, k - f)
+    images are among the first k; they add r / n * sum over i < m of (h + c i + 1) / (f + i + 1).
+
+    Args:
+        ties: Relevant images that were retrieved, by distance.
+        positives: Number of relevant images that exist, at least 1.
+        k: Number of results that count, at least 1; None for all of them.
+
+    >>> average_precision_at([Tie(0, 1, 1), Tie(2, 1, 1)], positives=2)
+    0.8333333333333333
+    >>> average_precision_at([Tie(0, 1, 1), Tie(2, 1, 1)], positives=3, k=2)
+    0.5
+    >>> average_precision_at([Tie(0, 2, 1)], positives=1, k=1)  # the mean of 1 and 0
+    0.5
+    """
+    total, hits = 0.0, 0
+    for first, size, relevant in sorted(ties):
+        counted = size if k is None else min(size, k - first)
+        if counted <= 0:
+            break
+        slope = (relevant - 1) / (size - 1) if size > 1 else 0.0
+        at = slope * counted + (hits + 1 - slope * (first + 1)) * _sum_of_reciprocals(first + 1, counted)
+        total += relevant / size * at
+        hits += relevant
+    return total / (positives if k is None else min(k, positives))
 
 
 def _sum_of_reciprocals(first: int, count: int) -> float:

@@ -15,6 +15,8 @@ from osrmac.evaluation.results import Score
 from osrmac.reduction.base import Reduction
 from osrmac.retrieval.ranks import ranks
 from osrmac.retrieval.topk import nearest
+from osrmac.runs.benchmarks.distractors import with_distractors
+from osrmac.runs.benchmarks.score_sheet import ScoreSheet
 from osrmac.runs.methods import Method
 from osrmac.runs.reduced_reader import read_reduced
 from osrmac.runs.refinement.augmentation import augmented
@@ -48,6 +50,7 @@ def scores(
     ids: Mapping[str, str],
     methods: Iterable[Method],
     evaluation: EvaluationConfig,
+    sheet: ScoreSheet | None = None,
 ) -> Iterator[Score]:
     """Score methods in every query mode; the score of a random choice is the mean over 20 of them.
 
@@ -57,14 +60,17 @@ def scores(
         crops: Folder of the shards of cropped queries, whose ids are the names of the queries.
         ids: Ids of the described images, by the names that the benchmark has for them.
         methods: Methods to score. Methods of one recipe should follow each other, so that it is read once.
-        evaluation: Distance, and in this order database-side augmentation, query expansion and re-ranking.
+        evaluation: Distance, distractors, and in this order database-side augmentation, query expansion and re-ranking.
+        sheet: Gets the rankings of each method; of a random choice, those of its first seed.
 
     Raises:
         BenchmarkError: A query could not be described.
     """
     read = lru_cache(maxsize=4)(_read)
     for method in methods:
-        draws = [list(_scores(run, benchmark, crops, ids, draw, evaluation, read)) for draw in method.draws()]
+        first, *others = method.draws()
+        draws = [list(_scores(run, benchmark, crops, ids, first, evaluation, read, sheet))]
+        draws += [list(_scores(run, benchmark, crops, ids, draw, evaluation, read)) for draw in others]
         yield from (Score.mean_of(of_mode) for of_mode in zip(*draws, strict=True))
 
 
@@ -76,6 +82,7 @@ def _scores(
     method: Method,
     evaluation: EvaluationConfig,
     read: _Read,
+    sheet: ScoreSheet | None = None,
 ) -> Iterator[Score]:
     """Score one method in every query mode: see `scores`."""
     dimensions = run.identity().dimensions
@@ -85,11 +92,13 @@ def _scores(
     described = Scan(_blocks(run, read, method, in_memory=in_memory), evaluation.distance, outside=outside)
     cropped = Scan(partial(_read_all, read, crops, method), evaluation.distance)
     with augmented(described, evaluation.database_augmentation, evaluation.alpha, in_memory=in_memory) as images:
+        ranked = images if evaluation.distractors is None else with_distractors(images, method, evaluation.distractors)
         for mode, queries in benchmark.modes.items():
             vectors = query_vectors(queries, ids, images, cropped, crops)
             if evaluation.query_expansion:
-                vectors = images.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
-            results = tuple(_results(benchmark, queries, vectors, images, ids, evaluation))
+                vectors = ranked.expanded(vectors, evaluation.query_expansion, evaluation.alpha)
+            noted = partial(sheet.add, method) if sheet is not None else None
+            results = tuple(_results(benchmark, queries, vectors, ranked, ids, evaluation, noted))
             yield Score.of(method.name, method.label, mode, vectors[0].shape[1], results, method.digest)
 
 
@@ -107,14 +116,17 @@ def _results(
     images: Scan,
     ids: Mapping[str, str],
     evaluation: EvaluationConfig,
+    noted: Callable[[Sequence[Query], Iterable[DistanceBlock]], None] | None,
 ) -> Iterator[QueryResult]:
-    """Rank the collection for queries with these vectors, (m, k) for each recipe, and judge the rankings."""
+    """Rank the collection for queries with these vectors, (m, k) for each recipe, and judge and note the rankings."""
     for part in query_parts(vectors, evaluation):
         compared = [of[part] for of in vectors]
         distances: Iterable[DistanceBlock] = _Replayed(partial(images.distances, compared))
         if evaluation.rerank is not None:
             distances = reranked_blocks(images, compared, distances, evaluation)
         yield from query_results(benchmark, queries[part], distances, ids)
+        if noted is not None:
+            noted(queries[part], distances)
 
 
 def _dimension_read(method: Method, dimension: int) -> int:
@@ -229,9 +241,9 @@ def judge(benchmark: Benchmark, query: Query, ranks: Mapping[str, Rank], nearest
         ranks: Ranks of the query's positives and junk, by name.
         nearest: Images ranked first.
     """
-    matches = [replace(match, verdict=_verdict(query, benchmark.naming(match.id))) for match in nearest]
+    matches = [replace(match, verdict=_verdict(query, benchmark.name_of(match.id))) for match in nearest]
     # A query image that finds itself says nothing where the protocol takes it out of the ranking.
-    others = [match for match in matches if match.verdict != "junk" or benchmark.naming(match.id) != query.image]
+    others = [match for match in matches if match.verdict != "junk" or benchmark.name_of(match.id) != query.image]
     return QueryResult(
         query.name,
         tuple(others),

@@ -90,6 +90,10 @@ def test_unavailable_weights_are_named_with_what_to_do(
         ("report .", "no run at"),
         ("evaluate . --benchmark ukbench", "no run at"),
         ("sweep . --benchmark ukbench", "no run at"),
+        ("compare .", "no run at"),
+        ("compare", "no run given: name one RUN or several"),
+        ("evaluate --rankings photos --benchmark ukbench --distractors .", "leave out --distractors and --scores"),
+        ("run photos RUN --benchmark ukbench --backbone resnet18 --weights random:0 --distractors gone", "no run at"),
         ("evaluate --benchmark ukbench", "give a RUN, or --rankings"),
         ("evaluate --rankings gone --benchmark ukbench", "gone does not exist"),
         ("evaluate --rankings photos", "name one with --benchmark"),
@@ -108,9 +112,16 @@ def test_unavailable_weights_are_named_with_what_to_do(
             (command, "a path is empty: name a folder, a file or a URL")
             for command in (
                 *("extract '' RUN", "extract photos ''", "run '' RUN", "run photos ''", "demo ''", "search '' a"),
-                *("duplicates ''", "export '' OUT --to npy", "export . '' --to npy", "info ''", "verify ''"),
+                *(
+                    "duplicates ''",
+                    "export '' OUT --to npy",
+                    "export . '' --to npy",
+                    "info ''",
+                    "verify ''",
+                    "compare ''",
+                ),
                 *("report ''", "fit ''", "paper ''", "cam ''", "evaluate '' --benchmark ukbench"),
-                *("sweep '' --benchmark ukbench", "fit-weights '' --benchmark ukbench"),
+                *("sweep '' --benchmark ukbench", "fit-weights '' --benchmark ukbench", "compare ''"),
                 "evaluate --rankings '' --benchmark ukbench",
             )
         ),
@@ -184,7 +195,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> None:
     shown = help_lines(capsys)
-    assert len(shown) <= 32
+    assert len(shown) <= 33
     listed = [line.split()[0] for line in shown if line.startswith("  ")]
     assert sorted(listed) == sorted(COMMANDS)
 
@@ -192,7 +203,8 @@ def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> No
 OPTIONS = {
     "extract": "--backbone --image-sizes --workers --retry-failed --profile --address --shard-rows",
     "fit": "--features --retained-variance --samples --fit-on --address",
-    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion --rerank",
+    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion --rerank --distractors --scores",
+    "compare": "--benchmark --queries --methods --baseline --resamples --figure",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
     "search": "--top --box --distance --query-expansion --rerank --rerank-top --html",
@@ -210,7 +222,9 @@ UNUSED = {
     "verify": "--workers --device --shard-rows",
     "search": "--workers --address",
     "duplicates": "--workers --threads",
-    "fit-weights": "--query-expansion --alpha --rerank",
+    "fit-weights": "--query-expansion --alpha --rerank --distractors",
+    "run": "--scores --per-query",
+    "compare": "--ground-truth --distance --workers",
     "cam": "--recipes --workers",
     "info": "--address",
 }
@@ -229,7 +243,7 @@ def test_the_help_of_a_command_fits_80_columns_and_has_the_options_that_it_uses(
     options = set(re.findall(r"--[a-z][\w-]*", text))
     assert {"--format", "--quiet", "--debug", *OPTIONS.get(command, "").split()} <= options
     assert not options & set(UNUSED.get(command, "").split())
-    assert shown[0].split()[-1] in {"RUN", "[RUN]", "QUERY...", "OUT", "IMAGE"} or command in {
+    assert shown[0].split()[-1] in {"RUN", "[RUN]", "RUN...", "QUERY...", "OUT", "IMAGE"} or command in {
         "info",
         "report",
         "paper",

@@ -164,7 +164,20 @@ def test_evaluate_and_paper(run: Run, oxford: str, tmp_path: Path, capsys: pytes
     (scores,) = json_of(capsys, "evaluate", run.url, "--rankings", str(rankings), *WHOLE, oxford)
     assert [score["values"]["mAP"] for score in scores["scores"]] == [100.0]
     assert run.evaluation("oxford5k-theirs", ".json").exists()
-    assert "theirs" in text_of(capsys, "evaluate", "--rankings", str(rankings), *WHOLE, oxford)
+    per_query = tmp_path / "queries.csv"
+    theirs = ("evaluate", "--rankings", str(rankings), "--per-query", str(per_query), *WHOLE, oxford)
+    assert "theirs" in text_of(capsys, *theirs)
+    assert per_query.read_text().splitlines()[1:] == ["theirs,whole,tower_1,100.0,1"]
+
+    compared = ("compare", run.url, "--benchmark", "oxford5k", "--baseline", "single")
+    (comparison,) = json_of(capsys, *compared)
+    assert comparison["baseline"] == {"run": "run", "system": "single"}
+    assert {score["system"] for score in comparison["scores"]} >= {"single", "osrmac+cam"}
+    figure = tmp_path / "figure.svg"
+    shown = text_of(capsys, *compared, "--figure", str(figure))
+    assert "baseline" in shown
+    assert shown.endswith(f"figure in {figure}\n")
+    assert figure.read_text().startswith("<svg")
 
 
 def test_extract_and_run(run: Run, photos: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:

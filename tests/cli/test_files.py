@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from osrmac.cli.files import write_duplicates, write_sheet
+from osrmac.cli.files import write_duplicates, write_queries, write_sheet
+from osrmac.evaluation.results import Evaluation, Score
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.storage.run import Run
+from osrmac.types import QueryResult
 from tests.tiny_run import tiny_run
 
 
@@ -44,3 +46,16 @@ def test_a_contact_sheet_is_recorded_in_the_run(run: Run, tmp_path: Path) -> Non
     assert (tmp_path / "sheet.html").read_text() == "<html>"
     copy = run.copies()[str(tmp_path / "sheet.html")]
     assert (copy["kind"], copy["method"], copy["images"]) == ("contact sheet", "single", 7)
+
+
+def test_the_scores_of_queries_are_listed(run: Run, tmp_path: Path) -> None:
+    results = [QueryResult(name, (), values={"mAP": value}, positives=2) for name, value in (("a", 50.0), ("b", 1 / 3))]
+    evaluation = Evaluation("groups", ("mAP",), "", {}, (Score.of("single", "single", "all", 4, results),))
+    for url in (None, run.url):
+        write_queries(tmp_path / "queries.csv", url, evaluation)
+        assert (tmp_path / "queries.csv").read_text().splitlines() == [
+            "system,mode,query,mAP,positives",
+            "single,all,a,50.0,2",
+            "single,all,b,0.3333333333333333,2",
+        ]
+        assert (str(tmp_path / "queries.csv") in run.copies()) == (url is not None)

@@ -37,6 +37,16 @@ def test_a_run_needs_a_folder_that_can_be_written(tmp_path: Path) -> None:
         checks.check_writable(Location.of(tmp_path / "file" / "run"))
 
 
+def test_a_file_needs_a_folder_that_can_be_written(tmp_path: Path) -> None:
+    checks.check_file_writable(Location.of(tmp_path / "new" / "scores.json"))
+    (tmp_path / "file").touch()
+    checks.check_file_writable(Location.of(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="a file is at"):
+        checks.check_file_writable(Location.of(tmp_path / "file" / "scores.json"))
+    with pytest.raises(ConfigError, match="a folder is there: name a file"):
+        checks.check_file_writable(Location.of(tmp_path))
+
+
 def test_a_run_in_the_memory_of_a_process_is_refused() -> None:
     with pytest.raises(ConfigError, match="memory://run would be lost at the end of this process"):
         checks.check_writable(Location.of("memory://run"))

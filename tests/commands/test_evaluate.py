@@ -9,7 +9,14 @@ import pytest
 
 from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
-from osrmac.config import ComputeConfig, Distance, EvaluationConfig, ReductionConfig
+from osrmac.config import (
+    BenchmarkConfig,
+    ComputeConfig,
+    Distance,
+    EvaluationConfig,
+    ReductionConfig,
+    ScoreSheetConfig,
+)
 from osrmac.errors import BenchmarkError, ConfigError, StorageError
 from osrmac.evaluation.results import Evaluation
 from osrmac.runs.reduced_reader import digest
@@ -202,7 +209,12 @@ def test_an_evaluation_that_cannot_work_is_refused_in_one_line(run: Run, pairs: 
         (here, {}, ConfigError, "--benchmark"),
         (here, {"benchmark": "imagenet"}, BenchmarkError, "unknown benchmark 'imagenet'"),
         (here, {"benchmark": "oxford5k"}, BenchmarkError, "--ground-truth"),
-        (here, {"benchmark": "rparis6k", "ground_truth": pairs}, BenchmarkError, "nor a pickle"),
+        (
+            here,
+            {"benchmark": "rparis6k", "ground_truth": pairs},
+            BenchmarkError,
+            r"a CSV of groups: .* gnd_rparis6k\.pkl",
+        ),
         (here, {"benchmark": "groups", "ground_truth": "no.csv"}, StorageError, r"no\.csv does not exist"),
         (here, {"benchmark": "groups", "ground_truth": pairs, "queries": ("cropped",)}, BenchmarkError, "mode"),
         (here, {"benchmark": "holidays"}, BenchmarkError, "1491"),
@@ -240,3 +252,61 @@ def test_a_collection_larger_than_memory_gets_the_same_scores(
     found = evaluate(run.url, options)
     monkeypatch.setattr("osrmac.runs.scoring._IN_MEMORY", 0)
     assert evaluate(run.url, options) == found
+
+
+def test_distractors_are_ranked_along_and_stored_apart(
+    run: Run, other: Run, pairs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The distractors are copies of half of the images, so that each query finds two of its own images first."""
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs)
+    evaluate(run.url, truth)
+    plain = run.evaluation("groups", ".json").read_bytes()
+    capsys.readouterr()
+    found = evaluate(run.url, replace(truth, distractors=other.url))
+    assert run.evaluation("groups", ".json").read_bytes() == plain
+    assert found.coverage == "26 images + 13 distractors"
+    words = f"13 of {other.url}, 8 of them named like images of the ground truth"
+    assert found.conditions["distractors"] == words
+    assert f"distractors: {words}; they count as irrelevant" in capsys.readouterr().err
+    score = next(score for score in found.scores if score.method == "osrmac")
+    by_query = {result.query: result for result in score.results}
+    # Picture 01 and its copy, which is tied with the distractor of the same file: 1 or 1/4, trapezoidal, on average.
+    assert by_query["odd/01.png"].values["mAP"] == pytest.approx(100 * (1 + 1 / 4) / 2)
+    assert [match.id for match in by_query["odd/01.png"].matches[:2]] == ["copy1.png", "distractor:copy1.png"]
+    assert json.loads(Path(run.evaluation("groups-distractors", ".json")).read_text())["coverage"] == found.coverage
+
+
+def test_scores_for_other_evaluations_give_the_same_score_again(run: Run, pairs: str, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "scores.json"
+    truth = EvaluationConfig(benchmark="groups", ground_truth=pairs, distance="l2")
+    sheet = ScoreSheetConfig(scores=str(file), scores_method="early")
+    found = evaluate(run.url, truth, scores_file=sheet)
+    stored = json.loads(file.read_text())
+    assert (len(stored), {len(scores) for scores in stored.values()}) == (10, {26})
+    assert stored["copy1.png"]["copy1.png"] == 0 > stored["copy1.png"]["even/08.png"]
+    again = evaluate_rankings(str(file), truth)
+    assert values(again)["scores.json", "all"] == values(found)["early", "all"]
+    one = next(score for score in found.scores if score.method == "early")
+    assert [result.values for result in again.scores[0].results] == [result.values for result in one.results]
+    assert run.copies()[str(file)].items() >= {"kind": "list", "method": "early", "images": 26}.items()
+    with pytest.raises(ConfigError, match="no method best"):
+        evaluate(run.url, truth, scores_file=replace(sheet, scores_method="best"))
+
+
+def test_images_outside_of_a_collection_are_removed_from_given_rankings(tmp_path: Path) -> None:
+    (tmp_path / "solution.csv").write_text("id,images,Usage\nq1,a,Public\nq2,b,Public\nx,None,Ignored\n")
+    (tmp_path / "scores.json").write_text('{"q1": {"q2": 9, "x": 8, "a": 7}, "q2": {"c": 9, "b": 9, "q1": 9}}')
+    truth = BenchmarkConfig(benchmark="gldv2", ground_truth=str(tmp_path / "solution.csv"))
+    (score,) = evaluate_rankings(str(tmp_path / "scores.json"), truth).scores
+    assert [result.values["mAP@100"] for result in score.results] == [100.0, pytest.approx(75)]
+
+
+def test_a_box_of_another_image_size_is_refused_before_anything_is_described(run: Run, revisited: str) -> None:
+    truth = pickle.loads(Path(revisited).read_bytes())
+    truth["gnd"][0]["bbx"] = [0, 0, 1024, 768]
+    Path(revisited).write_bytes(pickle.dumps(truth))
+    with pytest.raises(
+        BenchmarkError, match=r"query '08' of roxford5k, 0 0 1024 768, does not fit its image of 146x120"
+    ):
+        evaluate(run.url, EvaluationConfig(benchmark="roxford5k", ground_truth=revisited))
+    assert not run.queries("roxford5k").exists()

@@ -2,9 +2,7 @@ from typing import Any
 
 import pytest
 
-from osrmac.config import (
-    EvaluationConfig,
-)
+from osrmac.config import CompareConfig, EvaluationConfig
 from osrmac.errors import ConfigError
 from tests.refusals import check_refusal
 
@@ -21,3 +19,8 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize("options", [{"query_expansion": -1}, {"database_augmentation": -1}])
 def test_invalid_values_are_refused(options: dict[str, Any]) -> None:
     check_refusal(EvaluationConfig, options)
+
+
+@pytest.mark.parametrize("options", [{"resamples": 0}, {"seed": -1}])
+def test_resampling_that_is_impossible_is_refused(options: dict[str, Any]) -> None:
+    check_refusal(CompareConfig, options)

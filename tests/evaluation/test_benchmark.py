@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation.benchmark import Benchmark, Query, by_id, by_stem
+from osrmac.evaluation.benchmark import Benchmark, PathSuffix, Query, by_id, by_stem
 from osrmac.types import Rank
 
 TOWER = Query("tower", "t0", positives=frozenset({"t0", "t1", "t2"}), junk=frozenset({"blurred"}), box=(0, 0, 9, 9))
@@ -24,6 +24,20 @@ def untied(*ranked: str) -> dict[str, Rank]:
 def test_images_are_named_by_stem_or_by_id() -> None:
     assert by_stem("oxford/all_souls_000013.jpg") == "all_souls_000013"
     assert by_id("oxford/all_souls_000013.jpg") == "oxford/all_souls_000013.jpg"
+
+
+def test_images_are_named_by_the_end_of_their_path() -> None:
+    assert PathSuffix(2)("data/cup/pos/P0.jpg") == "pos/P0.jpg"
+    assert PathSuffix(3)("P0.jpg") == "P0.jpg"
+
+
+def test_a_distractor_is_named_like_no_image_of_the_ground_truth() -> None:
+    assert LANDMARKS.name_of("b/t0.jpg") == "t0"
+    assert LANDMARKS.name_of("distractor:b/t0.jpg") == "distractor:b/t0.jpg"
+
+
+def test_the_ground_truth_mentions_queries_positives_junk_and_images_outside() -> None:
+    assert replace(LANDMARKS, outside=frozenset({"x"})).named == {*LANDMARKS.images, "blurred", "x"}
 
 
 def test_required_images_are_queries_and_positives_but_not_junk() -> None:

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from osrmac.evaluation.metrics import average_precision, n_s_score, precision_at, without_junk
+from osrmac.evaluation.metrics import (
+    average_precision,
+    average_precision_at,
+    n_s_score,
+    precision_at,
+    without_junk,
+)
 from osrmac.evaluation.ties import Tie
 
 
@@ -101,6 +107,53 @@ def test_average_precision_differs_from_that_of_scikit_learn() -> None:
     """One relevant image, second of two: the precision is 1/2 at its rank, and 0 just before."""
     assert average_precision_score(np.array([0, 1]), np.array([2.0, 1.0])) == 1 / 2
     assert average_precision(untied([1]), positives=1) == 1 / 4
+
+
+def precisions_at_hits(relevant: set[int], ranked: list[int], k: int) -> float:
+    """AP@k from its formula."""
+    hits = [rank for rank in range(1, min(k, len(ranked)) + 1) if ranked[rank - 1] in relevant]
+    return sum(len(relevant & set(ranked[:rank])) / rank for rank in hits) / min(k, len(relevant))
+
+
+def ilias_ap(relevant: set[int], ranked: list[int], k: int) -> float:
+    """AP@k in the form of ILIAS: scikit-learn's AP of the first k results times found / min(k, positives)."""
+    found = np.array([image in relevant for image in ranked[:k]])
+    if not found.any():
+        return 0.0
+    score = average_precision_score(found, -np.arange(len(found)))
+    return float(score * found.sum() / min(k, len(relevant)))
+
+
+@given(st.sets(st.integers(0, 30), min_size=1), st.permutations(range(31)), st.integers(1, 40))
+def test_average_precision_at_k_equals_its_formula_and_that_of_ilias(
+    relevant: set[int], ranked: list[int], k: int
+) -> None:
+    ranks = [rank for rank, image in enumerate(ranked) if image in relevant]
+    found = average_precision_at(untied(ranks), len(relevant), k)
+    assert found == pytest.approx(precisions_at_hits(relevant, ranked, k), abs=1e-12)
+    assert found == pytest.approx(ilias_ap(relevant, ranked, k), abs=1e-12)
+    assert average_precision_at(untied(ranks), len(relevant)) == pytest.approx(
+        precisions_at_hits(relevant, ranked, len(ranked)), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("ranks", "positives", "k", "expected"),
+    [
+        ([0, 1, 2], 3, None, 1),
+        ([], 3, None, 0),
+        ([1], 1, None, 1 / 2),
+        ([0, 2], 2, None, (1 + 2 / 3) / 2),
+        ([0, 2], 2, 2, 1 / 2),
+        ([0, 1], 5, 2, 1),
+        ([100], 1, 100, 0),
+        ([99], 1, 100, 1 / 100),
+    ],
+)
+def test_average_precision_at_k_matches_hand_computed_values(
+    ranks: list[int], positives: int, k: int | None, expected: float
+) -> None:
+    assert average_precision_at(untied(ranks), positives, k) == pytest.approx(expected, abs=1e-15)
 
 
 @pytest.mark.parametrize(

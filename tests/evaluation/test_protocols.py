@@ -15,6 +15,10 @@ from osrmac.evaluation import protocols
         ("paris6k", ("cropped", "whole")),
         ("roxford5k", ("easy", "medium", "hard")),
         ("rparis6k", ("easy", "medium", "hard")),
+        ("gpr1200", ("all",)),
+        ("instre", ("cropped", "whole")),
+        ("gldv2", ("public", "private")),
+        ("ilias", ("whole", "cropped")),
         ("groups", ("all", "marked")),
     ],
 )
@@ -32,9 +36,13 @@ def test_benchmarks_are_listed_in_a_fixed_order() -> None:
         "paris6k",
         "roxford5k",
         "rparis6k",
+        "gpr1200",
+        "instre",
+        "gldv2",
+        "ilias",
         "groups",
     )
-    assert set(protocols.NEEDS_GROUND_TRUTH) == set(protocols.BENCHMARKS) - {"holidays", "ukbench"}
+    assert set(protocols.NEEDS_GROUND_TRUTH) == set(protocols.BENCHMARKS) - {"holidays", "ukbench", "gpr1200"}
 
 
 @pytest.mark.parametrize("name", protocols.NEEDS_GROUND_TRUTH)
@@ -46,7 +54,7 @@ def test_missing_ground_truth_is_refused(name: str) -> None:
         protocols.load(name, {}, collection=["100000"], subset=True)
 
 
-@pytest.mark.parametrize("name", ["holidays", "ukbench"])
+@pytest.mark.parametrize("name", ["holidays", "ukbench", "gpr1200"])
 def test_groups_in_image_names_need_no_ground_truth(name: str) -> None:
     protocols.check(name, ground_truth=False)
 

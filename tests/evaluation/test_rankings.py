@@ -1,9 +1,10 @@
-"""Ranking files in VGG's and INRIA's formats."""
+"""Ranking files in the formats of VGG, INRIA and ILIAS."""
 
 import pytest
 
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation.rankings import parse
+from osrmac.evaluation.rankings import parse, parse_ranks
+from osrmac.types import Rank
 
 
 def test_one_file_per_query_lists_one_image_per_line() -> None:
@@ -37,3 +38,35 @@ def test_a_malformed_line_is_named(line: str) -> None:
         parse({"ranks.txt": f"100000.jpg 0 100000.jpg\n\n{line}\n"})
 
     assert str(caught.value) == "ranks.txt, line 3: expected a query image, then pairs of rank and image"
+
+
+def test_lists_are_rankings_without_ties() -> None:
+    assert parse_ranks({"1.txt": "b\na\n", "2.txt": ""}) == {
+        "1": [("b", Rank.untied(0)), ("a", Rank.untied(1))],
+        "2": [],
+    }
+
+
+def test_scores_are_ranked_by_decreasing_score_and_equal_ones_are_tied() -> None:
+    assert parse_ranks({"scores.json": ' {"q": {"b": 0.5, "a": 0.5, "c": 1, "d": -2e-3}, "none": {}}'}) == {
+        "q": [("c", Rank(0, 0, 1)), ("a", Rank(1, 1, 2)), ("b", Rank(2, 1, 2)), ("d", Rank(3, 3, 1))],
+        "none": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "scores.json is not valid JSON: "),
+        ('{"a":' * 10**5, "scores.json is not valid JSON: "),
+        ('{"q": ["a"]}', "scores.json, query 'q': expected an object with the score of each image"),
+        ('{"q": {"a": "high"}}', "scores.json, query 'q': the score of 'a' is 'high', not a finite number"),
+        ('{"q": {"a": NaN}}', "scores.json, query 'q': the score of 'a' is nan, not a finite number"),
+        ('{"q": {"a": true}}', "scores.json, query 'q': the score of 'a' is True, not a finite number"),
+    ],
+)
+def test_malformed_scores_are_named(text: str, message: str) -> None:
+    with pytest.raises(BenchmarkError) as caught:
+        parse_ranks({"scores.json": text})
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.evaluation.metrics import average_precision, n_s_score, precision_at, without_junk
+from osrmac.evaluation.metrics import (
+    average_precision,
+    average_precision_at,
+    n_s_score,
+    precision_at,
+    without_junk,
+)
 from osrmac.evaluation.ties import Tie, group
 from osrmac.types import Rank
 
@@ -19,6 +25,8 @@ POSITIVES = 6
 MEASURES: dict[str, Callable[[Iterable[Tie]], float]] = {
     "AP": lambda ties: average_precision(ties, POSITIVES),
     **{f"P@{k}": lambda ties, k=k: precision_at(ties, k) for k in (1, 2, 3, 5, 10)},  # type: ignore[misc]
+    "AP@all": lambda ties: average_precision_at(ties, POSITIVES),
+    **{f"AP@{k}": lambda ties, k=k: average_precision_at(ties, POSITIVES, k) for k in (1, 2, 4, 7)},  # type: ignore[misc]
     "N-S": n_s_score,
 }
 every_measure = pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from osrmac.errors import BenchmarkError
 from osrmac.evaluation.benchmark import Benchmark
-from osrmac.evaluation.protocols import groups, holidays, oxford_paris, revisited, ukbench
+from osrmac.evaluation.protocols import (
+    gldv2,
+    gpr1200,
+    groups,
+    holidays,
+    ilias,
+    instre,
+    oxford_paris,
+    revisited,
+    ukbench,
+)
+from osrmac.evaluation.protocols.recognition import check_kind
 
 __all__ = ["BENCHMARKS", "NEEDS_GROUND_TRUTH", "check", "load", "query_modes"]
 
@@ -15,21 +26,31 @@ _MODES = {
     "ukbench": ukbench.MODES,
     **dict.fromkeys(oxford_paris.SIZES, oxford_paris.MODES),
     **dict.fromkeys(revisited.SIZES, revisited.MODES),
+    "gpr1200": gpr1200.MODES,
+    "instre": instre.MODES,
+    "gldv2": gldv2.MODES,
+    "ilias": ilias.MODES,
     "groups": groups.MODES,
 }
 
 BENCHMARKS = tuple(_MODES)
 """Names of the benchmarks."""
 
-NEEDS_GROUND_TRUTH = (*oxford_paris.SIZES, *revisited.SIZES, "groups")
+NEEDS_GROUND_TRUTH = (*oxford_paris.SIZES, *revisited.SIZES, "instre", "gldv2", "ilias", "groups")
 """Benchmarks that need ground-truth files; the others derive their groups from the image names."""
+
+_FROM_NAMES = {"holidays": holidays.load, "gpr1200": gpr1200.load}
+"""Loaders that derive the groups from the names of the images."""
+
+_FROM_TEXTS = {"gldv2": gldv2.load, "groups": groups.load, "ilias": ilias.load}
+"""Loaders of ground truth that is text."""
 
 
 def query_modes(name: str) -> tuple[str, ...]:
     """Return the query modes of a benchmark.
 
-    `groups` has one of its two modes, depending on the columns of the CSV; `roxford5k` and `rparis6k` lack a mode
-    for which the ground truth has no query.
+    `groups` has one of its two modes, depending on the columns of the CSV; `roxford5k`, `rparis6k` and `gldv2` lack a
+    mode for which the ground truth has no query, and `ilias` lacks `cropped` without boxes.
 
     Raises:
         BenchmarkError: Unknown benchmark.
@@ -71,18 +92,21 @@ def load(name: str, ground_truth: Mapping[str, bytes], *, collection: Iterable[s
         subset: Whether the collection may lack images of the benchmark.
 
     Raises:
-        BenchmarkError: Unknown benchmark, or missing, empty or malformed ground truth.
+        BenchmarkError: Unknown benchmark, or ground truth that is missing, malformed, or that of another benchmark.
     """
     check(name, ground_truth=bool(ground_truth))
+    check_kind(name, ground_truth)
     if name == "ukbench":
         return ukbench.load()
     if name in revisited.SIZES:
         return revisited.load(name, ground_truth)
+    if name == "instre":
+        return instre.load(ground_truth)
     texts = {file: _text(file, content) for file, content in ground_truth.items()}
-    if name == "holidays":
-        return holidays.load(texts, collection, subset=subset)
-    if name == "groups":
-        return groups.load(texts)
+    if name in _FROM_NAMES:
+        return _FROM_NAMES[name](texts, collection, subset=subset)
+    if name in _FROM_TEXTS:
+        return _FROM_TEXTS[name](texts)
     return oxford_paris.load(name, texts)
 
 

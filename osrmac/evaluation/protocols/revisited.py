@@ -13,7 +13,7 @@ from osrmac.evaluation.benchmark import Benchmark, Query, by_stem
 from osrmac.evaluation.safe_pickle import unpickle
 from osrmac.types import Box
 
-__all__ = ["MODES", "SIZES", "load"]
+__all__ = ["MODES", "SIZES", "load", "parse"]
 
 SIZES = {"roxford5k": 4993, "rparis6k": 6322}
 """Number of images of each collection, without its 70 query images."""
@@ -46,7 +46,7 @@ def load(name: str, ground_truth: Mapping[str, bytes]) -> Benchmark:
     if len(ground_truth) > 1:
         raise BenchmarkError(f"{name} needs one file as its ground truth, gnd_{name}.pkl, not {len(ground_truth)}")
     ((file, content),) = ground_truth.items()
-    truth = _parse(file, content)
+    truth = parse(file, content)
     images, query_names = _names(file, truth, "imlist"), _names(file, truth, "qimlist")
     repeated = [image for image, times in Counter(images + query_names).items() if times > 1]
     if repeated:
@@ -76,8 +76,16 @@ def _queries(where: str, name: str, record: Any, images: Sequence[str], query_na
     return queries
 
 
-def _parse(file: str, content: bytes) -> Any:
-    """Parse JSON or a pickle; only JSON can begin with a brace."""
+def parse(file: str, content: bytes) -> Any:
+    """Parse JSON or a pickle of plain data; only JSON can begin with a brace.
+
+    Args:
+        file: Name of the file, for messages.
+        content: Its content.
+
+    Raises:
+        BenchmarkError: It is neither.
+    """
     text = content.removeprefix(codecs.BOM_UTF8).lstrip()
     try:
         return json.loads(text) if text.startswith(b"{") else unpickle(content)
