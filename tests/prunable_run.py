@@ -12,8 +12,8 @@ from osrmac.commands.prune import prune
 from osrmac.config import PruneConfig
 from osrmac.reduction.base import Selection
 from osrmac.runs.integrity import check_file, check_plan, check_shard, other_files
-from osrmac.runs.reduced_reader import digest, reduce_shard
-from osrmac.runs.reductions import write_reduction
+from osrmac.runs.reductions.reduced_reader import digest, reduce_shard
+from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run

@@ -379,7 +379,7 @@ def _scores_tables(scores: Evaluation) -> list[Table]:
 
 def _reduction_json(reduction: Reduction) -> dict[str, Any]:
     """Return the description of a reduction without its indices, axes or weights, which are in the run."""
-    from osrmac.runs.reduced_reader import digest
+    from osrmac.runs.reductions.reduced_reader import digest
 
     names = ("name", "method", "recipe", "features_in", "dimension", "samples", "fitted_on")
     return {name: getattr(reduction, name) for name in names} | {"digest": digest(reduction)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from osrmac.config import BenchmarkConfig, DescriptorConfig, ReductionConfig
 from osrmac.errors import ConfigError
 from osrmac.evaluation import protocols
-from osrmac.runs.reductions import settled_recipe
+from osrmac.runs.reductions.stored import settled_recipe
 from osrmac.storage.listing.collection import folder_within
 from osrmac.storage.location import Location
 from osrmac.storage.reading.text_files import read_files

@@ -14,7 +14,8 @@ from osrmac.errors import StorageError
 from osrmac.progress import note, stage
 from osrmac.reduction.base import Reduction
 from osrmac.reduction.sample_size import shortage
-from osrmac.runs.reductions import (
+from osrmac.runs.reductions.search_method import decide
+from osrmac.runs.reductions.stored import (
     kept_reductions,
     load_reductions,
     published_projection,
@@ -23,7 +24,6 @@ from osrmac.runs.reductions import (
     wanted_reductions,
     write_reduction,
 )
-from osrmac.runs.search_method import decide
 from osrmac.runs.shard_reader import map_shards, refused_if_pruned
 from osrmac.storage import shards
 from osrmac.storage.location import Location

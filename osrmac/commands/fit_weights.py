@@ -16,7 +16,7 @@ from osrmac.progress import stage
 from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
 from osrmac.retrieval.weighted_distances import weighted_distances
-from osrmac.runs.reductions import training_run, write_reduction
+from osrmac.runs.reductions.stored import training_run, write_reduction
 from osrmac.runs.scan import Scan
 from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block

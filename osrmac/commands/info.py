@@ -12,7 +12,7 @@ from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import Failures, summary
-from osrmac.runs.reductions import digests
+from osrmac.runs.reductions.stored import digests
 from osrmac.runs.shard_reader import refused_if_pruned
 from osrmac.storage import manifest, shards
 from osrmac.storage.file_names import to_unicode

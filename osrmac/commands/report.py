@@ -24,7 +24,7 @@ from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.calibration import load_calibrations
-from osrmac.runs.reductions import load_reductions
+from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.lock import Lock, Part, locked
 from osrmac.storage.run import Run

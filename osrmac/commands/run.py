@@ -20,7 +20,7 @@ from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.reduction.base import Reduction
 from osrmac.runs.benchmarks.distractors import require_distractors
-from osrmac.runs.reductions import kept_reductions
+from osrmac.runs.reductions.stored import kept_reductions
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["RunResult", "run"]

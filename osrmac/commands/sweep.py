@@ -16,7 +16,7 @@ from osrmac.reduction.base import Reduction
 from osrmac.reduction.fitting import Origin, fit_reduction
 from osrmac.reduction.moments import Moments
 from osrmac.runs.methods import Method
-from osrmac.runs.reductions import settled_recipe
+from osrmac.runs.reductions.stored import settled_recipe
 from osrmac.runs.scoring import scores
 from osrmac.storage import shards
 from osrmac.storage.lock import Part, locked

@@ -9,8 +9,8 @@ from osrmac.config import ClusterConfig
 from osrmac.distributed.cluster.connect import connect
 from osrmac.distributed.tasks import OnProgress, run_tasks
 from osrmac.reduction.base import Reduction
-from osrmac.runs.reduced_reader import digest as reduction_digest
-from osrmac.runs.reduced_reader import is_current, reduce_shard
+from osrmac.runs.reductions.reduced_reader import digest as reduction_digest
+from osrmac.runs.reductions.reduced_reader import is_current, reduce_shard
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run

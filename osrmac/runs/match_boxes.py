@@ -18,7 +18,7 @@ from osrmac.descriptor.resize import scaled_size
 from osrmac.progress import note
 from osrmac.retrieval.distances import distances
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import read_regions
+from osrmac.runs.reductions.reduced_reader import read_regions
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box, Match, Matrix

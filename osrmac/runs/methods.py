@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import Projection, Reduction, Selection
 from osrmac.reduction.baselines import random_features
-from osrmac.runs.reduced_reader import digest
-from osrmac.runs.reductions import digests, load_reductions
-from osrmac.runs.search_method import longest_pfa
+from osrmac.runs.reductions.reduced_reader import digest
+from osrmac.runs.reductions.search_method import longest_pfa
+from osrmac.runs.reductions.stored import digests, load_reductions
 from osrmac.storage.run import Run
 
 __all__ = ["Method", "choose_method", "list_methods", "method_digests"]
@@ -159,8 +159,8 @@ def choose_method(run: Run, name: str | None, *, local: bool = True, regions: bo
     """Return the method of a name, or the one that is used by default.
 
     The default compares `osrmac`, or else the first recipe, reduced as was decided when its reductions were fitted (see
-    `osrmac.runs.search_method`), with local descriptors if there are any. Regions are matched only where there is
-    nothing else.
+    `osrmac.runs.reductions.search_method`), with local descriptors if there are any. Regions are matched only where
+    there is nothing else.
 
     Args:
         run: Run with descriptors.

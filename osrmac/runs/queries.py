@@ -11,7 +11,7 @@ import numpy as np
 from osrmac.config import Distance
 from osrmac.errors import NotFoundError, StorageError
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import read_shard, summed
+from osrmac.runs.reductions.reduced_reader import read_shard, summed
 from osrmac.runs.shard_reader import find_rows
 from osrmac.storage import schema
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode

@@ -18,7 +18,7 @@ from osrmac.retrieval.topk import nearest
 from osrmac.runs.benchmarks.distractors import with_distractors
 from osrmac.runs.benchmarks.score_sheet import ScoreSheet
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import read_reduced
+from osrmac.runs.reductions.reduced_reader import read_reduced
 from osrmac.runs.refinement.augmentation import augmented
 from osrmac.runs.refinement.reranking import query_parts, reranked_blocks
 from osrmac.runs.scan import Scan

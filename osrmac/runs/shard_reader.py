@@ -17,7 +17,7 @@ from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
 from osrmac.reduction.base import aggregate
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import read_regions, read_shard
+from osrmac.runs.reductions.reduced_reader import read_regions, read_shard
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run

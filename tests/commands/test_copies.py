@@ -5,8 +5,8 @@ import pytest
 
 from osrmac.commands.copies import list_copies, note_stale_exports, record_export, record_page
 from osrmac.reduction.base import Selection
-from osrmac.runs.reduced_reader import digest
-from osrmac.runs.reductions import write_reduction
+from osrmac.runs.reductions.reduced_reader import digest
+from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import manifest
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run

@@ -19,8 +19,8 @@ from osrmac.config import (
 )
 from osrmac.errors import BenchmarkError, ConfigError, StorageError
 from osrmac.evaluation.results import Evaluation
-from osrmac.runs.reduced_reader import digest
-from osrmac.runs.reductions import load_reductions
+from osrmac.runs.reductions.reduced_reader import digest
+from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run

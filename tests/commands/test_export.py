@@ -10,7 +10,7 @@ from osrmac.commands.export import Export, export
 from osrmac.commands.fit import fit
 from osrmac.config import ExportConfig, ReductionConfig
 from osrmac.errors import ConfigError, OsrmacError, StorageError
-from osrmac.runs.reduced_reader import digest
+from osrmac.runs.reductions.reduced_reader import digest
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run

@@ -14,8 +14,8 @@ from osrmac.reduction.base import Reduction, Selection
 from osrmac.reduction.pfa import PrincipalFeatureAnalysis
 from osrmac.reduction.whitening import PCAWhitening
 from osrmac.runs.methods import choose_method
-from osrmac.runs.reduced_reader import digest, read_shard
-from osrmac.runs.reductions import load_reductions, write_reduction
+from osrmac.runs.reductions.reduced_reader import digest, read_shard
+from osrmac.runs.reductions.stored import load_reductions, write_reduction
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 
@@ -211,7 +211,9 @@ def test_a_fit_on_too_few_descriptors_is_named_and_search_compares_whole_descrip
 def test_the_method_to_search_by_is_decided_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     config = ReductionConfig(features=(32,), retained_variance=0.8, baselines=False)
     fit(run.url, replace(config, select=("pfa",)))
-    monkeypatch.setattr("osrmac.runs.search_method.shortage", lambda _: None)  # as if there were many descriptors
+    monkeypatch.setattr(
+        "osrmac.runs.reductions.search_method.shortage", lambda _: None
+    )  # as if there were many descriptors
     fit(run.url, config)
     assert run.search_methods() == {"osrmac": "osrmac"}
     fit(run.url, replace(config, refit=True))

@@ -12,7 +12,7 @@ from osrmac.config import BenchmarkConfig, EvaluationConfig, LayerWeightsConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.evaluation.metrics import average_precision
 from osrmac.evaluation.ties import Tie
-from osrmac.runs.reductions import load_reductions
+from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 

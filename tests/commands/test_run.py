@@ -8,7 +8,7 @@ from osrmac.commands.run import run
 from osrmac.config import ComputeConfig, DescriptorConfig, EvaluationConfig, ReductionConfig
 from osrmac.errors import BenchmarkError, ConfigError
 from osrmac.reduction.base import Selection
-from osrmac.runs.reductions import write_reduction
+from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 

@@ -17,7 +17,7 @@ from osrmac.descriptor.regions import region_boxes
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval.expansion import average
 from osrmac.retrieval.reranking import superglobal
-from osrmac.runs.reductions import load_reductions
+from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult

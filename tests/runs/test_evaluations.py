@@ -9,8 +9,8 @@ from osrmac.evaluation.results import Evaluation, Score
 from osrmac.evaluation.sweep import Point, Sweep
 from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
-from osrmac.runs.reduced_reader import digest
-from osrmac.runs.reductions import write_reduction
+from osrmac.runs.reductions.reduced_reader import digest
+from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult

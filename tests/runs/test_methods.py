@@ -8,7 +8,7 @@ from osrmac.errors import ConfigError
 from osrmac.reduction.base import Projection, Selection
 from osrmac.reduction.baselines import random_features
 from osrmac.runs.methods import choose_method, list_methods, method_digests
-from osrmac.runs.reductions import write_reduction
+from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
 

@@ -12,7 +12,7 @@ from osrmac.runs import queries
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchQuery, find_queries
 from osrmac.runs.query_describer import describe_queries
-from osrmac.runs.reduced_reader import read_shard
+from osrmac.runs.reductions.reduced_reader import read_shard
 from osrmac.runs.shard_reader import list_shards
 from osrmac.storage import shards
 from osrmac.storage.location import Location

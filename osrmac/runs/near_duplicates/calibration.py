@@ -13,7 +13,7 @@ from osrmac.errors import StorageError
 from osrmac.progress import note
 from osrmac.retrieval.near_duplicate_thresholds import DistanceHistogram, agreement_threshold, reach
 from osrmac.runs.methods import Method
-from osrmac.runs.reduced_reader import digest
+from osrmac.runs.reductions.reduced_reader import digest
 from osrmac.storage.damage import expected_content
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked

@@ -1,7 +1,7 @@
 import pytest
 
 from osrmac.reduction.base import Selection
-from osrmac.runs.search_method import decide, longest_pfa
+from osrmac.runs.reductions.search_method import decide, longest_pfa
 
 
 def selection(method: str, kept: int, samples: int = 9, recipe: str = "osrmac") -> Selection:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from osrmac.reduction.base import Projection, Selection
-from osrmac.runs.reduced_reader import digest, read_reduced, read_regions, read_shard, summed
+from osrmac.runs.reductions.reduced_reader import digest, read_reduced, read_regions, read_shard, summed
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run

@@ -13,8 +13,8 @@ from osrmac.config import ReductionConfig
 from osrmac.credentials import redact
 from osrmac.errors import ConfigError
 from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection, reduction_name
-from osrmac.runs.projection_file import LinearProjection, read_projection
-from osrmac.runs.reduced_reader import digest
+from osrmac.runs.reductions.projection_file import LinearProjection, read_projection
+from osrmac.runs.reductions.reduced_reader import digest
 from osrmac.storage import shards
 from osrmac.storage.damage import expected_content
 from osrmac.storage.run import Identity, Run

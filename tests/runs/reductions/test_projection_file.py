@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from osrmac.errors import ConfigError, OsrmacError
-from osrmac.runs.projection_file import read_projection
+from osrmac.runs.reductions.projection_file import read_projection
 
 WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3)
 BIAS = np.array([0.5, -1], np.float32)

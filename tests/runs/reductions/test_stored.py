@@ -8,8 +8,8 @@ import pytest
 from osrmac.config import ReductionConfig
 from osrmac.errors import ConfigError, DamagedFileError, StorageError
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
-from osrmac.runs.reduced_reader import digest
-from osrmac.runs.reductions import (
+from osrmac.runs.reductions.reduced_reader import digest
+from osrmac.runs.reductions.stored import (
     digests,
     kept_reductions,
     load_reductions,
