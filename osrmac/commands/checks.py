@@ -30,7 +30,7 @@ BUILTIN_BACKBONES = (
 )
 BUILTIN_RECIPES = (
     *("single", "late", "early", "early_prev", "osrmac", "osrmac_local", "mac", "late_mac", "rmac", "late_rmac"),
-    *("rmac_integral", "rmac_regions", "msrmac", "late_msrmac"),
+    *("rmac_integral", "rmac_regions", "msrmac", "late_msrmac", "global"),
 )
 """Names that are valid without a look at the registries, whose import loads torch."""
 
