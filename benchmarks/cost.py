@@ -1,8 +1,8 @@
 """Estimate what extraction of a million, a hundred million and a billion images costs.
 
 Measured here: the floating-point operations of a backbone for a 4:3 photograph at its image sizes, by default ResNet50
-at the three default sizes, and the bytes of a row in a shard of synthetic descriptors. Given as options: requests per image and per shard, which `benchmarks/store.py`
-measures, and the speed of a GPU. Prints JSON.
+at the three default sizes, and the bytes of a row in a shard of synthetic descriptors. Given as options: requests per
+image and per shard, which `benchmarks/store.py` measures, and the speed of a GPU. Prints JSON.
 """
 
 import argparse

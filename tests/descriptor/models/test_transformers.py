@@ -254,15 +254,14 @@ def test_every_other_recipe_is_computed() -> None:
 @pytest.mark.integration
 @torch.inference_mode()
 def test_compiled_transformers_give_equal_results() -> None:
-    on_cpu = CompiledTrunk(backbone(SMALL).trunk, (60,), backbone(SMALL).patch)
-    on_gpu = compile_for_gpu(backbone(SMALL))
+    plain = build(SMALL, ("blocks.1", "blocks.0"), state(SMALL))
+    on_cpu, on_gpu = CompiledTrunk(plain.trunk, (60,), plain.patch), compile_for_gpu(plain)
 
     assert (48, 64) in on_cpu.shapes
-    compiled = on_cpu(normalised(backbone(SMALL), pixels(48, 64)))
-    for name, expected in zip(("blocks.5", "blocks.3", "head"), backbone(SMALL)(pixels(48, 64)), strict=True):
+    compiled = on_cpu(normalised(plain, pixels(48, 64)))
+    for name, expected in zip(plain.layers, plain(pixels(48, 64)), strict=True):
         torch.testing.assert_close(compiled[name], expected, rtol=1e-4, atol=1e-4)
     for height, width in ((128, 160), (176, 144)):
         batch = (pixels(height, width, images=2) * 255).byte()
-        expected_outputs = backbone(SMALL).from_bytes(batch)
-        for ours, expected in zip(on_gpu(batch), expected_outputs, strict=True):
+        for ours, expected in zip(on_gpu(batch), plain.from_bytes(batch), strict=True):
             torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
