@@ -110,7 +110,7 @@ from osrmac.descriptor import device
 device._pinned_memory = lambda *shape: torch.empty(shape, dtype=torch.uint8)
 torch.set_num_threads(8)
 gpu = object.__new__(device.GPUDevice)
-gpu._image_sizes = (1050, 800)
+gpu._image_sizes, gpu._multiple = (1050, 800), 1
 counted = []
 
 def run():

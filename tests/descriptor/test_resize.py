@@ -63,7 +63,7 @@ def test_sides_are_rounded_to_the_nearest_multiple(width: int, height: int, long
 
 
 def test_an_image_is_resized_once_to_the_rounded_size() -> None:
-    image = smooth(90, 40)
+    image = smooth(40, 90)
     (pixels,) = image_pyramid(image, [50], multiple=16)
 
     expected = np.asarray(image.resize((48, 16), Image.Resampling.BILINEAR))
