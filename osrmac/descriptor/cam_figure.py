@@ -42,7 +42,7 @@ def draw_cam(describer: Describer, image: Image.Image, height: int = 400) -> Ima
     classifier = describer.backbone.classifier
     if classifier is None:
         raise ConfigError(
-            "a class activation map needs a convolutional network that classifies the mean of its last layer: "
+            "a class activation map needs a classifier of the mean of the last layer, which transformers lack: "
             "leave out --layers, or choose another --backbone"
         )
     maps = describer.feature_maps(image)
