@@ -1,8 +1,8 @@
 """Estimate what extraction of a million, a hundred million and a billion images costs.
 
-Measured here: the floating-point operations for a 4:3 photograph at the three default sizes, and the bytes of a row in
-a shard of synthetic descriptors. Given as options: requests per image and per shard, which `benchmarks/store.py`
-measures, and the speed of a GPU. Prints JSON.
+Measured here: the floating-point operations of a backbone for a 4:3 photograph at its image sizes, by default ResNet50
+at the three default sizes, and the bytes of a row in a shard of synthetic descriptors. Given as options: requests per
+image and per shard, which `benchmarks/store.py` measures, and the speed of a GPU. Prints JSON.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.models import backbones
+from osrmac.descriptor.resize import scaled_size
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 
@@ -33,7 +34,8 @@ def gflop_per_image(config: DescriptorConfig) -> float:
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
         for longest_side in config.image_sizes:
-            network(torch.zeros(1, 3, round(longest_side * 3 / 4), longest_side, device="meta"))
+            width, height = scaled_size(4, 3, longest_side, network.patch)
+            network(torch.zeros(1, 3, height, width, device="meta"))
     return counter.get_total_flops() / 1e9
 
 
@@ -69,6 +71,9 @@ def cost(images: int, gflop: float, row: float, options: argparse.Namespace) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    default = DescriptorConfig()
+    parser.add_argument("--backbone", default=default.backbone)
+    parser.add_argument("--image-sizes", type=int, nargs="+", default=default.image_sizes)
     parser.add_argument("--dimension", type=int, default=3072)
     parser.add_argument("--image-kb", type=float, default=300.0, help="kilobytes of an encoded image")
     parser.add_argument("--tflops", type=float, default=30.0, help="speed of a GPU, in TFLOP per second")
@@ -78,7 +83,8 @@ def main() -> None:
     parser.add_argument("--get-price", type=float, default=0.40, help="dollars per million requests")
     parser.add_argument("--put-price", type=float, default=5.00, help="dollars per million requests")
     options = parser.parse_args()
-    gflop, row = gflop_per_image(DescriptorConfig()), bytes_per_row(options.dimension)
+    descriptor = DescriptorConfig(backbone=options.backbone, image_sizes=tuple(options.image_sizes))
+    gflop, row = gflop_per_image(descriptor), bytes_per_row(options.dimension)
     costs = [cost(images, gflop, row, options) for images in SIZES]
     print(json.dumps({"GFLOP per image": round(gflop, 1), "bytes per row": round(row), "costs": costs}, indent=2))
 

@@ -32,7 +32,7 @@ BUILTIN_BACKBONES = (
 BUILTIN_RECIPES = (
     *("single", "late", "early", "early_prev", "osrmac", "osrmac_local", "mac", "late_mac", "rmac", "late_rmac"),
     *("rmac_integral", "rmac_regions", "msrmac", "late_msrmac"),
-    *("gem", "late_gem", "max_gem", "superglobal"),
+    *("gem", "late_gem", "max_gem", "superglobal", "global"),
 )
 """Names that are valid without a look at the registries, whose import loads torch."""
 

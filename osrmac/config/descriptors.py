@@ -29,13 +29,15 @@ class BackboneConfig:
     efficientnet_lite1, efficientnet_lite2, or timm:NAME for a network of the timm package."""
 
     weights: Annotated[str, "auto|PATH|random:SEED"] = "auto"
-    """Weights of the network: auto for ImageNet, the path or URL of a checkpoint, or random:SEED."""
+    """Weights of the network: auto for the published ones, the path or URL of a checkpoint, or random:SEED."""
 
     layers: Annotated[tuple[str, ...], "NAME ..."] = ()
-    """Layers whose feature maps are pooled, the last layer first. (default: the last two stages of the backbone)"""
+    """Layers whose feature maps are pooled, the last layer first. (default: the last two stages of the backbone; of a
+    vision transformer, the last block and the one at two thirds)"""
 
     image_sizes: Annotated[tuple[int, ...], "PIXELS ..."] = (1050, 800, 550)
-    """Sizes at which an image is described: its longest side in pixels. Recipes of one size use the middle one."""
+    """Sizes at which an image is described: its longest side in pixels. Recipes of one size use the middle one.
+    Vision transformers see both sides rounded to multiples of their patch."""
 
     precision: Precision = "fp32"
     """Floating-point format of the network; pooling always computes in fp32. bf16 is faster on GPUs and on CPUs
@@ -61,7 +63,7 @@ class DescriptorConfig(BackboneConfig):
     recipes: Annotated[tuple[str, ...], "NAME ..."] = ("osrmac",)
     """Descriptors to compute, all in one pass of the network: single, late, early, early_prev, osrmac, osrmac_local,
     mac, late_mac, rmac, late_rmac, rmac_integral, rmac_regions, msrmac, late_msrmac, gem, late_gem, max_gem,
-    superglobal."""
+    superglobal, global."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

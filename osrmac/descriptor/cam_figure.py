@@ -41,7 +41,10 @@ def draw_cam(describer: Describer, image: Image.Image, height: int = 400) -> Ima
     """
     classifier = describer.backbone.classifier
     if classifier is None:
-        raise ConfigError("a class activation map needs a classifier of the last layer: leave out --layers")
+        raise ConfigError(
+            "a class activation map needs a classifier of the mean of the last layer, which transformers lack: "
+            "leave out --layers, or choose another --backbone"
+        )
     maps = describer.feature_maps(image)
     heat = cam.heatmap(FeatureMaps(maps).fused(0), classifier, len(maps))
     photo = image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS)

@@ -23,7 +23,8 @@ from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.optimize.compile import CompiledTrunk, compile_for_gpu
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.optimize.winograd import apply_winograd
-from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes
+from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding
+from osrmac.descriptor.resize import scaled_size
 from osrmac.errors import reason
 from osrmac.prefetch import prefetch
 from osrmac.stopwatch import Stopwatch
@@ -127,12 +128,18 @@ class Describer:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        has_classifier = backbone.classifier is not None
-        self.recipes = get_recipes(config.recipes, len(backbone.layers), classifier=has_classifier, known=recipes)
-        self.parts = {name: recipe.parts(backbone.channels) for name, recipe in self.recipes.items()}
+        embedding = backbone.embedding_length
+        self.recipes = get_recipes(
+            config.recipes,
+            len(backbone.layers),
+            classifier=backbone.classifier is not None,
+            embedding=embedding is not None,
+            known=recipes,
+        )
+        self.parts = {name: recipe.parts(backbone.channels, embedding) for name, recipe in self.recipes.items()}
         self.dimensions = {name: sum(lengths) for name, lengths in self.parts.items()}
         image_sizes = sorted(config.image_sizes, reverse=True)
-        self._largest_size = image_sizes[0]
+        self._largest_size, _ = scaled_size(1, 1, image_sizes[0], backbone.patch)
         backbone.trunk = fuse_batch_norm(backbone.trunk)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.backbone.trunk.to(_DTYPES[config.precision])
@@ -140,9 +147,13 @@ class Describer:
         if not on_gpu and config.precision == "fp32":
             self.backbone.trunk = apply_winograd(self.backbone.trunk)
         if not on_gpu and compiled:
-            self.backbone.trunk = CompiledTrunk(self.backbone.trunk, image_sizes)
+            self.backbone.trunk = CompiledTrunk(self.backbone.trunk, image_sizes, backbone.patch)
         self._network = compile_for_gpu(self.backbone) if on_gpu and compiled else self.backbone.from_bytes
-        self._use(GPUDevice(self.device, image_sizes, max_batch_size) if on_gpu else CPUDevice(image_sizes))
+        self._use(
+            GPUDevice(self.device, image_sizes, max_batch_size, backbone.patch)
+            if on_gpu
+            else CPUDevice(image_sizes, backbone.patch)
+        )
         self.stopwatch = Stopwatch()
 
     def _use(self, device: ComputeDevice) -> None:
@@ -171,7 +182,8 @@ class Describer:
             WeightsError: The weights are unavailable or do not fit.
         """
         weights = backbones.load_weights(config.backbone, config.weights)
-        backbone = backbones.build(config.backbone, config.layers, weights.state)
+        embedding = need_embedding(config.recipes)
+        backbone = backbones.build(config.backbone, config.layers, weights.state, embedding=embedding)
         return cls(backbone, config, device, compiled=compiled, max_batch_size=max_batch_size)
 
     def __call__(
@@ -279,31 +291,39 @@ class Describer:
 
     @torch.inference_mode()
     def feature_maps(self, image: Image.Image) -> list[list[Tensor]]:
-        """Compute the feature maps of an RGB image.
+        """Compute the feature maps of an RGB image, as the network returns them.
 
         Returns:
             `maps[s][t]`, (C_t, H_s, W_s), for image size `s`, the largest first, and layer `t`, the last layer first.
         """
-        return [
-            [maps[0] for maps in of_size] for of_size in self._feature_maps([self._compute_device.preprocess(image)])
-        ]
+        outputs = self._outputs([self._compute_device.preprocess(image)])
+        return [[maps[0] for maps in of_size[: len(self.backbone.layers)]] for of_size in outputs]
 
     @torch.inference_mode()
     def _compute(self, images: Sequence[PreprocessedImage]) -> list[_Tensors]:
         """Compute the descriptors of images of equal shape and start copying them to the CPU."""
-        features = FeatureMaps(self._feature_maps(images), self.backbone.classifier)
+        features = self._features(images)
         computed = [recipe.compute(features).float() for recipe in self.recipes.values()]
         by_image = zip(*self._compute_device.download(computed), strict=True)
         return [dict(zip(self.recipes, vectors, strict=True)) for vectors in by_image]
 
-    def _feature_maps(self, images: Sequence[PreprocessedImage]) -> list[list[Tensor]]:
-        """Compute the feature maps of images of equal shape: `[s][t]` is (N, C_t, H_s, W_s)."""
+    def _features(self, images: Sequence[PreprocessedImage]) -> FeatureMaps:
+        """Compute what the recipes need of images of equal shape."""
+        outputs, layers = self._outputs(images), len(self.backbone.layers)
+        maps = [of_size[:layers] for of_size in outputs]
+        if self.backbone.rectified:
+            maps = [[of_layer.relu() for of_layer in of_size] for of_size in maps]
+        embedding = next(iter(outputs[len(outputs) // 2][layers:]), None)
+        return FeatureMaps(maps, self.backbone.classifier, embedding)
+
+    def _outputs(self, images: Sequence[PreprocessedImage]) -> list[list[Tensor]]:
+        """Run the network on images of equal shape: `[s]` are its outputs at image size `s`, see `Backbone.forward`."""
         return [self._forward(pixels) for pixels in self._compute_device.pyramid(images)]
 
     def _forward(self, pixels: Tensor) -> list[Tensor]:
         with self._exact_arithmetic():
-            maps: list[Tensor] = self._network(pixels)
-        return maps
+            outputs: list[Tensor] = self._network(pixels)
+        return outputs
 
     def _exact_arithmetic(self) -> AbstractContextManager[object]:
         """On a GPU, neither round fp32 to TF32 nor choose algorithms by timing them."""

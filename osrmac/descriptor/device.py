@@ -60,6 +60,7 @@ class CPUDevice:
 
     Args:
         image_sizes: Longest sides of the images in pixels, in descending order.
+        multiple: Number of pixels to whose multiples all sides are rounded.
     """
 
     decode_threads = 1
@@ -68,12 +69,13 @@ class CPUDevice:
     window = 1
     pipeline_depth = 0
 
-    def __init__(self, image_sizes: Sequence[int]) -> None:
+    def __init__(self, image_sizes: Sequence[int], multiple: int = 1) -> None:
         self._image_sizes = image_sizes
+        self._multiple = multiple
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Resize an RGB image to all image sizes: uint8, (3, H_s, W_s) each."""
-        return image_pyramid(image, self._image_sizes)
+        return image_pyramid(image, self._image_sizes, self._multiple)
 
     def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
         """Stack each image size into a batch."""
@@ -103,23 +105,31 @@ class GPUDevice:
         device: A CUDA device.
         image_sizes: Longest sides of the images in pixels, in descending order.
         batch_size: Images of a full batch, a power of two.
+        multiple: Number of pixels to whose multiples all sides are rounded.
     """
 
     pipeline_depth = 1
 
-    def __init__(self, device: torch.device, image_sizes: Sequence[int], batch_size: int = GPU_BATCH_SIZE) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        image_sizes: Sequence[int],
+        batch_size: int = GPU_BATCH_SIZE,
+        multiple: int = 1,
+    ) -> None:
         self._device = device
         self.batch_size = batch_size
         self.window = 8 * batch_size
         self.decode_threads = torch.get_num_threads()
         self.decoded_ahead = 2 * max(batch_size, self.decode_threads)
         self._image_sizes = image_sizes
+        self._multiple = multiple
         self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Resize an RGB image to all image sizes, in pinned memory: uint8, (H_s, W_s, 4) each, the last byte unused."""
         pixels = to_tensor(image).permute(2, 0, 1)
-        return [_pinned(resize(pixels, size)) for size in self._image_sizes]
+        return [_pinned(resize(pixels, size, self._multiple)) for size in self._image_sizes]
 
     def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
         """Upload a batch and yield it at each image size."""

@@ -10,6 +10,10 @@ each can be whitened before they are summed, as Tolias et al. do.
 
 `gem` pools by generalised means (Radenovic et al. 2019), also at the middle size alone. The prefix `max_` marks the
 elementwise maximum over all image sizes, which is the fusion of `superglobal` too (Shao et al. 2023).
+
+`global` pools nothing itself: it is the network's own embedding of the whole image at the middle image size, the input
+of its classifier, L2-normalised. Transformers are trained for it: it is the class token of DINOv2 and DINOv3, and the
+attention-pooled vector of SigLIP and Perception Encoder. Of a ResNet, it is the spatial mean of the last layer.
 """
 
 import re
@@ -19,11 +23,12 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from osrmac.descriptor import cam, fusion, pooling, regions
 from osrmac.errors import ConfigError
 
-__all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes", "register_recipe"]
+__all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes", "need_embedding", "register_recipe"]
 
 
 class FeatureMaps:
@@ -34,6 +39,8 @@ class FeatureMaps:
             (C_t, H_s, W_s), or (N, C_t, H_s, W_s) for a batch. All results of a batch have the leading dimension N,
             too.
         classifier: Linear layer over the spatial mean of the first layer; only `cam_mask` needs it.
+        embedding: The network's own embedding of the whole image at the middle size, (D,) or (N, D); only recipes with
+            `needs_embedding` need it.
 
     Attributes:
         maps: The maps, as given.
@@ -41,9 +48,15 @@ class FeatureMaps:
         fused: Function of a layer `t` to the early fusion of its maps, (C_t, H_0, W_0).
         early: Function of a layer `t` to the OS-RMAC vector of its early fusion, (C_t,).
         cam_mask: Function that returns the mask of the class activation map, (H_0, W_0).
+        embedding: Function that returns the embedding of the whole image, (D,).
     """
 
-    def __init__(self, maps: Sequence[Sequence[Tensor]], classifier: nn.Linear | None = None) -> None:
+    def __init__(
+        self,
+        maps: Sequence[Sequence[Tensor]],
+        classifier: nn.Linear | None = None,
+        embedding: Tensor | None = None,
+    ) -> None:
         # Cached methods would keep a reference to `self`, and so the maps in memory until the next garbage collection.
         fused = cache(lambda layer: fusion.early([of_size[layer] for of_size in maps]))
 
@@ -52,11 +65,17 @@ class FeatureMaps:
                 raise ValueError("a class activation map needs a classifier")
             return cam.threshold(cam.heatmap(fused(0), classifier, len(maps)))
 
+        def given_embedding() -> Tensor:
+            if embedding is None:
+                raise ValueError("the backbone gave no embedding of the whole image")
+            return embedding
+
         self.maps = maps
         self.middle = maps[len(maps) // 2]
         self.fused: Callable[[int], Tensor] = fused
         self.early: Callable[[int], Tensor] = cache(lambda layer: pooling.osrmac(fused(layer)))
         self.cam_mask: Callable[[], Tensor] = cache(cam_mask)
+        self.embedding: Callable[[], Tensor] = given_embedding
 
 
 @dataclass(frozen=True)
@@ -72,16 +91,25 @@ class Recipe:
     needs_classifier: bool = False
     """Whether `compute` uses `FeatureMaps.cam_mask`."""
 
+    needs_embedding: bool = False
+    """Whether the descriptor contains `FeatureMaps.embedding`, after the parts of the layers."""
+
     regional: bool = False
     """Whether the descriptor has one vector per region, (R, d), instead of one vector, (d,)."""
 
-    def parts(self, channels: Sequence[int]) -> tuple[int, ...]:
-        """Return the length of the part of each layer, for a backbone whose layers have these numbers of channels."""
-        return tuple(channels) if self.layers is None else tuple(channels[layer] for layer in self.layers)
+    def parts(self, channels: Sequence[int], embedding: int | None = None) -> tuple[int, ...]:
+        """Return the length of the part of each layer, and of the embedding of the whole image if it is a part.
 
-    def dimension(self, channels: Sequence[int]) -> int:
+        Args:
+            channels: Number of channels of each layer of the backbone.
+            embedding: Length of the backbone's embedding, if it has one.
+        """
+        of_layers = tuple(channels) if self.layers is None else tuple(channels[layer] for layer in self.layers)
+        return (*of_layers, embedding) if self.needs_embedding and embedding is not None else of_layers
+
+    def dimension(self, channels: Sequence[int], embedding: int | None = None) -> int:
         """Return the length d of a vector."""
-        return sum(self.parts(channels))
+        return sum(self.parts(channels, embedding))
 
 
 def _at_middle_size(pool: Callable[[Tensor], Tensor]) -> Recipe:
@@ -133,6 +161,9 @@ RECIPES = {
     "late_gem": _late(pooling.gem),
     "max_gem": _maximum(pooling.gem),
     "superglobal": _maximum(pooling.superglobal),
+    "global": Recipe(
+        lambda features: functional.normalize(features.embedding(), dim=-1), layers=(), needs_embedding=True
+    ),
 }
 """All recipes by name; `register_recipe` adds others."""
 
@@ -167,8 +198,18 @@ def register_recipe(name: str, recipe: Recipe) -> None:
     RECIPES[name] = recipe
 
 
+def need_embedding(names: Sequence[str], known: Mapping[str, Recipe] = RECIPES) -> bool:
+    """Return whether any of these recipes needs the embedding of the whole image; unknown names do not."""
+    return any(name in known and known[name].needs_embedding for name in names)
+
+
 def get_recipes(
-    names: Sequence[str], layers: int, *, classifier: bool = True, known: Mapping[str, Recipe] = RECIPES
+    names: Sequence[str],
+    layers: int,
+    *,
+    classifier: bool = True,
+    embedding: bool = True,
+    known: Mapping[str, Recipe] = RECIPES,
 ) -> dict[str, Recipe]:
     """Look up recipes for a backbone, in the given order.
 
@@ -176,10 +217,11 @@ def get_recipes(
         names: Names of the recipes.
         layers: Number of layers that the backbone reads.
         classifier: Whether the backbone has a classifier.
+        embedding: Whether the backbone returns an embedding of the whole image.
         known: Recipes to choose from.
 
     Raises:
-        ConfigError: A name is unknown, or a recipe needs more layers or a classifier.
+        ConfigError: A name is unknown, or a recipe needs more layers, a classifier or an embedding.
     """
     for name in names:
         if name not in known:
@@ -191,4 +233,6 @@ def get_recipes(
             raise ConfigError(
                 f"recipe '{name}' needs a classifier of the last layer, and these weights and layers have none"
             )
+        if known[name].needs_embedding and not embedding:
+            raise ConfigError(f"recipe '{name}' needs an embedding of the whole image, and this backbone has none")
     return {name: known[name] for name in names}

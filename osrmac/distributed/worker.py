@@ -16,7 +16,7 @@ from osrmac.config import ComputeConfig, FailureConfig
 from osrmac.descriptor.describer import Describer, Description, Failure
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.optimize import malloc
-from osrmac.descriptor.recipes import Recipe
+from osrmac.descriptor.recipes import Recipe, need_embedding
 from osrmac.distributed.monitoring.metrics import WorkerMetrics
 from osrmac.distributed.shard_task import ShardTask
 from osrmac.distributed.watchdog import Watchdog
@@ -78,7 +78,8 @@ class DescribeJob:
     def load_describer(self) -> Describer:
         """Build the backbone from the object store."""
         config = self.identity.descriptor
-        backbone = backbones.build(config.backbone, config.layers, ray.get(self.state))
+        embedding = need_embedding(config.recipes, self.recipes)
+        backbone = backbones.build(config.backbone, config.layers, ray.get(self.state), embedding=embedding)
         return Describer(backbone, config, self.pool.device, compiled=self.compute.compile, recipes=self.recipes)
 
 

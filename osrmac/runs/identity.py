@@ -9,6 +9,7 @@ from osrmac.credentials import without_credentials
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.weights import Weights
+from osrmac.descriptor.recipes import need_embedding
 from osrmac.errors import StorageError, WeightsError
 from osrmac.storage.run import Identity, Run
 
@@ -25,7 +26,8 @@ def identify(descriptor: DescriptorConfig) -> tuple[Identity, Weights]:
         WeightsError: The weights are unavailable or do not fit the backbone.
     """
     candidate = backbones.load_weights(descriptor.backbone, descriptor.weights)
-    backbone = backbones.build(descriptor.backbone, descriptor.layers, candidate.state)
+    embedding = need_embedding(descriptor.recipes)
+    backbone = backbones.build(descriptor.backbone, descriptor.layers, candidate.state, embedding=embedding)
     weights = backbones.used_weights(backbone, candidate)
     values = canonical(descriptor, layers=backbone.layers, weights=weights.digest)
     name = "; ".join([weights.source, *weights.remarks])

@@ -14,7 +14,6 @@ from osrmac.config import Distance
 from osrmac.descriptor.images import jpeg_size
 from osrmac.descriptor.models.map_size import map_sizes
 from osrmac.descriptor.regions import region_boxes
-from osrmac.descriptor.resize import scaled_size
 from osrmac.progress import note
 from osrmac.retrieval.distances import distances
 from osrmac.runs.methods import Method
@@ -101,7 +100,7 @@ def _box_finder(run: Run) -> Callable[[_Row, int], list[Box] | None]:
     def boxes(row: _Row, number: int) -> list[Box] | None:
         size = row["width"], row["height"]
         for decoded in _decoded_sizes(row["uri"], size, sizes[0]):
-            found = region_boxes(*map_size(*scaled_size(*decoded, middle)), size)
+            found = region_boxes(*map_size(*decoded, middle), size)
             if len(found) == number:
                 return found
         return None

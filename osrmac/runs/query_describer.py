@@ -9,6 +9,7 @@ import numpy as np
 
 from osrmac.descriptor.describer import Describer, Failure
 from osrmac.descriptor.models import backbones
+from osrmac.descriptor.recipes import need_embedding
 from osrmac.errors import StorageError, reason
 from osrmac.reduction.base import aggregate
 from osrmac.runs.identity import identify_again
@@ -48,7 +49,8 @@ def describe_files(run: Run, method: Method, contents: Sequence[bytes]) -> list[
 def _describer(run: Run, method: Method) -> Describer:
     identity, weights = identify_again(run)
     config = replace(identity.descriptor, recipes=method.recipes)
-    return Describer(backbones.build(config.backbone, config.layers, weights.state), config)
+    embedding = need_embedding(config.recipes)
+    return Describer(backbones.build(config.backbone, config.layers, weights.state, embedding=embedding), config)
 
 
 def _describe(describer: Describer, method: Method, query: SearchQuery, content: bytes | Exception) -> list[Matrix]:

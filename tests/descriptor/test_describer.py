@@ -30,7 +30,7 @@ CONFIG = DescriptorConfig(backbone="resnet18", weights="random:0", recipes=tuple
 
 @pytest.fixture(scope="module")
 def describer(resnet18: Weights) -> Describer:
-    return Describer(build("resnet18", (), resnet18.state), CONFIG)
+    return Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG)
 
 
 def described(describer: Describer, *images: bytes) -> list[Description]:
@@ -69,7 +69,7 @@ def test_dimensions_are_the_lengths_of_the_vectors(describer: Describer) -> None
 def test_only_the_configured_recipes_are_computed(resnet18: Weights, describer: Describer) -> None:
     config = replace(CONFIG, recipes=("late", "osrmac"))
 
-    (some,) = described(Describer(build("resnet18", (), resnet18.state), config), encoded(textured()))
+    (some,) = described(Describer(build("resnet18", (), resnet18.state, embedding=True), config), encoded(textured()))
     (every,) = described(describer, encoded(textured()))
 
     assert_bitwise_equal(some.vectors, {name: every.vectors[name] for name in ("late", "osrmac")})
@@ -117,7 +117,8 @@ def test_a_recipe_with_a_mask_is_refused_for_layers_without_a_classifier() -> No
 
 
 def test_a_recipe_with_a_mask_is_refused_for_weights_without_a_classifier(resnet18: Weights) -> None:
-    headless = build("resnet18", (), {name: value for name, value in resnet18.state.items() if name[:3] != "fc."})
+    state = {name: value for name, value in resnet18.state.items() if name[:3] != "fc."}
+    headless = build("resnet18", (), state, embedding=True)
     others = tuple(name for name in RECIPES if name != "osrmac_local")
 
     with pytest.raises(ConfigError, match=REFUSAL):
@@ -249,7 +250,9 @@ def test_photographs_are_described_upright(describer: Describer) -> None:
 
 
 def test_photographs_are_described_as_stored_on_request(resnet18: Weights) -> None:
-    describer = Describer(build("resnet18", (), resnet18.state), replace(CONFIG, exif_orientation=False))
+    describer = Describer(
+        build("resnet18", (), resnet18.state, embedding=True), replace(CONFIG, exif_orientation=False)
+    )
 
     (stored,) = described(describer, sideways(textured(90, 60)))
 
@@ -267,7 +270,8 @@ def test_images_of_extreme_shapes_are_described(size: tuple[int, int], describer
 @pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1)])
 def test_images_of_one_row_or_column_are_described_at_default_sizes(size: tuple[int, int], resnet18: Weights) -> None:
     describer = Describer(
-        build("resnet18", (), resnet18.state), DescriptorConfig(backbone="resnet18", recipes=tuple(RECIPES))
+        build("resnet18", (), resnet18.state, embedding=True),
+        DescriptorConfig(backbone="resnet18", recipes=tuple(RECIPES)),
     )
 
     (description,) = described(describer, encoded(textured(*size)))
@@ -280,7 +284,7 @@ def test_images_of_one_row_or_column_are_described_at_default_sizes(size: tuple[
 
 def test_files_of_the_zoo_are_described_or_fail_without_affecting_others(resnet18: Weights) -> None:
     config = replace(CONFIG, image_sizes=(48, 32), recipes=("osrmac", "osrmac_local"), max_pixels=LIMIT)
-    describer = Describer(build("resnet18", (), resnet18.state), config)
+    describer = Describer(build("resnet18", (), resnet18.state, embedding=True), config)
     contents, sizes = zip(*zoo().values(), strict=True)
 
     results = describer(contents)
@@ -295,7 +299,7 @@ def test_files_of_the_zoo_are_described_or_fail_without_affecting_others(resnet1
 
 
 def test_an_image_over_max_pixels_fails(resnet18: Weights) -> None:
-    describer = Describer(build("resnet18", (), resnet18.state), replace(CONFIG, max_pixels=5000))
+    describer = Describer(build("resnet18", (), resnet18.state, embedding=True), replace(CONFIG, max_pixels=5000))
 
     assert describer([encoded(textured(90, 60))]) == [Failure("decode", "90x60 pixels are over the limit of 5000")]
 
@@ -312,7 +316,7 @@ def test_a_box_outside_the_image_fails(box: tuple[float, float, float, float], d
 
 def test_descriptors_that_are_not_finite_fail(resnet18: Weights) -> None:
     broken = {**resnet18.state, "conv1.weight": torch.full_like(resnet18.state["conv1.weight"], torch.nan)}
-    describer = Describer(build("resnet18", (), broken), CONFIG)
+    describer = Describer(build("resnet18", (), broken, embedding=True), CONFIG)
 
     assert describer([encoded(textured())]) == [Failure("describe", "the descriptor is not finite")]
 
@@ -354,7 +358,7 @@ def test_reduced_precision_agrees_with_fp32_up_to_rounding(
 
 
 def test_a_compiled_describer_does_not_compile_uncommon_shapes(resnet18: Weights, describer: Describer) -> None:
-    compiled = Describer(build("resnet18", (), resnet18.state), CONFIG, compiled=True)
+    compiled = Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG, compiled=True)
     image = encoded(textured(90, 70))
 
     assert isinstance(compiled.backbone.trunk, CompiledTrunk)
@@ -368,6 +372,6 @@ def test_boxes_of_another_number_than_images_are_refused(describer: Describer) -
 
 @pytest.mark.parametrize(("precision", "number"), [("fp32", 13), ("bf16", 0)])
 def test_winograd_convolution_is_used_in_fp32_only(precision: Precision, number: int, resnet18: Weights) -> None:
-    describer = Describer(build("resnet18", (), resnet18.state), replace(CONFIG, precision=precision))
+    describer = Describer(build("resnet18", (), resnet18.state, embedding=True), replace(CONFIG, precision=precision))
 
     assert sum(isinstance(layer, WinogradConv2d) for layer in describer.backbone.trunk.modules()) == number

@@ -55,7 +55,7 @@ def fuse(maps: list[Array]) -> Array:
 def test_every_recipe_agrees_with_the_reference(size: tuple[int, int], resnet18: Weights) -> None:
     image = textured(*size)
 
-    (description,) = Describer(build("resnet18", (), resnet18.state), CONFIG)([encoded(image)])
+    (description,) = Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG)([encoded(image)])
 
     by_size = [feature_maps(resnet18.state, image, longest_side) for longest_side in (96, 64, 48)]
     fused = [fuse([of_size[layer] for of_size in by_size]) for layer in (0, 1)]
@@ -83,6 +83,7 @@ def test_every_recipe_agrees_with_the_reference(size: tuple[int, int], resnet18:
         "late_gem": late(lambda maps: reference.gem(maps, 3)),
         "max_gem": reference.maximum([reference.gem(of_size[0], 3) for of_size in by_size]),
         "superglobal": reference.maximum([reference.superglobal(of_size[0]) for of_size in by_size]),
+        "global": (mean := middle[0].mean(axis=(1, 2))) / np.linalg.norm(mean),
     }
     assert isinstance(description, Description)
     assert description.vectors.keys() == expected.keys()

@@ -66,7 +66,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(scope="module")
 def on_cpu(resnet18: Weights) -> Describer:
-    return Describer(build("resnet18", (), resnet18.state), CONFIG)
+    return Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG)
 
 
 @pytest.fixture
@@ -93,11 +93,11 @@ def assert_near(results: list[Description | Failure], expected: list[Description
 @pytest.mark.usefixtures("cuda")
 def test_both_devices_give_the_same_pixels(size: tuple[int, int]) -> None:
     images = [textured(9, 6, seed=seed).resize(size) for seed in range(3)]
-    for device in (CPUDevice(IMAGE_SIZES), GPUDevice(torch.device("cpu"), IMAGE_SIZES)):
+    for device in (CPUDevice(IMAGE_SIZES, 16), GPUDevice(torch.device("cpu"), IMAGE_SIZES, multiple=16)):
         batches = list(device.pyramid([device.preprocess(image) for image in images]))
         assert len(batches) == len(IMAGE_SIZES)
         for position, image in enumerate(images):
-            for batch, expected in zip(batches, image_pyramid(image, IMAGE_SIZES), strict=True):
+            for batch, expected in zip(batches, image_pyramid(image, IMAGE_SIZES, 16), strict=True):
                 assert torch.equal(batch[position], expected)
 
 
@@ -110,7 +110,7 @@ from osrmac.descriptor import device
 device._pinned_memory = lambda *shape: torch.empty(shape, dtype=torch.uint8)
 torch.set_num_threads(8)
 gpu = object.__new__(device.GPUDevice)
-gpu._image_sizes = (1050, 800)
+gpu._image_sizes, gpu._multiple = (1050, 800), 1
 counted = []
 
 def run():
@@ -273,7 +273,7 @@ ODD_SHAPES = [(1, 300), (300, 1), (33, 33), (3, 2), (200, 31), (1, 1)]
 @pytest.mark.parametrize(("precision", "min_cosine"), [("fp32", 0.9999), ("fp16", 0.9995), ("bf16", 0.998)])
 def test_a_gpu_agrees_with_a_cpu(on_cpu: Describer, resnet18: Weights, precision: Precision, min_cosine: float) -> None:
     config = replace(CONFIG, precision=precision)
-    on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda")
+    on_gpu = Describer(build("resnet18", (), resnet18.state, embedding=True), config, "cuda")
     images = [encoded(textured(*size, seed=seed)) for seed, size in enumerate(10 * SHAPES)]
     for result, reference in zip(on_gpu(images), on_cpu(images), strict=True):
         assert isinstance(result, Description)
@@ -284,7 +284,7 @@ def test_a_gpu_agrees_with_a_cpu(on_cpu: Describer, resnet18: Weights, precision
 
 @needs_gpu
 def test_other_images_on_a_gpu_change_rounding_only(resnet18: Weights) -> None:
-    on_gpu = Describer(build("resnet18", (), resnet18.state), CONFIG, "cuda")
+    on_gpu = Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG, "cuda")
     images = [encoded(textured(seed=seed)) for seed in range(40)]
     assert_near(on_gpu(images), [result for image in images for result in on_gpu([image])], 1e-5)
 
@@ -295,8 +295,8 @@ def test_every_batch_size_and_shape_on_a_gpu_agrees_with_a_cpu(
     on_cpu: Describer, resnet18: Weights, compiled: bool
 ) -> None:
     config = replace(CONFIG, image_sizes=(256, 192, 160))  # narrower ones are not compiled
-    reference = Describer(build("resnet18", (), resnet18.state), config)
-    on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda", compiled=compiled)
+    reference = Describer(build("resnet18", (), resnet18.state, embedding=True), config)
+    on_gpu = Describer(build("resnet18", (), resnet18.state, embedding=True), config, "cuda", compiled=compiled)
     for number in (1, 7, 32):
         images = [encoded(textured(256, 240, seed=seed)) for seed in range(number)]
         assert_near(on_gpu(images), reference(images), 1e-4)
@@ -306,7 +306,7 @@ def test_every_batch_size_and_shape_on_a_gpu_agrees_with_a_cpu(
 
 @needs_gpu
 def test_nothing_waits_for_a_gpu_but_the_end_of_a_batch(resnet18: Weights) -> None:
-    on_gpu = Describer(build("resnet18", (), resnet18.state), CONFIG, "cuda")
+    on_gpu = Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG, "cuda")
     pixels = [on_gpu._compute_device.preprocess(textured(seed=seed)) for seed in range(8)]
     on_gpu._compute(pixels)
     torch.cuda.synchronize()
@@ -320,7 +320,7 @@ def test_nothing_waits_for_a_gpu_but_the_end_of_a_batch(resnet18: Weights) -> No
 @needs_gpu
 def test_batches_that_do_not_fit_into_the_memory_of_a_gpu_become_smaller(resnet18: Weights) -> None:
     config = replace(CONFIG, image_sizes=(800, 640), recipes=("osrmac",))
-    on_gpu = Describer(build("resnet18", (), resnet18.state), config, "cuda")
+    on_gpu = Describer(build("resnet18", (), resnet18.state, embedding=True), config, "cuda")
     images = [encoded(textured(800, 800, seed=seed)) for seed in range(32)]
     expected = on_gpu(images)
     torch.cuda.synchronize()

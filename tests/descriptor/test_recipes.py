@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from osrmac.descriptor import fusion, pooling, regions
-from osrmac.descriptor.recipes import RECIPES, FeatureMaps, get_recipes
+from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding
 from osrmac.errors import ConfigError
 from tests.descriptor import reference
 from tests.descriptor.reference import Array
@@ -51,8 +51,13 @@ def uniform_classifier() -> nn.Linear:
     return linear
 
 
+def embedding(maps: list[list[Tensor]]) -> Tensor:
+    """An embedding of the whole image as that of a ResNet, (..., C)."""
+    return maps[len(maps) // 2][0].mean(dim=(-2, -1))
+
+
 def compute(name: str, maps: list[list[Tensor]]) -> Tensor:
-    return RECIPES[name].compute(FeatureMaps(maps, classifier()))
+    return RECIPES[name].compute(FeatureMaps(maps, classifier(), embedding(maps)))
 
 
 @pytest.fixture
@@ -67,13 +72,13 @@ def test_descriptor_has_the_dimension_of_its_recipe(name: str) -> None:
     descriptor = compute(name, random_maps())
 
     assert descriptor.ndim == (2 if RECIPES[name].regional else 1)
-    assert descriptor.shape[-1] == RECIPES[name].dimension(CHANNELS)
+    assert descriptor.shape[-1] == RECIPES[name].dimension(CHANNELS, CHANNELS[0])
 
 
 def test_dimensions_with_resnet50_are_those_of_the_paper() -> None:
     resnet50 = (2048, 1024)
 
-    dimensions = {name: recipe.dimension(resnet50) for name, recipe in RECIPES.items()}
+    dimensions = {name: recipe.dimension(resnet50, 2048) for name, recipe in RECIPES.items()}
 
     assert dimensions == {
         "single": 2048,
@@ -94,6 +99,7 @@ def test_dimensions_with_resnet50_are_those_of_the_paper() -> None:
         "late_gem": 2048,
         "max_gem": 2048,
         "superglobal": 2048,
+        "global": 2048,
     }
 
 
@@ -289,12 +295,39 @@ def test_other_recipes_need_no_classifier(name: str) -> None:
     maps = random_maps()
 
     assert list(get_recipes((name,), layers=2, classifier=False)) == [name]
-    assert torch.equal(RECIPES[name].compute(FeatureMaps(maps)), compute(name, maps))
+    features = FeatureMaps(maps, embedding=embedding(maps))
+    assert torch.equal(RECIPES[name].compute(features), compute(name, maps))
 
 
 def test_a_mask_without_a_classifier_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^a class activation map needs a classifier$"):
         RECIPES["osrmac_local"].compute(FeatureMaps(random_maps()))
+
+
+# The embedding of the whole image
+
+
+def test_global_is_the_embedding_of_unit_norm() -> None:
+    features = FeatureMaps(random_maps(), embedding=torch.tensor([3.0, -4.0]))
+
+    torch.testing.assert_close(RECIPES["global"].compute(features), torch.tensor([0.6, -0.8]))
+    assert (RECIPES["global"].parts(CHANNELS, 5), RECIPES["osrmac"].parts(CHANNELS, 5)) == ((5,), CHANNELS)
+
+
+def test_a_recipe_may_add_the_embedding_to_layers() -> None:
+    assert Recipe(lambda features: features.early(0), needs_embedding=True).parts(CHANNELS, 5) == (6, 5)
+
+
+def test_the_embedding_is_needed_by_name() -> None:
+    assert need_embedding(("osrmac", "global"))
+    assert not need_embedding(("osrmac", "unknown"))
+
+
+def test_global_is_refused_without_an_embedding() -> None:
+    with pytest.raises(ConfigError, match=r"^recipe 'global' needs an embedding of the whole image, and this backbone"):
+        get_recipes(("global",), layers=2, embedding=False)
+    with pytest.raises(ValueError, match=r"^the backbone gave no embedding of the whole image$"):
+        RECIPES["global"].compute(FeatureMaps(random_maps()))
 
 
 # Names

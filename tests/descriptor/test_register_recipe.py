@@ -52,7 +52,7 @@ def test_a_registered_recipe_is_found_by_its_name() -> None:
     register_recipe("spoc", SPOC)
 
     assert get_recipes(["late", "spoc"], layers=2)["spoc"] is SPOC
-    with pytest.raises(ConfigError, match=r"^unknown recipe 'gems': choose from single, .*, superglobal, spoc$"):
+    with pytest.raises(ConfigError, match=r"^unknown recipe 'gems': choose from single, .*, superglobal, .*spoc$"):
         get_recipes(["gems"], layers=2)
     with pytest.raises(ConfigError, match=r"^recipe 'spoc' needs 2 layers, not 1"):
         get_recipes(["spoc"], layers=1)

@@ -51,6 +51,25 @@ def test_resize_agrees_with_pillow_within_one_level(size: tuple[int, int], longe
     np.testing.assert_allclose(pixels.numpy().transpose(1, 2, 0).astype(int), expected, atol=1)
 
 
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 1100), st.sampled_from([14, 16]))
+def test_sides_are_rounded_to_the_nearest_multiple(width: int, height: int, longest: int, multiple: int) -> None:
+    scaled = scaled_size(width, height, longest, multiple)
+
+    for side, of_image in zip(scaled, (width, height), strict=True):
+        exact = of_image * longest / max(width, height)
+        assert side % multiple == 0
+        assert side == multiple or abs(side - exact) <= multiple / 2 + 1e-6
+        assert side >= multiple
+
+
+def test_an_image_is_resized_once_to_the_rounded_size() -> None:
+    image = smooth(40, 90)
+    (pixels,) = image_pyramid(image, [50], multiple=16)
+
+    expected = np.asarray(image.resize((48, 16), Image.Resampling.BILINEAR))
+    assert np.abs(pixels.permute(1, 2, 0).numpy().astype(int) - expected).max() <= 1
+
+
 def test_image_pyramid_resizes_each_level_from_the_image() -> None:
     image = smooth(60, 90)
 

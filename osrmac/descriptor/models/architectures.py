@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torchvision.models
 from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
+from osrmac.descriptor.models.checkpoints import StateDict
+from osrmac.descriptor.models.published_names import to_timm_names
+from osrmac.descriptor.models.transformers import HEAD, TransformerTrunk, default_layers, patch_side
 from osrmac.descriptor.models.weights import Weights, from_download, from_lite_package
 from osrmac.errors import ConfigError, WeightsError
 
@@ -27,7 +32,7 @@ class Architecture:
     """Creates the network with random weights."""
 
     create_extractor: Callable[[nn.Module, Mapping[str, str]], nn.Module]
-    """Cuts a network down to the given layers, so that it returns their feature maps by name."""
+    """Cuts a network down to the given layers, so that it returns their feature maps by name; for `head`, its input."""
 
     layers: tuple[str, ...]
     """Default layers to read: the outputs of the last two stages, the last one first."""
@@ -42,7 +47,19 @@ class Architecture:
     """Standard deviation by which the RGB input is normalised."""
 
     load_pretrained: Callable[[], Weights]
-    """Loads the ImageNet weights."""
+    """Loads the published weights."""
+
+    head: str = ""
+    """Name of the classifier, whose input is the embedding of the whole image; empty if there is none."""
+
+    patch: int = 1
+    """Number of pixels of which the sides of its images are multiples."""
+
+    rectified: bool = False
+    """Whether negative values of the maps count as zero when they are pooled: see `Backbone`."""
+
+    own_names: Callable[[StateDict], StateDict] = dict
+    """Renames the tensors of a checkpoint with published names."""
 
 
 def get_architecture(name: str) -> Architecture:
@@ -78,9 +95,10 @@ def _resnet(name: str) -> Architecture:
     published = _RESNETS[name]
     return Architecture(
         create=lambda: torchvision.models.get_model(name),
-        create_extractor=create_feature_extractor,
+        create_extractor=_traced(create_feature_extractor, "fc"),
         layers=("layer4", "layer3"),
         classifier="fc",
+        head="fc",
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         load_pretrained=lambda: from_download(
@@ -105,9 +123,10 @@ def _resnet50_caffe() -> Architecture:
 
     return Architecture(
         create=create,
-        create_extractor=create_feature_extractor,
+        create_extractor=_traced(create_feature_extractor, "fc"),
         layers=("layer4", "layer3"),
         classifier="fc",
+        head="fc",
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         load_pretrained=load_pretrained,
@@ -127,9 +146,10 @@ def _efficientnet_lite(name: str) -> Architecture:
 
     return Architecture(
         create=create,
-        create_extractor=timm_models.create_feature_extractor,
+        create_extractor=_traced(timm_models.create_feature_extractor, "classifier"),
         layers=("bn2", "blocks.4"),
         classifier="classifier",
+        head="classifier",
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
         load_pretrained=lambda: from_lite_package(_LITE_NUMBERS[name], create().state_dict()),
@@ -137,25 +157,87 @@ def _efficientnet_lite(name: str) -> Architecture:
 
 
 def _timm(name: str) -> Architecture:
-    """Any convolutional network of timm: reads the outputs of its last two stages."""
+    """Any convolutional network of timm: reads the outputs of its last two stages. Or a vision transformer."""
     timm_models = _import_timm(f"timm:{name}")
     if not timm_models.is_model(name):
         raise ConfigError(f"timm has no model '{name}': see timm.list_models()")
+    try:
+        timm_models.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise ConfigError(f"timm has no weights '{name}': see timm.list_pretrained()") from error
+    if timm_models.model_entrypoint(name).__module__.removeprefix("timm.models.") in _TRANSFORMER_MODULES:
+        return _timm_transformer(name, timm_models)
     network = timm_models.create_model(name)
     stages = getattr(network, "feature_info", None) or []
     settings = network.pretrained_cfg
     classifier = settings.get("classifier")
+    head = classifier if isinstance(classifier, str) else ""
     return Architecture(
         create=lambda: timm_models.create_model(name),
-        create_extractor=timm_models.create_feature_extractor,
+        create_extractor=_traced(timm_models.create_feature_extractor, head),
         layers=tuple(stage["module"] for stage in reversed(stages[-2:])),
-        classifier=classifier if isinstance(classifier, str) else "",
+        classifier=head,
         mean=settings["mean"],
         std=settings["std"],
         load_pretrained=lambda: from_download(
             lambda: timm_models.create_model(name, pretrained=True).state_dict(), f"timm's {name}"
         ),
+        head=head,
     )
+
+
+_TRANSFORMER_MODULES = {"vision_transformer", "vision_transformer_hybrid", "deit", "eva", "vitamin"}
+"""Modules of timm whose networks are all a `VisionTransformer` or an `Eva`."""
+
+
+def _timm_transformer(name: str, timm_models: Any) -> Architecture:
+    """A vision transformer of timm: reads the tokens of its last block and of the one at two thirds."""
+    # DINOv3 describes an image by its class token, and timm by default by the mean of the others.
+    pooling = {"global_pool": "token"} if "dinov3" in name else {}
+
+    def create(**options: Any) -> Any:
+        return timm_models.create_model(name, dynamic_img_size=True, **pooling, **options)
+
+    with torch.device("meta"):
+        network = create()
+    settings = network.pretrained_cfg
+    return Architecture(
+        create=create,
+        create_extractor=TransformerTrunk,
+        layers=default_layers(len(network.blocks)),
+        classifier="",  # none classifies the mean of the maps without a normalisation or an attention before
+        mean=settings["mean"],
+        std=settings["std"],
+        load_pretrained=lambda: from_download(lambda: create(pretrained=True).state_dict(), f"timm's {name}"),
+        head=HEAD,
+        patch=patch_side(network),
+        rectified=True,
+        own_names=lambda state: to_timm_names(state, network, _converter(network), f"timm:{name}"),
+    )
+
+
+def _converter(network: Any) -> Any:
+    """Return the function by which timm converts the checkpoints of a network."""
+    modules = [sys.modules[of_class.__module__] for of_class in type(network).__mro__]
+    return next(module.checkpoint_filter_fn for module in modules if hasattr(module, "checkpoint_filter_fn"))
+
+
+def _traced(
+    create_extractor: Callable[[nn.Module, Mapping[str, str]], nn.Module], head: str
+) -> Callable[[nn.Module, Mapping[str, str]], nn.Module]:
+    """Let a function that cuts a network down to the outputs of layers return the input of the head, too."""
+
+    def create(network: nn.Module, outputs: Mapping[str, str]) -> nn.Module:
+        if head not in outputs:
+            return create_extractor(network, outputs)
+        classifier = network.get_submodule(head)
+        network.set_submodule(head, nn.Identity())
+        try:
+            return create_extractor(network, outputs)
+        finally:
+            network.set_submodule(head, classifier)
+
+    return create
 
 
 def _import_timm(backbone: str) -> Any:

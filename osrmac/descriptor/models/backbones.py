@@ -1,4 +1,4 @@
-"""Backbones: networks without their head that return the feature maps of chosen layers."""
+"""Backbones: networks without their classifier that return the feature maps of chosen layers."""
 
 from __future__ import annotations
 
@@ -29,9 +29,15 @@ class Backbone(nn.Module):
         layers: Names of the layers, the last one first.
         mean: Mean of the RGB input, for pixels in 0..1.
         std: Standard deviation of the RGB input.
+        head: Name under which the trunk returns the embedding of the whole image, if it does.
+        patch: Number of pixels of which the sides of the input are multiples.
+        rectified: Whether recipes see the maps with zeros in place of negative values, as after a ReLU. The tokens of a
+            transformer have any sign, and OS-RMAC squares the maxima of regions: a channel that is negative everywhere,
+            as the outliers of transformers are, would count like the strongest response.
 
     Attributes:
         channels: Number of channels of each layer.
+        embedding_length: Length of the embedding of the whole image; None if the trunk returns none.
         flops_per_pixel: Floating-point operations per pixel of the input; a multiplication and an addition are two.
         classifier: Linear layer over the spatial mean of the first of the layers, or None.
         checkpoint_names: Name in the checkpoint of each loaded parameter.
@@ -50,17 +56,25 @@ class Backbone(nn.Module):
         layers: tuple[str, ...],
         mean: tuple[float, ...],
         std: tuple[float, ...],
+        *,
+        head: str | None = None,
+        patch: int = 1,
+        rectified: bool = False,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.layers = layers
+        self.patch = patch
+        self.rectified = rectified
+        self._outputs = layers if head is None else (*layers, head)
         self.classifier: nn.Linear | None = None
         self.checkpoint_names: Mapping[str, str] = {}
         self.remarks: tuple[str, ...] = ()
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.eval()
-        self.channels, self.flops_per_pixel = self._probe()
+        self.requires_grad_(False)  # counting the arithmetic of attention pooling fails otherwise
+        self.channels, self.embedding_length, self.flops_per_pixel = self._probe()
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Normalise pixels and run the trunk in its own precision.
@@ -69,31 +83,39 @@ class Backbone(nn.Module):
             pixels: RGB in 0..1, float32, (N, 3, H, W).
 
         Returns:
-            One feature map per layer, float32, (N, C_t, H_t, W_t), the last layer first.
+            One feature map per layer, float32, (N, C_t, H_t, W_t), the last layer first; after them the embedding of
+            the whole image, (N, D), if the trunk returns it.
         """
         dtype = next(self.trunk.parameters()).dtype
-        maps = self.trunk(((pixels - self.mean) / self.std).to(dtype))
-        return [maps[layer].float() for layer in self.layers]
+        outputs = self.trunk(((pixels - self.mean) / self.std).to(dtype))
+        return [outputs[name].float() for name in self._outputs]
 
     def from_bytes(self, pixels: Tensor) -> list[Tensor]:
         """Run on RGB in 0..255, uint8, (N, 3, H, W); see `forward` for the result."""
         return list(self(pixels.contiguous(memory_format=torch.channels_last).float().div(255)))
 
     @torch.inference_mode()
-    def _probe(self) -> tuple[tuple[int, ...], float]:
-        """Return the channels, and the operations per pixel."""
+    def _probe(self) -> tuple[tuple[int, ...], int | None, float]:
+        """Return the channels, the length of the embedding, and the operations per pixel."""
+        side = _PROBE_SIDE // self.patch * self.patch
         counter = FlopCounterMode(display=False)
         try:
             with counter:
-                maps = self(torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE))
+                outputs = self(torch.zeros(1, 3, side, side))
         except AssertionError as error:  # raised by timm's networks of a fixed input size
-            raise ConfigError("the backbone takes one input size only: choose a convolutional network") from error
+            raise ConfigError(
+                "the backbone takes one input size only: choose a convolutional network or a plain vision transformer"
+            ) from error
+        maps, embeddings = outputs[: len(self.layers)], outputs[len(self.layers) :]
         for layer, output in zip(self.layers, maps, strict=True):
             if output.ndim != 4:
                 raise ConfigError(
                     f"layer '{layer}' returns {output.ndim}-d values, not maps: choose a convolutional layer"
                 )
-        return tuple(output.shape[1] for output in maps), counter.get_total_flops() / _PROBE_SIDE**2
+        if any(embedding.ndim != 2 for embedding in embeddings):
+            raise ConfigError("the backbone has no embedding of the whole image: leave out the recipe global")
+        lengths = [embedding.shape[1] for embedding in embeddings]
+        return tuple(output.shape[1] for output in maps), next(iter(lengths), None), counter.get_total_flops() / side**2
 
 
 def load_weights(backbone: str, weights: str) -> Weights:
@@ -112,7 +134,8 @@ def load_weights(backbone: str, weights: str) -> Weights:
         return architecture.load_pretrained()
     if weights.startswith("random:"):
         return _random_weights(architecture, weights)
-    return from_file(weights)
+    loaded = from_file(weights)
+    return replace(loaded, state=architecture.own_names(loaded.state))
 
 
 def _random_weights(architecture: Architecture, weights: str) -> Weights:
@@ -124,13 +147,15 @@ def _random_weights(architecture: Architecture, weights: str) -> Weights:
         return Weights(architecture.create().state_dict(), weights)
 
 
-def build(backbone: str, layers: tuple[str, ...], state: StateDict) -> Backbone:
+def build(backbone: str, layers: tuple[str, ...], state: StateDict, *, embedding: bool = False) -> Backbone:
     """Build a backbone with the given weights, up to its last layer.
 
     Args:
         backbone: Name of the architecture.
         layers: Names of the layers to read, the last one first; empty for the architecture's default layers.
         state: Tensors of a checkpoint: see `checkpoints.match`. Those of later layers may be missing.
+        embedding: Whether the backbone returns the embedding of the whole image, too, if it has one: the input of its
+            classifier. That needs the tensors of all layers before the classifier.
 
     Raises:
         ConfigError: The backbone or a layer is unknown.
@@ -138,36 +163,57 @@ def build(backbone: str, layers: tuple[str, ...], state: StateDict) -> Backbone:
     """
     architecture = get_architecture(backbone)
     layers = layers or architecture.layers
+    head = architecture.head if embedding and architecture.head else None
+    outputs = layers if head is None else (*layers, head)
     network = architecture.create().eval()
+    complete, children = network.state_dict(keep_vars=True), [name for name, _ in network.named_children()]
     try:
-        trunk = architecture.create_extractor(network, {layer: layer for layer in layers})
+        trunk = architecture.create_extractor(network, {name: name for name in outputs})
     except ValueError as error:
         raise ConfigError(
             f"{backbone} has no layers {' '.join(layers)}: its default layers are {' '.join(architecture.layers)}"
         ) from error
-    result = Backbone(trunk, layers, architecture.mean, architecture.std)
-    needed = {name: tensor for name, tensor in trunk.state_dict().items() if not checkpoints.is_batch_counter(name)}
-    match = checkpoints.match(state, needed, network, backbone)
+    result = Backbone(
+        trunk,
+        layers,
+        architecture.mean,
+        architecture.std,
+        head=head,
+        patch=architecture.patch,
+        rectified=architecture.rectified,
+    )
+    needed = _needed(trunk, complete)
+    match = checkpoints.match(state, needed, complete, children, backbone)
     names = {name: match.names[name] for name in needed}
-    _load(trunk, {name: state[stored] for name, stored in names.items()}, backbone)
+    _load(network, {name: state[stored] for name, stored in names.items()}, backbone)
     if layers[0] == architecture.layers[0]:
-        head = _find_head(match, state, architecture.classifier, result.channels[0])
-        result.classifier = _linear(*(state[stored] for stored in head.values())) if head else None
-        names |= head
+        classifier = _find_classifier(match, state, architecture.classifier, result.channels[0])
+        result.classifier = _linear(*(state[stored] for stored in classifier.values())) if classifier else None
+        names |= classifier
     result.checkpoint_names = names
-    result.remarks = checkpoints.remarks(match, state, set(names.values()), network.state_dict())
+    result.remarks = checkpoints.remarks(match, state, set(names.values()), complete)
     return result
 
 
-def _load(trunk: nn.Module, state: StateDict, backbone: str) -> None:
+def _needed(trunk: nn.Module, network: StateDict) -> StateDict:
+    """Return the tensors of a network that a trunk cut from it shares, under the names of the network."""
+    shared = {id(tensor) for tensor in trunk.state_dict(keep_vars=True).values()}
+    return {
+        name: tensor
+        for name, tensor in network.items()
+        if id(tensor) in shared and not checkpoints.is_batch_counter(name)
+    }
+
+
+def _load(network: nn.Module, state: StateDict, backbone: str) -> None:
     try:
-        trunk.load_state_dict(state, strict=False)  # batch counters are missing; evaluation does not use them
+        network.load_state_dict(state, strict=False)  # what is missing is not needed, such as batch counters
     except RuntimeError as error:  # raised for sparse tensors and those without values
         line = str(error).strip().splitlines()[-1].strip()
         raise WeightsError(f"the weights do not fit {backbone}: {line}") from error
 
 
-def _find_head(match: ParameterMatch, state: StateDict, classifier: str, channels: int) -> dict[str, str]:
+def _find_classifier(match: ParameterMatch, state: StateDict, classifier: str, channels: int) -> dict[str, str]:
     """Return the checkpoint's names of the classifier's weight and bias; empty if it has none for so many channels."""
     head = {name: match.names.get(name, "") for name in (f"{classifier}.weight", f"{classifier}.bias")}
     weight, bias = (state.get(stored) for stored in head.values())

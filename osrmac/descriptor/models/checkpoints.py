@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from osrmac.errors import WeightsError
 
@@ -72,7 +72,9 @@ def is_batch_counter(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
-def match(checkpoint: StateDict, needed: StateDict, network: nn.Module, network_name: str) -> ParameterMatch:
+def match(
+    checkpoint: StateDict, needed: StateDict, network: StateDict, layers: Sequence[str], network_name: str
+) -> ParameterMatch:
     """Find the prefix of a checkpoint under which a network's parameters are.
 
     The layers of the network may be called by their names or, as in an `nn.Sequential` of them, by their numbers.
@@ -80,14 +82,15 @@ def match(checkpoint: StateDict, needed: StateDict, network: nn.Module, network_
     Args:
         checkpoint: Tensors of the checkpoint: see `flatten`.
         needed: Names and shapes of the parameters that must be found.
-        network: The complete network, which may have more parameters than are needed.
+        network: State of the complete network, which may have more parameters than are needed.
+        layers: Names of the network's layers in their order, with those that have no parameters.
         network_name: Name of the network, for messages.
 
     Raises:
         WeightsError: Parameters are missing or have other shapes, or the checkpoint has additional ones among them.
     """
-    known = network.state_dict().keys() | needed.keys()
-    candidates = _best(_candidates(checkpoint, [name for name, _ in network.named_children()]), needed)
+    known = network.keys() | needed.keys()
+    candidates = _best(_candidates(checkpoint, layers), needed)
     mismatches = [_mismatch(candidate, checkpoint, needed, known) for candidate in candidates]
     matches = [candidate for candidate, mismatch in zip(candidates, mismatches, strict=True) if mismatch is None]
     if not matches:

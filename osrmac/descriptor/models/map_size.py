@@ -8,12 +8,16 @@ from functools import cache
 import torch
 
 from osrmac.descriptor.models.architectures import get_architecture
+from osrmac.descriptor.resize import scaled_size
 
 __all__ = ["map_sizes"]
 
 
-def map_sizes(backbone: str, layer: str) -> Callable[[int, int], tuple[int, int]]:
-    """Return a function from the width and height of an image to the height and width of its feature map.
+def map_sizes(backbone: str, layer: str) -> Callable[[int, int, int], tuple[int, int]]:
+    """Return a function from the size of an image, and of its longest side as it is seen, to the size of its map.
+
+    The arguments of the function are the width and height of the image and an image size, all in pixels; its result is
+    the height and width of the feature map in cells.
 
     The network is run on torch's meta device, where tensors have a shape only, so that strides, padding and rounding
     are those of the network itself.
@@ -31,7 +35,8 @@ def map_sizes(backbone: str, layer: str) -> Callable[[int, int], tuple[int, int]
 
     @cache
     @torch.inference_mode()
-    def size(width: int, height: int) -> tuple[int, int]:
+    def size(width: int, height: int, longest_side: int) -> tuple[int, int]:
+        width, height = scaled_size(width, height, longest_side, architecture.patch)
         rows, columns = trunk(torch.empty(1, 3, height, width, device="meta"))[layer].shape[-2:]
         return rows, columns
 

@@ -31,15 +31,16 @@ class CompiledTrunk(nn.Module):
     Args:
         trunk: Trunk of a backbone, in evaluation mode, on the CPU.
         image_sizes: Longest sides of the images, in pixels.
+        multiple: Number of pixels to whose multiples all sides are rounded.
 
     Raises:
         ConfigError: There is no working C++ compiler.
     """
 
-    def __init__(self, trunk: nn.Module, image_sizes: Iterable[int]) -> None:
+    def __init__(self, trunk: nn.Module, image_sizes: Iterable[int], multiple: int = 1) -> None:
         super().__init__()
         self.trunk = trunk
-        sizes = (scaled_size(*ratio, longest_side) for ratio in _ASPECT_RATIOS for longest_side in image_sizes)
+        sizes = (scaled_size(*ratio, longest, multiple) for ratio in _ASPECT_RATIOS for longest in image_sizes)
         self.shapes = frozenset((height, width) for width, height in sizes)
         # By default, torch stops compiling after eight shapes.
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, len(self.shapes))
@@ -47,7 +48,7 @@ class CompiledTrunk(nn.Module):
         _check_compiler("cpu")
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Return the feature maps of pixels, (N, 3, H, W), by the name of their layer."""
+        """Return the outputs of the trunk for pixels, (N, 3, H, W)."""
         is_common = pixels.shape[-2:] in self.shapes
         maps: dict[str, Tensor] = self._compiled(pixels) if is_common else self.trunk(pixels)
         return maps
