@@ -57,14 +57,6 @@ def test_search(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert {row["box"] for row in rows} == {None}
 
 
-def test_a_search_of_regions_tells_where_they_are(with_regions: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ("search", with_regions.url, "--top", "2", "--method", "rmac_regions+match", "half08.png")
-    boxes = [row["box"] for row in json_of(capsys, *command)]
-    assert all(len(box) == 4 for box in boxes)
-    shown = text_of(capsys, *command)
-    assert all(f"│ {' '.join(map(str, box))} " in shown for box in boxes)
-
-
 def test_a_search_that_re_ranks_says_so(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("search", finished.url, "--top", "4", "--rerank", "superglobal", "--rerank-top", "3", "even/08.png")
     rows = json_of(capsys, *command)

@@ -247,7 +247,7 @@ def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: 
 def test_a_collection_larger_than_memory_gets_the_same_scores(
     run: Run, pairs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit(run.url, REDUCTION)
+    fit(run.url, replace(REDUCTION, baselines=False))
     options = EvaluationConfig(benchmark="groups", ground_truth=pairs, query_expansion=2)
     found = evaluate(run.url, options)
     monkeypatch.setattr("osrmac.runs.scoring._IN_MEMORY", 0)

@@ -71,6 +71,7 @@ def test_the_shards_have_the_schema_of_the_run(finished: Run) -> None:
         assert (metadata["osrmac.fingerprint"], metadata["osrmac.generation"]) == (fingerprint, "0")
 
 
+@pytest.mark.integration
 def test_two_workers_compute_the_same_bits_as_one(
     finished: Run, photos: Path, tmp_path: Path, small: DescriptorConfig
 ) -> None:

@@ -1,5 +1,6 @@
 """Search against distances by scipy, and against the query expansion of an evaluation."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from osrmac.cli.app import main
 from osrmac.commands.fit import fit
 from osrmac.commands.search import search
 from osrmac.config import Distance, ReductionConfig, SearchConfig, fingerprint
@@ -226,3 +228,13 @@ def test_a_run_without_images_and_other_weights_are_refused(
     assert names(search(run.url, ["copy1.png"])[0])[0] == "copy1.png"
     with pytest.raises(StorageError, match="have changed since"):
         search(run.url, [str(photos / "copy1.png")])
+
+
+def test_the_command_tells_where_regions_are(with_regions: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["search", with_regions.url, "--top", "2", "--method", "rmac_regions+match", "half08.png"]
+    main([*command, "--format", "json"])
+    boxes = [json.loads(line)["box"] for line in capsys.readouterr().out.splitlines()]
+    assert all(len(box) == 4 for box in boxes)
+    main(command)
+    shown = capsys.readouterr().out
+    assert all(f"│ {' '.join(map(str, box))} " in shown for box in boxes)

@@ -68,6 +68,7 @@ def stored_values(benchmark: str) -> list[tuple[str, str, dict[str, float]]]:
     return [(score["system"], score["mode"], score["values"]) for score in scores]
 
 
+@pytest.mark.integration
 def test_the_run_is_continued_and_extended_without_describing_an_image_twice(old_run: Path, tmp_path: Path) -> None:
     committed = contents(old_run / "descriptors")
     assert len(ids(old_run)) == COMMITTED

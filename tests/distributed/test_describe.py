@@ -60,6 +60,7 @@ def test_ray_data_is_configured_for_this_dataset_only(small: DescriptorConfig) -
         assert getattr(host, option) == getattr(before, option)
 
 
+@pytest.mark.integration
 def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program_started(
     photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
