@@ -90,9 +90,9 @@ def _note_shortages(fitted: Collection[Reduction], decided: str | None) -> None:
     few = [(found.name, why) for found in fitted if (why := shortage(found))]
     if few:
         (name, why), others = few[0], len(few) - 1
-        names = f"{name}, like {others} more," if others else name
+        names, them = (f"{name} and {others} more were", "them") if others else (f"{name} was", "it")
         compared = "" if decided is None else f"; search compares {decided} unless --method names another"
-        note(f"{names} {why}: do not rely on it{compared}")
+        note(f"{names} {why}: do not rely on {them}{compared}")
 
 
 @dataclass(frozen=True)

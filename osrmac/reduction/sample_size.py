@@ -14,10 +14,10 @@ _RANKED_BY_AXES = ("leverage", "leverage-centred", "pfa")
 
 
 def shortage(reduction: Reduction) -> str | None:
-    """Return why the samples of a reduction are too few, in words that follow its name; None if they are enough."""
+    """Return why the samples of a reduction are too few, in words that follow "was"; None if they are enough."""
     axes = reduction.dimension
     if reduction.method in _RANKED_BY_AXES and reduction.samples < reduction.features_in:
-        return f"was fitted on {reduction.samples} descriptors, fewer than the {reduction.features_in} features"
+        return f"fitted on {reduction.samples} descriptors, fewer than the {reduction.features_in} features"
     if reduction.method == "whitening" and reduction.samples < SAMPLES_PER_AXIS * axes:
         return (
             f"was fitted on {reduction.samples} descriptors, fewer than {SAMPLES_PER_AXIS} for each of the {axes} axes"

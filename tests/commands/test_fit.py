@@ -195,7 +195,7 @@ def test_a_quarter_of_the_features_is_the_default(run: Run) -> None:
     assert (pfa.recipe, len(pfa.indices)) == ("osrmac", 768 // 4)
 
 
-FEW = "was fitted on 26 descriptors, fewer than the 768 features: do not rely on it; search compares osrmac unless"
+FEW = "were fitted on 26 descriptors, fewer than the 768 features: do not rely on them; search compares osrmac unless"
 
 
 def test_a_fit_on_too_few_descriptors_is_named_and_search_compares_whole_descriptors(
@@ -203,7 +203,7 @@ def test_a_fit_on_too_few_descriptors_is_named_and_search_compares_whole_descrip
 ) -> None:
     names = [found.name for found in fit(run.url, ReductionConfig(features=(32,), retained_variance=0.8))]
     assert names == ["osrmac-leverage-32", "osrmac-pfa-32", "osrmac-random-32", "osrmac-variance-32"]
-    assert f"osrmac-leverage-32, like 1 more, {FEW}" in capsys.readouterr().err
+    assert f"osrmac-leverage-32 and 1 more {FEW}" in capsys.readouterr().err
     assert run.search_methods() == {"osrmac": "osrmac"}
     assert choose_method(run, None, local=False).name == "osrmac"
 

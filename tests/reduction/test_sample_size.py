@@ -24,13 +24,13 @@ def reduction(method: str, samples: int, kept: int = 2, features: int = 8) -> Re
 @pytest.mark.parametrize("method", ["leverage", "leverage-centred", "pfa"])
 def test_a_selection_needs_a_sample_for_each_feature(method: str) -> None:
     assert shortage(reduction(method, 8)) is None
-    assert shortage(reduction(method, 7)) == "was fitted on 7 descriptors, fewer than the 8 features"
+    assert shortage(reduction(method, 7)) == "fitted on 7 descriptors, fewer than the 8 features"
 
 
 def test_whitening_needs_several_samples_for_each_axis() -> None:
     assert shortage(reduction("whitening", 8, kept=2)) is None
     assert shortage(reduction("whitening", 7, kept=2)) == (
-        "was fitted on 7 descriptors, fewer than 4 for each of the 2 axes"
+        "fitted on 7 descriptors, fewer than 4 for each of the 2 axes"
     )
 
 

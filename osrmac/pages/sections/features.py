@@ -69,7 +69,7 @@ def _overview(selections: Sequence[Selection]) -> Table:
     ]
     fitted = dict.fromkeys(f"{selection.samples:,} descriptors of {selection.fitted_on}" for selection in selections)
     warnings = [
-        f"{selection.name} {why}: do not rely on it." for selection in selections if (why := shortage(selection))
+        f"{selection.name} was {why}: do not rely on it." for selection in selections if (why := shortage(selection))
     ]
     notes = [
         *warnings,
