@@ -74,9 +74,9 @@ def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pages(run: Path, damaged: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The file of each page: two reports and two contact sheets."""
     folder = tmp_path_factory.mktemp("pages")
-    queries = ["pagoda/1.jpg", "coffee-cup/2.jpg", "cat/3.jpg"]
+    queries = ["coffee-cup/2.jpg", "pagoda/1.jpg", "cat/3.jpg"]
     main(["search", str(run), "--format", "json", "--html", str(folder / "search.html"), *queries])
-    main(["duplicates", str(run), "--threshold", "3.6", "--format", "json", "--html", str(folder / "duplicates.html")])
+    main(["duplicates", str(run), "--threshold", "17", "--format", "json", "--html", str(folder / "duplicates.html")])
     return {
         "report": (run / "report.html").resolve(),
         "failures": damaged / "report.html",
