@@ -69,6 +69,7 @@ def sections() -> dict[str, list[Block]]:
 def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Current folder of the executed code, with a run and the files that the documentation mentions."""
     fit(run.url, ReductionConfig(select=("leverage",), features=(32,), retained_variance=0.8))
+    run.set_search_method("osrmac", "osrmac-leverage-32")  # which fit chooses for a large run
     shutil.move(run.url, tmp_path / "pictures-run")
     with Image.open(photos / QUERY) as image:
         image.resize((400, 320)).save(tmp_path / "flyer.jpg")
