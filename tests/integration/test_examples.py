@@ -31,6 +31,7 @@ SUBSTITUTIONS = {
     "2021/market.jpg": "copy1.png",
     "2021/market-again.jpg": "odd/01.png",
     "osrmac-leverage-348": "osrmac-leverage-32",
+    "osrmac-leverage-128": "osrmac-leverage-32",
     "FLOAT[348]": "FLOAT[32]",
     "IVF1024,PQ87x8": "IVF2,PQ8x4",
     "'RUN/": "'pictures-run/",
