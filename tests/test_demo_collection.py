@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -79,6 +81,19 @@ def test_a_view_shows_its_scene_and_another_around_it(scene: Scene, number: int)
     assert (mask > 127).mean() > 0.2
     if view.occlusion:
         assert np.pi * np.prod(view.occlusion.radii) < 0.3
+
+
+def test_the_scene_around_an_object_depends_on_the_background_alone() -> None:
+    scene = SCENES[0]
+    view = replace(View.of(scene, 1), zoom=1.7, occlusion=None, blur=0, quality=95)
+    mask = np.asarray(demo._warp(Image.new("L", scene.size, 255), view))
+    one, other = (
+        np.asarray(Image.open(io.BytesIO(render(scene, replace(view, background=background)))), float)
+        for background in (0.1, 0.9)
+    )
+    difference = np.abs(one - other).mean(axis=2)
+    assert difference[mask == 0].mean() > 20
+    assert difference[mask == 255].mean() < 2
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
