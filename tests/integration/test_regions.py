@@ -103,9 +103,7 @@ def test_commands_that_need_one_vector_per_image_refuse_or_skip_regions(with_reg
         "rmac"
     }
     for config in (replace(CONFIG, features=(8,)), ReductionConfig(recipe="rmac_regions")):
-        with pytest.raises(
-            ConfigError, match="a vector for each region: give --whitening or --projection, and no --features"
-        ):
+        with pytest.raises(ConfigError, match="give --whitening or --projection, and no --features"):
             fit(with_regions.url, config)
     truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",))
     with pytest.raises(ConfigError, match="a sweep reduces one vector per image"):
