@@ -126,6 +126,7 @@ def info_tables(run: RunInfo) -> list[Table]:
         "weights": run.weights,
         "image sizes": " ".join(map(str, run.descriptor["scales"])),
         "fingerprint": run.fingerprint,
+        "searches compare": ", ".join(run.search_methods.values()) or None,
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
     }
     return [

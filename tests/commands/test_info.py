@@ -1,3 +1,4 @@
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_a_run_is_summarized(run: Run, oxford: str, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     for text in ("empty.jpg", "osrmac-whitening-8", "oxford5k, 26 of 5062 images", "resnet18", "512"):
         assert text in shown
+    assert re.search(r"searches compare +│ osrmac +│", shown)
 
 
 def test_copies_and_scores_of_an_earlier_fit_are_listed(
