@@ -78,7 +78,7 @@ def assert_equal_runs(one: Run, other: Run) -> None:
     np.testing.assert_allclose(left, right, atol=1e-5)
     indices = [{each["name"]: each["indices"] for each in run.selections().values()} for run in (one, other)]
     assert indices[0] == indices[1]
-    assert len(indices[0]) == 3
+    assert len(indices[0]) == 4
     assert rankings(one) == rankings(other)
 
 
