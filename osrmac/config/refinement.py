@@ -1,7 +1,6 @@
 """Options of query expansion and re-ranking."""
 
-from __future__ import annotations
-
+# Annotations are evaluated here, not where a subclass inherits them: pdoc would look up Literal in its module.
 import math
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
