@@ -19,7 +19,5 @@ def shortage(reduction: Reduction) -> str | None:
     if reduction.method in _RANKED_BY_AXES and reduction.samples < reduction.features_in:
         return f"fitted on {reduction.samples} descriptors, fewer than the {reduction.features_in} features"
     if reduction.method == "whitening" and reduction.samples < SAMPLES_PER_AXIS * axes:
-        return (
-            f"was fitted on {reduction.samples} descriptors, fewer than {SAMPLES_PER_AXIS} for each of the {axes} axes"
-        )
+        return f"fitted on {reduction.samples} descriptors, fewer than {SAMPLES_PER_AXIS} for each of the {axes} axes"
     return None
