@@ -66,12 +66,13 @@ def fit(
         plan.note_outdated(kept.values())
         missing = [name for name in plan.wanted if name not in kept]
         fitted = {found.name: found for found in plan.fit(missing, cluster)} if missing else {}
+        lock.confirm()
+        # Before the reductions are written, so that after a kill they are not taken for those of an early version.
+        decided = plan.decide_search_method(place, before, fitted.values())
         if fitted:
-            lock.confirm()
             for found in fitted.values():
                 write_reduction(place, found)
             place.finish_stage("fit", time.monotonic() - started, samples=plan.samples)
-        decided = plan.decide_search_method(place, before)
         _note_shortages(fitted.values(), decided)
         chosen = [(kept | fitted)[name] for name in plan.wanted]
         from osrmac.distributed.reduce import write_reduced
@@ -139,18 +140,22 @@ class _Plan:
                 f"{self.described}{of} now, --refit fits {them} again"
             )
 
-    def decide_search_method(self, run: Run, before: Collection[Reduction]) -> str | None:
+    def decide_search_method(
+        self, run: Run, before: Collection[Reduction], fitted: Collection[Reduction]
+    ) -> str | None:
         """Record the method that searches use by default, and return its name; None for a recipe of regions.
 
         Args:
-            run: Run with all reductions written.
-            before: Reductions that the run had before.
+            run: Run that the reductions are of.
+            before: Reductions that the run has.
+            fitted: Reductions that were fitted now, and replace those of the same name.
         """
         recipe = settled_recipe(self.identity, self.config.recipe)
         if recipe in self.identity.regional:
             return None
         recorded = run.search_methods()
-        decided = decide(recipe, before, load_reductions(run), recorded, refit=self.config.refit)
+        now = {found.name: found for found in (*before, *fitted)}
+        decided = decide(recipe, before, now.values(), recorded, refit=self.config.refit)
         if decided != recorded.get(recipe):
             run.set_search_method(recipe, decided)
         return decided

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from osrmac.reduction.incremental import MomentsEstimator
-from osrmac.reduction.moments import Moments
+from osrmac.reduction.selector import LoadingsSelector
 
 __all__ = ["PrincipalFeatureAnalysis"]
 
 _RESTARTS = 10
 
 
-class _Choice(NamedTuple):
-    indices: NDArray[np.int64]
-    components: int
-    ratios: NDArray[np.float64]
-
-
-class PrincipalFeatureAnalysis(SelectorMixin, MomentsEstimator[_Choice]):
+class PrincipalFeatureAnalysis(LoadingsSelector):
     """Select one feature from each cluster of features with similar loadings on the principal axes.
 
     Row i of A_q, the first q eigenvectors of the covariance as columns, holds the loadings of feature i. k-means
     clusters the rows; the feature nearest the centre of each cluster is kept.
 
-    Fitting raises ValueError if there are fewer than k features, if the samples do not vary, or if the variance to
-    retain needs all axes: with q = d, every feature is equally far from every other.
+    Fitting raises ValueError as `LoadingsSelector` does: with q = d, every feature is equally far from every other.
 
     Args:
         n_features_to_select: Number of features to keep, k; None for a quarter of them.
@@ -42,8 +31,6 @@ class PrincipalFeatureAnalysis(SelectorMixin, MomentsEstimator[_Choice]):
         absolute: Cluster absolute loadings, as Lu et al. do; the paper's are signed.
         random_state: Seed of the clustering, in any form that scikit-learn accepts.
     """
-
-    _MIN_FEATURES = 2
 
     def __init__(
         self,
@@ -58,42 +45,15 @@ class PrincipalFeatureAnalysis(SelectorMixin, MomentsEstimator[_Choice]):
         self.absolute = absolute
         self.random_state = random_state
 
-    @property
-    def indices_(self) -> NDArray[np.int64]:
-        """The k features kept, distinct and ascending."""
-        return self._solution.indices
-
-    @property
-    def n_components_(self) -> int:
-        """Number of principal axes used, q."""
-        return self._solution.components
-
-    @property
-    def explained_variance_ratio_(self) -> NDArray[np.float64]:
-        """Share of the variance on each principal axis, decreasing, (d,)."""
-        return self._solution.ratios
-
-    def _solve(self, moments: Moments) -> _Choice:
-        features = len(moments.mean)
-        kept = self.n_features_to_select if self.n_features_to_select is not None else max(1, features // 4)
-        if not 1 <= kept <= features:
-            raise ValueError(f"cannot select {kept} of {features} features")
-        loadings, ratios = moments.loadings(self.retained_variance)
+    def _select(self, loadings: NDArray[np.float64], kept: int) -> NDArray[np.int64]:
         random_state = check_random_state(self.random_state)
-        indices = _representatives(np.abs(loadings) if self.absolute else loadings, kept, random_state)
-        return _Choice(indices, loadings.shape[1], ratios)
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        mask = np.zeros(self.n_features_in_, dtype=bool)
-        mask[self.indices_] = True
-        return mask
+        return _representatives(np.abs(loadings) if self.absolute else loadings, kept, random_state)
 
 
 def _representatives(
     loadings: NDArray[np.float64], clusters: int, random_state: np.random.RandomState
 ) -> NDArray[np.int64]:
-    """Ascending indices of exactly `clusters` rows: the row nearest the centre of each k-means cluster.
+    """Indices of exactly `clusters` rows: the row nearest the centre of each k-means cluster.
 
     Empty clusters are replaced by the remaining rows farthest from their centres.
     """
@@ -107,4 +67,4 @@ def _representatives(
     _, first = np.unique(labels[order], return_index=True)
     chosen = order[first]
     remaining = order[~np.isin(order, chosen)]
-    return np.sort(np.concatenate([chosen, remaining[::-1][: clusters - len(chosen)]]))
+    return np.concatenate([chosen, remaining[::-1][: clusters - len(chosen)]])

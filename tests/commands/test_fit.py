@@ -223,6 +223,22 @@ def test_the_method_to_search_by_is_decided_once(run: Run, monkeypatch: pytest.M
     np.testing.assert_allclose(np.linalg.norm(table["vector"].to_pylist(), axis=1), 1, rtol=1e-6)
 
 
+def test_a_first_fit_that_was_killed_is_not_taken_for_one_of_an_early_version(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill_after_the_first(place: Run, reduction: Reduction) -> None:
+        write_reduction(place, reduction)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("osrmac.commands.fit.write_reduction", kill_after_the_first)
+        with pytest.raises(KeyboardInterrupt):
+            fit(run.url, CONFIG)
+    assert [found.name for found in load_reductions(run)] == ["osrmac-pfa-32"]
+    fit(run.url, CONFIG)
+    assert run.search_methods() == {"osrmac": "osrmac"}
+
+
 def test_a_run_fitted_by_an_early_version_is_searched_as_before(run: Run) -> None:
     fit(run.url, CONFIG)
     record = run.record()

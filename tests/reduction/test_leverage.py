@@ -69,35 +69,6 @@ def test_ties_go_to_the_lower_index() -> None:
     assert exact.indices_.tolist() == [0, 1]
 
 
-def test_batches_give_the_same_selection() -> None:
-    vectors = samples(3)
-    batches = LeverageSelection(4)
-    for batch in np.array_split(vectors, 7):
-        batches.partial_fit(batch)
-    assert batches.indices_.tolist() == LeverageSelection(4).fit(vectors).indices_.tolist()
-    assert LeverageSelection().fit(vectors).indices_.size == 3  # a quarter of 12
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"n_features_to_select": 13}, "cannot select 13 of 12 features"),
-        ({"n_features_to_select": 0}, "cannot select 0 of 12 features"),
-        ({"retained_variance": 1.0}, "between 0 and 1"),
-        ({"retained_variance": 0.999999}, "needs all of the 12 axes, and then no feature is preferable"),
-    ],
-)
-def test_parameters_that_cannot_work_are_refused(parameters: dict[str, Any], message: str) -> None:
-    vectors = np.random.default_rng(0).normal(size=(60, 12))
-    with pytest.raises(ValueError, match=message):
-        LeverageSelection(**parameters).fit(vectors)
-
-
-def test_constant_samples_are_refused() -> None:
-    with pytest.raises(ValueError, match="all features are constant"):
-        LeverageSelection(1).fit(np.ones((5, 3)))
-
-
 conformance: pytest.MarkDecorator = parametrize_with_checks([LeverageSelection(1, retained_variance=0.5)])
 
 
