@@ -59,8 +59,8 @@ docs: setup
 		$(addprefix osrmac., api commands config credentials demo_collection descriptor distributed errors evaluation options pages \
 		prefetch progress reduction retrieval runs stopwatch storage tables types) \
 		$(addprefix osrmac.config., checks choices descriptors evaluation extraction reduction refinement search) \
-		$(addprefix osrmac.evaluation.protocols., gldv2 gpr1200 groups holidays ilias instre oxford_paris recognition \
-		revisited ukbench)
+		$(addprefix osrmac.evaluation.protocols., gldv2 gpr1200 groups holidays ilias instre listed_names oxford_paris \
+		recognition revisited ukbench)
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation.benchmark import Benchmark, Query, by_stem
+from osrmac.evaluation.benchmark import Benchmark, Query
+from osrmac.evaluation.protocols.listed_names import listed_names
 
 __all__ = ["MODES", "SIZE", "load"]
 
@@ -30,14 +31,8 @@ def load(ground_truth: Mapping[str, str], collection: Iterable[str], *, subset: 
     Raises:
         BenchmarkError: A name does not begin with the number of a category, or images are missing.
     """
-    listed = [name for text in ground_truth.values() for name in text.split()]
-    names = {by_stem(name) for name in listed or collection}
-    if not subset and len(names) < SIZE:
-        raise BenchmarkError(
-            f"gpr1200 has {SIZE} images, but only {len(names)} are here: add the rest, or score these with --subset"
-        )
     categories = defaultdict(list)
-    for name in sorted(names):
+    for name in listed_names("gpr1200", SIZE, ground_truth, collection, subset=subset):
         category, separator, _ = name.partition("_")
         if not separator or not category.isdecimal():
             raise BenchmarkError(

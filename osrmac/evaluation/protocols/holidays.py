@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from osrmac.errors import BenchmarkError
-from osrmac.evaluation.benchmark import Benchmark, Query, by_stem
+from osrmac.evaluation.benchmark import Benchmark, Query
+from osrmac.evaluation.protocols.listed_names import listed_names
 
 __all__ = ["MODES", "SIZE", "load"]
 
@@ -32,14 +33,8 @@ def load(ground_truth: Mapping[str, str], collection: Iterable[str], *, subset: 
     Raises:
         BenchmarkError: A name is not a number, or images are missing.
     """
-    listed = [name for text in ground_truth.values() for name in text.split()]
-    names = {by_stem(name) for name in listed or collection}
-    if not subset and len(names) < SIZE:
-        raise BenchmarkError(
-            f"holidays has {SIZE} images, but only {len(names)} are here: add the rest, or score these with --subset"
-        )
     groups = defaultdict(list)
-    for name in sorted(names):
+    for name in listed_names("holidays", SIZE, ground_truth, collection, subset=subset):
         if not name.isdecimal():
             raise BenchmarkError(f"{name!r} is not an image of holidays: their names are numbers such as 100000.jpg")
         groups[int(name) // _GROUP].append(name)
