@@ -255,7 +255,7 @@ def _judge(benchmark: Benchmark, query: Query, ranked: Sequence[tuple[str, Rank]
 def _sheet(run: Run, benchmark: Benchmark, options: ScoreSheetConfig) -> ScoreSheet | None:
     if options.scores is None:
         return None
-    return ScoreSheet(benchmark, choose_method(run, options.scores_method).name)
+    return ScoreSheet(benchmark, choose_method(run, options.scores_method, regions=True).name)
 
 
 def _write(run: Run, name: str, evaluation: Evaluation) -> None:

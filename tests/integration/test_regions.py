@@ -1,5 +1,6 @@
 """R-MAC with PCA-whitening of each region, from the stored vectors of the regions."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sklearn.decomposition import PCA
 from osrmac.commands.evaluate import evaluate
 from osrmac.commands.fit import fit
 from osrmac.commands.sweep import sweep
-from osrmac.config import ComputeConfig, EvaluationConfig, ReductionConfig, SweepConfig
+from osrmac.config import ComputeConfig, EvaluationConfig, ReductionConfig, ScoreSheetConfig, SweepConfig
 from osrmac.errors import ConfigError
 from osrmac.storage import shards
 from osrmac.storage.run import Run
@@ -96,6 +97,15 @@ def test_whitened_regions_are_scored_for_whole_and_cropped_queries(
         *("rmac", "rmac_regions-whitening-4", "rmac_regions+match", "rmac_regions-whitening-4+match"),
     ]
     assert found.conditions["selections fitted on"] == str(photos)
+
+
+def test_the_scores_of_region_match_are_written(with_regions: Run, oxford: str, tmp_path: Path) -> None:
+    truth = EvaluationConfig(benchmark="oxford5k", ground_truth=oxford, queries=("whole",))
+    sheet = ScoreSheetConfig(scores=str(tmp_path / "scores.json"), scores_method="rmac_regions+match")
+    found = evaluate(with_regions.url, truth, scores_file=sheet)
+    written = json.loads((tmp_path / "scores.json").read_text())
+    (match,) = [score for score in found.scores if score.method == "rmac_regions+match"]
+    assert written.keys() == {result.query for result in match.results}
 
 
 def test_commands_that_need_one_vector_per_image_refuse_or_skip_regions(with_regions: Run, oxford: str) -> None:
