@@ -1,5 +1,6 @@
 """`osrmac prune` and `osrmac extract` are killed at random moments: no image is lost, twice there, or found again."""
 
+import itertools
 import os
 import random
 import subprocess
@@ -86,7 +87,10 @@ def test_no_image_is_lost_or_found_again_however_often_prune_and_extract_are_kil
     run, images = extraction.run, extraction.images
     rng, added, removed, states = random.Random(3), FEW, set[str](), Counter[str]()
     first = {name: row["osrmac"] for name, row in rows(run.descriptors).items()}
-    for kill in range(KILLS):
+    for kill in itertools.count():
+        # However few kills are asked for, both commands have been stopped in the middle of their work.
+        if kill >= KILLS and states["interrupted"] and states["extract killed"]:
+            break
         before = planned(run)
         if kill % 4 == 3:
             for _ in range(ADDED):
@@ -114,9 +118,7 @@ def test_no_image_is_lost_or_found_again_however_often_prune_and_extract_are_kil
     last = rows(run.descriptors)
     assert all(row["osrmac"] == first[name] for name, row in last.items() if name in first)
     assert find_rows(removed, shards.paths(run.descriptors)) == {}
-    assert states["interrupted"]
-    assert states["extract killed"]
-    print(f"{KILLS} kills: {dict(states)}; {added - FEW} images added, {len(removed)} removed")
+    print(f"{kill} kills: {dict(states)}; {added - FEW} images added, {len(removed)} removed")
 
 
 @pytest.mark.timeout(600)
