@@ -27,6 +27,7 @@ from osrmac.cli.arguments import (
 from osrmac.cli.files import write_duplicates, write_queries, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.cli.search_results import search_json, search_tables
+from osrmac.cli.serving import serve
 from osrmac.config import (
     DEMO_DESCRIPTOR,
     BackboneConfig,
@@ -321,6 +322,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "run": run,
     "demo": demo,
     "search": search,
+    "serve": serve,
     "duplicates": duplicates,
     "export": export,
     "info": info,

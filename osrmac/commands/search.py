@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from osrmac.config import SearchConfig
 from osrmac.errors import ConfigError
 from osrmac.progress import stage
+from osrmac.runs.matches import find_matches
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchResult, find_queries, vectors
-from osrmac.runs.refinement.reranking import ranked
 from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, refused_if_pruned
+from osrmac.storage.location import Location
 from osrmac.storage.run import Run
-from osrmac.types import QueryResult
+from osrmac.types import Match, QueryResult
 
 __all__ = ["search"]
 
@@ -46,23 +47,15 @@ def search(run: str, queries: Sequence[str], options: SearchConfig = SearchConfi
     with stage("describing the queries"):
         query_vectors = vectors(place, method, found_queries)
     with stage("comparing"):
-        if options.query_expansion:
-            query_vectors = images.expanded(query_vectors, options.query_expansion, options.alpha)
-        nearest = ranked(images, query_vectors, options.top, options)
-    urls = {match.shard for matches in nearest for match in matches}
-    details = find_rows((match.id for matches in nearest for match in matches), [s for s in shards if s.url in urls])
-    if method.best_region:
-        # Only the sizes of feature maps need torch.
-        from osrmac.runs.match_boxes import with_boxes
-
-        nearest = with_boxes(place, method, query_vectors[0], nearest, details, options.distance)
+        found = find_matches(place, method, images, query_vectors, options, partial(_rows, shards))
     results = [
-        QueryResult(
-            query.name,
-            tuple(replace(match, uri=details[match.id]["uri"]) for match in matches),
-            uri=query.uri,
-            box=query.box,
-        )
-        for query, matches in zip(found_queries, nearest, strict=True)
+        QueryResult(query.name, tuple(matches), uri=query.uri, box=query.box)
+        for query, matches in zip(found_queries, found, strict=True)
     ]
     return SearchResult(method.name, options.distance, tuple(results), options.conditions)
+
+
+def _rows(shards: Sequence[Location], matches: Sequence[Match]) -> dict[str, dict[str, Any]]:
+    """Return the rows of matches by id, from the shards that hold them."""
+    urls = {match.shard for match in matches}
+    return find_rows((match.id for match in matches), [shard for shard in shards if shard.url in urls])

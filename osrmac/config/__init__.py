@@ -19,6 +19,7 @@ from osrmac.config.extraction import (
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.config.refinement import RefinementConfig
 from osrmac.config.search import ComparisonConfig, DuplicatesConfig, ExportConfig, MethodConfig, SearchConfig
+from osrmac.config.serving import ServeConfig
 
 __all__ = [
     "DEMO_DESCRIPTOR",
@@ -47,6 +48,7 @@ __all__ = [
     "ScoreSheetConfig",
     "SearchConfig",
     "SelectionMethod",
+    "ServeConfig",
     "SweepConfig",
     "canonical",
     "fingerprint",

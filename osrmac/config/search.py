@@ -20,7 +20,7 @@ class MethodConfig:
 
     method: Annotated[str, "NAME"] | None = None
     """Recipe or reduction whose vectors are used, named as in an evaluation.
-    (default: the longest PFA reduction of osrmac, or else the descriptor itself)"""
+    (default: as osrmac fit decided for the run, or else the descriptor itself)"""
 
 
 @dataclass(frozen=True, kw_only=True)

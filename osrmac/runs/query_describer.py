@@ -17,9 +17,41 @@ from osrmac.runs.methods import Method
 from osrmac.runs.queries import SearchQuery
 from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
-from osrmac.types import Matrix
+from osrmac.types import Box, Matrix
 
-__all__ = ["describe_files", "describe_queries"]
+__all__ = ["QueryDescriber", "describe_files", "describe_queries"]
+
+
+class QueryDescriber:
+    """Describes images with the settings and weights of a run, which are loaded once.
+
+    Args:
+        run: Run with descriptors.
+        method: Method whose vectors are made.
+
+    Raises:
+        OsrmacError: The weights of the run are unavailable.
+    """
+
+    def __init__(self, run: Run, method: Method) -> None:
+        self._method = method
+        self._describer = _describer(run, method)
+
+    def __call__(self, name: str, content: bytes, box: Box | None = None) -> list[Matrix]:
+        """Describe an image file, and return its vectors as the method compares them, one for each recipe, (k,).
+
+        Args:
+            name: Name of the image, for messages.
+            content: Content of the file.
+            box: Part of the image to describe; None for the whole image.
+
+        Raises:
+            StorageError: The file cannot be decoded, or the box lies outside of the image.
+        """
+        (result,) = self._describer([content], [box])
+        if isinstance(result, Failure):
+            raise StorageError(f"{name} cannot be described, it failed at {result.stage}: {result.reason}")
+        return [_reduced(self._method, result.vectors[recipe]) for recipe in self._method.recipes]
 
 
 def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
@@ -28,9 +60,17 @@ def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -
     Raises:
         OsrmacError: An image cannot be read or described, or the weights of the run are unavailable.
     """
-    describer = _describer(run, method)
+    describe = QueryDescriber(run, method)
     contents = Fetcher(run.reading())(query.uri for query in queries)
-    return [_describe(describer, method, *pair) for pair in zip(queries, contents, strict=True)]
+    return [
+        describe(query.name, _read(query, content), query.box) for query, content in zip(queries, contents, strict=True)
+    ]
+
+
+def _read(query: SearchQuery, content: bytes | Exception) -> bytes:
+    if isinstance(content, Exception):
+        raise StorageError(f"{query.name} cannot be read: {reason(content)}")
+    return content
 
 
 def describe_files(run: Run, method: Method, contents: Sequence[bytes]) -> list[list[Matrix] | None]:
@@ -51,15 +91,6 @@ def _describer(run: Run, method: Method) -> Describer:
     config = replace(identity.descriptor, recipes=method.recipes)
     embedding = need_embedding(config.recipes)
     return Describer(backbones.build(config.backbone, config.layers, weights.state, embedding=embedding), config)
-
-
-def _describe(describer: Describer, method: Method, query: SearchQuery, content: bytes | Exception) -> list[Matrix]:
-    if isinstance(content, Exception):
-        raise StorageError(f"{query.name} cannot be read: {reason(content)}")
-    (result,) = describer([content], [query.box])
-    if isinstance(result, Failure):
-        raise StorageError(f"{query.name} cannot be described, it failed at {result.stage}: {result.reason}")
-    return [_reduced(method, result.vectors[recipe]) for recipe in method.recipes]
 
 
 def _reduced(method: Method, vector: Matrix) -> Matrix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -12,7 +13,7 @@ from osrmac.config import ComputeConfig, FetchConfig
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
 from osrmac.storage.filesystem import open_url
-from osrmac.storage.reading import content, public_http
+from osrmac.storage.reading import content, public_http, same_host_http
 from osrmac.storage.reading.byte_budget import ByteBudget
 from osrmac.storage.retry import is_transient
 
@@ -38,11 +39,19 @@ class Fetcher:
     Args:
         config: Retries and limits. The time limit of an attempt applies to remote file systems.
         concurrent: Number of files read at once, and of contents held ahead of the consumer.
+        leave_host: Whether HTTP may redirect to another host than the URL's.
     """
 
-    def __init__(self, config: FetchConfig = FetchConfig(), concurrent: int = ComputeConfig.concurrent_reads) -> None:
+    def __init__(
+        self,
+        config: FetchConfig = FetchConfig(),
+        concurrent: int = ComputeConfig.concurrent_reads,
+        *,
+        leave_host: bool = True,
+    ) -> None:
         self._config = config
         self._concurrent = concurrent
+        self._leave_host = leave_host
         self._retrying = Retrying(
             retry=retry_if_exception(is_transient),
             wait=wait_random_exponential(multiplier=0.5, max=_MAX_WAIT),
@@ -87,13 +96,18 @@ class Fetcher:
         if not url:
             raise StorageError("there is no path or URL of the file")
         content.check_archive(url)
-        options = public_http.options(url) if self._config.public_http_only else {}
-        fs, path = open_url(url, retries=False, options=options)
+        fs, path = open_url(url, retries=False, options=self._options(url))
         while True:
             try:
                 return content.read(fs, path, share.admit, self._config.fetch_timeout)
             except _NoRoomError as postponed:
                 share.wait(postponed.size)
+
+    def _options(self, url: str) -> dict[str, Any]:
+        """Return the options with which fsspec opens a URL."""
+        if self._config.public_http_only:
+            return public_http.options(url)
+        return {} if self._leave_host else same_host_http.OPTIONS
 
 
 class _NoRoomError(Exception):

@@ -1,0 +1,48 @@
+"""The run that is served, in its present state."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from osrmac.config import SearchConfig
+from osrmac.runs.open_run import OpenRun, state
+from osrmac.storage.run import Run
+
+__all__ = ["CurrentRun"]
+
+_CHECK_SECONDS = 1.0
+"""Time after which it is looked whether the run has changed."""
+
+
+class CurrentRun:
+    """A run that is opened again as soon as a command has changed it.
+
+    Args:
+        run: Run with descriptors.
+        options: How images are compared, and how rankings are refined.
+        clock: Returns the time in seconds.
+
+    Raises:
+        OsrmacError: The run cannot be opened.
+    """
+
+    def __init__(self, run: Run, options: SearchConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run, self._options, self._clock = run, options, clock
+        self._open = OpenRun(run, options)
+        self._checked = clock()
+        self._lock = threading.Lock()
+
+    def get(self) -> OpenRun:
+        """Return the open run.
+
+        Raises:
+            StorageError: The run is being pruned, or cannot be read any more.
+        """
+        with self._lock:
+            if self._clock() - self._checked >= _CHECK_SECONDS:
+                if state(self._run) != self._open.state:
+                    self._open = OpenRun(self._run, self._options)
+                self._checked = self._clock()
+            return self._open

@@ -1,0 +1,61 @@
+"""Render the templates of the web application; values are escaped, and URLs lose their credentials."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from osrmac.credentials import redact
+from osrmac.server.site import Site
+
+__all__ = ["page", "root", "site"]
+
+_SEPARATORS = re.compile(r"(?<=[/_.\-])(?=[^/_.\-])")
+
+
+def _wrapping(name: str) -> Markup:
+    """Return a name that may wrap after its separators."""
+    return Markup("<wbr>").join(_SEPARATORS.split(redact(name)))
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("osrmac.server"),
+    autoescape=True,
+    finalize=lambda value: redact(value) if type(value) is str else value,  # not Markup, which is a page's own
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["wrapping"] = _wrapping
+
+
+def site(request: Request) -> Site:
+    """Return what all requests share."""
+    found: Site = request.app.state.site
+    return found
+
+
+def root(request: Request) -> str:
+    """Return the path below which the pages are, without a slash at its end."""
+    path: str = request.scope.get("root_path", "")
+    return path.rstrip("/")
+
+
+def page(request: Request, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
+    """Return a page.
+
+    Args:
+        request: Request to answer.
+        template: File name of the template.
+        status: Status of the answer.
+        values: Variables of the template.
+    """
+    shared = {"root": root(request), "site": site(request), "here": request.url.path}
+    text = _TEMPLATES.get_template(template).render(**shared, **values)
+    return HTMLResponse(text, status, {"Cache-Control": "no-store"})

@@ -1,0 +1,1 @@
+"""What protects the web application: checks of requests, and limits."""

@@ -1,0 +1,174 @@
+"""Searches for the query of an address: its vectors are read or described, and compared with all images."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from anyio import CapacityLimiter, to_thread
+
+from osrmac.runs.open_run import OpenRun
+from osrmac.server.addresses import QueryError, SearchAddress
+from osrmac.server.cache import Cache
+from osrmac.server.columns import Columns
+from osrmac.server.current_run import CurrentRun
+from osrmac.server.pictures import Pictures
+from osrmac.server.uploads import Upload, Uploads
+from osrmac.types import Match, Matrix
+
+__all__ = ["BusyError", "ExpiredError", "QueryPicture", "Results", "Searcher"]
+
+_HELD = 500
+"""Queries whose vectors are held, so that their further pages describe nothing again."""
+
+_WAITING = 32
+"""Searches that may wait for each other; further ones are refused."""
+
+_SCANS = 4
+"""Searches of images of the run at once."""
+
+
+class ExpiredError(Exception):
+    """An uploaded picture is not held any more."""
+
+
+class BusyError(Exception):
+    """Too many searches wait for each other."""
+
+
+@dataclass(frozen=True, eq=False)
+class QueryPicture:
+    """The picture, or the part of it, that is searched with.
+
+    Attributes:
+        name: Id of the image, or name of the uploaded file.
+        size: Width and height of the whole picture, upright, in pixels.
+        vectors: Vectors as they are compared, for each recipe (1, k).
+    """
+
+    name: str
+    size: tuple[int, int]
+    vectors: list[Matrix]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Some of the results of a query.
+
+    Attributes:
+        query: The query.
+        matches: Images found, without the query itself, nearest first.
+        more: Whether there are further ones.
+        method: Name of the method that images were compared by.
+        distance: Name of the distance.
+        seconds: Time that the search took.
+    """
+
+    query: QueryPicture
+    matches: list[Match]
+    more: bool
+    method: str
+    distance: str
+    seconds: float
+
+
+class Searcher:
+    """Answers the queries of addresses, a bounded number at once.
+
+    Args:
+        current: The run.
+        pictures: Reads images of the run.
+        uploads: Uploaded pictures.
+        columns: The user's own columns.
+    """
+
+    def __init__(self, current: CurrentRun, pictures: Pictures, uploads: Uploads, columns: Columns) -> None:
+        self._current, self._pictures, self._uploads, self._columns = current, pictures, uploads, columns
+        self._described = Cache[QueryPicture](_HELD)
+        self._describing = CapacityLimiter(1)  # one picture at a time has all cores
+        self._scanning = CapacityLimiter(_SCANS)
+
+    async def results(self, address: SearchAddress, first: int, number: int) -> Results:
+        """Return some of the results of a query.
+
+        Args:
+            address: The query, and the conditions on its results.
+            first: Number of results to leave out.
+            number: Number of results to return.
+
+        Raises:
+            BusyError: Too many searches wait for each other.
+            ExpiredError: The uploaded picture is not held any more.
+            OsrmacError: The query cannot be described.
+            PictureError: The query cannot be read.
+            QueryError: The address names no image with a descriptor.
+        """
+        describes = address.upload is not None or address.box is not None
+        limiter = self._describing if describes else self._scanning
+        if limiter.statistics().tasks_waiting >= _WAITING:
+            raise BusyError
+        return await to_thread.run_sync(self._results, address, first, number, limiter=limiter)
+
+    async def results_of(self, upload: Upload, address: SearchAddress, number: int) -> Results:
+        """Return the first results of a picture that is not held; see `results`."""
+        if self._describing.statistics().tasks_waiting >= _WAITING:
+            raise BusyError
+
+        def search() -> Results:
+            images = self._current.get()
+            return self._search(images, self._describe(images, upload, address), address, 0, number)
+
+        return await to_thread.run_sync(search, limiter=self._describing)
+
+    async def check(self, upload: Upload) -> None:
+        """Raise PictureError unless a picture can be decoded."""
+        await to_thread.run_sync(self._pictures.size_of, upload.content, limiter=self._scanning)
+
+    def _results(self, address: SearchAddress, first: int, number: int) -> Results:
+        images = self._current.get()
+        return self._search(images, self._query(images, address), address, first, number)
+
+    def _search(self, images: OpenRun, query: QueryPicture, address: SearchAddress, first: int, number: int) -> Results:
+        started = time.perf_counter()
+        outside = frozenset() if address.image is None else frozenset([address.image])
+        if address.filters:
+            outside |= frozenset(images.ids) - self._columns.matching(address.filters)
+        found = images.search(query.vectors, first + number + 1, outside)
+        return Results(
+            query,
+            found[first : first + number],
+            len(found) > first + number,
+            images.method.name,
+            images.options.distance,
+            time.perf_counter() - started,
+        )
+
+    def _query(self, images: OpenRun, address: SearchAddress) -> QueryPicture:
+        if address.image is not None:
+            return self._query_of_run(images, address.image, address)
+        if address.upload is None:
+            raise QueryError("the address names no picture: search by id=ID, or upload one")
+        upload = self._uploads.get(address.upload)
+        if upload is None:
+            raise ExpiredError
+        key = images.version, address.upload, address.box
+        return self._described.get(key, lambda: self._describe(images, upload, address))
+
+    def _query_of_run(self, images: OpenRun, image: str, address: SearchAddress) -> QueryPicture:
+        row = images.row(image)
+        if row is None:
+            raise QueryError(f"the run has no image {image}")
+        if row["error_stage"] is not None:
+            raise QueryError(f"{image} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
+        size, uri = (row["width"], row["height"]), row["uri"]
+        if address.box is None:
+            return QueryPicture(image, size, images.vectors(image))
+
+        def describe() -> QueryPicture:
+            return QueryPicture(image, size, images.describe(image, self._pictures.read(uri), address.box))
+
+        return self._described.get((images.version, image, address.box), describe)
+
+    def _describe(self, images: OpenRun, upload: Upload, address: SearchAddress) -> QueryPicture:
+        vectors = images.describe(upload.name, upload.content, address.box)
+        return QueryPicture(upload.name, self._pictures.size_of(upload.content), vectors)
