@@ -12,6 +12,8 @@ from osrmac.commands.prune import prune
 from osrmac.config import PruneConfig
 from osrmac.reduction.base import Selection
 from osrmac.runs.integrity import check_file, check_plan, check_shard, other_files
+from osrmac.runs.near_duplicates.groups import Duplicates, Twin
+from osrmac.runs.near_duplicates.stored import collection_state, store_duplicates
 from osrmac.runs.reductions.reduced_reader import digest, reduce_shard
 from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import manifest, schema, shards
@@ -36,6 +38,7 @@ def prunable_run(folder: Path) -> Run:
     _write_reduced(run)
     _write_queries(run)
     _write_evaluations(run)
+    _write_duplicates(run)
     run.report.write_text("<html>even/00.png</html>")
     return run
 
@@ -104,6 +107,13 @@ def _write_evaluations(run: Run) -> None:
     point = {"method": "pfa", "features": 2, "seed": 0, "mode": "cropped", "value": 40.0}
     sweep = {"benchmark": "oxford5k", "measure": "mAP", "recipe": "osrmac", "conditions": {"distance": "l1"}}
     run.evaluation("oxford5k-sweep", ".json").write_json(sweep | {"points": [point]})
+
+
+def _write_duplicates(run: Run) -> None:
+    """Keep two groups of near-duplicates."""
+    groups = tuple(tuple(Twin(name, f"/{name}", 9, 9, 0.5) for name in names) for names in (IMAGES[:3], IMAGES[3:5]))
+    found = Duplicates("osrmac", "l1", 0.5, None, "as given", 4, 0, groups)
+    store_duplicates(run, found, None, collection_state(run))
 
 
 def copied(whole: Run, folder: Path) -> Run:

@@ -14,7 +14,6 @@ from osrmac.options import Option, options
 
 __all__ = [
     "REGISTRY",
-    "Csv",
     "DemoRun",
     "Html",
     "Image",
@@ -28,16 +27,20 @@ __all__ = [
     "Profile",
     "Queries",
     "Rankings",
+    "RemovalTable",
     "Run",
     "Runs",
+    "TableFile",
 ]
 
 REGISTRY = ConstructorRegistry()
 """Rules by which tyro reads the arguments."""
 
 
-def _argument(metavar: str | None, text: str, hint: str = "", name: str | None = None) -> object:
-    return arg(metavar=metavar, help=text, help_behavior_hint=hint, name=name)
+def _argument(
+    metavar: str | None, text: str, hint: str = "", name: str | None = None, aliases: tuple[str, ...] = ()
+) -> object:
+    return arg(metavar=metavar, help=text, help_behavior_hint=hint, name=name, aliases=aliases)
 
 
 _NEW_RUN = "Folder or URL of the run, which holds all results. It is created, or continued if it exists."
@@ -63,8 +66,17 @@ OutputFolder = Annotated[str, Positional, _argument("OUT", "Local folder to crea
 Rankings = Annotated[str | None, _argument("PATH", _RANKINGS)]
 Profile = Annotated[bool, FlagCreatePairsOff, _argument(None, "Also print the time of each stage; JSON always has it.")]
 Html = Annotated[Path | None, _argument("FILE", "Also write a contact sheet, an HTML file for any browser.")]
-Csv = Annotated[Path | None, _argument("FILE", "Also write a CSV file that says which images to keep and to remove.")]
-PerQuery = Annotated[Path | None, _argument("FILE", "Also write a CSV file with the score of each query.")]
+TableFile = Annotated[Path | None, _argument("FILE", "Also write the results as a .csv or .xlsx file.", name="table")]
+RemovalTable = Annotated[
+    Path | None,
+    _argument(
+        "FILE",
+        "Also write a .csv or .xlsx file that says which images to keep and to remove.",
+        name="table",
+        aliases=("--csv",),
+    ),
+]
+PerQuery = Annotated[Path | None, _argument("FILE", "Also write a .csv or .xlsx file with the score of each query.")]
 Picture = Annotated[
     str, _argument("FILE", "Picture to write: image, map and mask side by side.", "(default: cam.png)", "output")
 ]

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from osrmac.cli.arguments import (
-    Csv,
     DemoRun,
     Html,
     Image,
@@ -21,13 +20,17 @@ from osrmac.cli.arguments import (
     Profile,
     Queries,
     Rankings,
+    RemovalTable,
     Run,
     Runs,
+    TableFile,
 )
-from osrmac.cli.files import write_duplicates, write_queries, write_sheet
+from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.cli.search_results import search_json, search_tables
 from osrmac.cli.serving import serve
+from osrmac.cli.summaries import extraction_lines, pruning_lines
+from osrmac.commands import result_tables
 from osrmac.config import (
     DEMO_DESCRIPTOR,
     BackboneConfig,
@@ -52,17 +55,12 @@ from osrmac.config import (
 from osrmac.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
-    from osrmac.commands.extract import Extraction
-    from osrmac.commands.prune import Pruning
     from osrmac.commands.run import RunResult
     from osrmac.evaluation.results import Evaluation
     from osrmac.reduction.base import Reduction
     from osrmac.tables import Table
 
 __all__ = ["COMMANDS"]
-
-_SHOWN_FAILURES = 5
-_SHOWN_IDS = 10
 
 
 def extract(
@@ -79,7 +77,7 @@ def extract(
     from osrmac.commands.extract import extract
 
     result = extract(images, run, descriptor, compute, failure, collection)
-    write(output, [result.to_json()], profile_tables(result.profile) if profile else (), _extraction_lines(result))
+    write(output, [result.to_json()], profile_tables(result.profile) if profile else (), extraction_lines(result))
 
 
 def fit(
@@ -101,6 +99,7 @@ def evaluate(
     run: OptionalRun = None,
     rankings: Rankings = None,
     per_query: PerQuery = None,
+    table_file: TableFile = None,
     evaluation: EvaluationConfig = EvaluationConfig(),
     sheet: ScoreSheetConfig = ScoreSheetConfig(),
     compute: ComputeConfig = ComputeConfig(),
@@ -109,6 +108,7 @@ def evaluate(
     """Score a run, or rankings of any other system."""
     from osrmac.commands.evaluate import evaluate, evaluate_rankings
 
+    check_tables(per_query, table_file)
     if rankings is not None:
         if evaluation.conditions:
             raise ConfigError(f"--rankings are scored as they are, without {' and '.join(evaluation.conditions)}")
@@ -119,16 +119,21 @@ def evaluate(
         scores = evaluate(run, evaluation, compute, sheet)
     else:
         raise ConfigError("nothing to score: give a RUN, or --rankings")
-    if per_query is not None:
-        write_queries(per_query, None if rankings is not None else run, scores)
+    queries = max((score.queries for score in scores.scores), default=0)
+    write_table(per_query, result_tables.query_table(scores), None if rankings is not None else run, images=queries)
+    write_table(table_file, result_tables.scores_table(scores))
     write(output, [scores.to_json()], _scores_tables(scores))
 
 
-def compare(runs: Runs, comparison: CompareConfig = CompareConfig(), output: Output = Output()) -> None:
+def compare(
+    runs: Runs, table_file: TableFile = None, comparison: CompareConfig = CompareConfig(), output: Output = Output()
+) -> None:
     """Compare the scores of runs, and tell which differences are beyond chance."""
     from osrmac.commands.compare import compare
 
+    check_tables(table_file)
     results = compare(runs, comparison)
+    write_table(table_file, result_tables.comparison_table(results))
     written = [] if comparison.figure is None else [f"figure in {comparison.figure}"]
     write(output, (each.to_json() for each in results), (each.table() for each in results), written)
 
@@ -167,25 +172,28 @@ def search(
     run: Run,
     queries: Queries,
     html: Html = None,
+    table_file: TableFile = None,
     comparison: SearchConfig = SearchConfig(),
     output: Output = Output(),
 ) -> None:
     """Find the images of a run that are nearest to a query."""
     from osrmac.commands.search import search
 
+    check_tables(table_file)
     result = search(run, queries, comparison)
+    shown = sum(len(query.matches) for query in result.queries)
     if html is not None:
         from osrmac.pages.contact_sheet import search_sheet
 
-        shown = sum(len(query.matches) for query in result.queries)
         write_sheet(html, search_sheet(run, result), run, result.method, shown)
+    write_table(table_file, result_tables.search_table(result), run, result.method, shown)
     write(output, search_json(result), search_tables(result))
 
 
 def duplicates(
     run: Run,
     html: Html = None,
-    csv: Csv = None,
+    table_file: RemovalTable = None,
     comparison: DuplicatesConfig = DuplicatesConfig(),
     cluster: ClusterConfig = ClusterConfig(),
     output: Output = Output(),
@@ -193,14 +201,14 @@ def duplicates(
     """Group the near-duplicates among the images of a run."""
     from osrmac.commands.duplicates import duplicates
 
+    check_tables(table_file)
     result = duplicates(run, comparison, cluster)
+    images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
     if html is not None:
         from osrmac.pages.contact_sheet import duplicates_sheet
 
-        write_sheet(html, duplicates_sheet(run, result), run, result.method, sum(map(len, result.groups)))
-    if csv is not None:
-        write_duplicates(csv, run, result)
-    images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
+        write_sheet(html, duplicates_sheet(run, result), run, result.method, len(images))
+    write_table(table_file, result_tables.duplicates_table(result), run, result.method, len(images))
     rows = (
         (number, "keep" if image.keep else "", image.distance, f"{image.width} x {image.height}", image.id)
         for number, image in images
@@ -257,7 +265,7 @@ def prune(run: Run, removal: PruneConfig = PruneConfig(), output: Output = Outpu
     from osrmac.commands.prune import prune
 
     result = prune(run, removal)
-    write(output, [result.to_json()], summary=_pruning_lines(result))
+    write(output, [result.to_json()], summary=pruning_lines(result))
 
 
 def paper(run: Run, output: Output = Output()) -> None:
@@ -340,37 +348,8 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 def _write_run(output: Output, result: RunResult) -> None:
     scores = result.evaluation
     values = result.extraction.to_json() | ({} if scores is None else {"evaluation": scores.to_json()})
-    lines = [*_extraction_lines(result.extraction), f"report in {result.report}"]
+    lines = [*extraction_lines(result.extraction), f"report in {result.report}"]
     write(output, [values], [] if scores is None else _scores_tables(scores), lines)
-
-
-def _extraction_lines(result: Extraction) -> list[str]:
-    """Return a summary of an extraction."""
-    changes = result.changes
-    lines = [f"{result.described} images described, {result.failed} failed, {result.new} of them now: {result.run}"]
-    kinds = {"have changed": changes.changed, "have moved": changes.moved, "are gone": changes.removed}
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    if told:
-        lines.insert(0, f"of the images in the run, {told}; those that have moved or are gone keep their rows")
-    return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
-
-
-def _pruning_lines(result: Pruning) -> list[str]:
-    """Return a summary of a prune."""
-    lines = [f"an interrupted prune of {result.finished} images was finished"] if result.finished else []
-    if result.already:
-        lines.append(f"{result.already} images in the list were removed before")
-    would = "were" if result.done else "would be"
-    evaluations = f", and {len(result.evaluations)} evaluations {would} marked" if result.evaluations else ""
-    lines.append(
-        f"{result.images} of {result.planned} images {would} removed, from {result.shards} shards{evaluations}: "
-        f"{result.run}"
-    )
-    more = f" and {len(result.ids) - _SHOWN_IDS} more" if len(result.ids) > _SHOWN_IDS else ""
-    if result.ids:
-        lines.append(f"  {', '.join(result.ids[:_SHOWN_IDS])}{more}")
-    lines += [f"delete by hand the {copy['kind']} {url}, which may have them" for url, copy in result.copies.items()]
-    return lines if result.done or not result.images else [*lines, "nothing is removed yet: --yes removes them"]
 
 
 def _scores_tables(scores: Evaluation) -> list[Table]:

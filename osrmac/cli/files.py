@@ -1,58 +1,59 @@
-"""Files that commands write beside their results: contact sheets, and lists of near-duplicates or queries."""
+"""Files that commands write beside their results: contact sheets and tables."""
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from osrmac.credentials import redact
 from osrmac.progress import note
+from osrmac.table_files import table_bytes
 
 if TYPE_CHECKING:
-    from osrmac.evaluation.results import Evaluation
-    from osrmac.runs.near_duplicates.groups import Duplicates
+    from osrmac.commands.result_tables import ResultTable
 
-__all__ = ["write_duplicates", "write_queries", "write_sheet"]
+__all__ = ["check_tables", "write_sheet", "write_table"]
 
-_COLUMNS = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
+
+def check_tables(*files: Path | None) -> None:
+    """Check that the tables that are asked for can be written: see `osrmac.commands.checks.check_table`."""
+    from osrmac.commands.checks import check_table
+
+    for file in files:
+        if file is not None:
+            check_table(file)
 
 
 def write_sheet(file: Path, page: str, run: str, method: str, images: int) -> None:
     """Write a contact sheet of so many images of a run, compared by a method."""
-    _write(file, page, run, "contact sheet", method, images)
+    _write(file, page.encode(), run, "contact sheet", method, images)
 
 
-def write_duplicates(file: Path, run: str, result: Duplicates) -> None:
-    """Write a CSV file with a row for each near-duplicate, which says whether to keep or to remove it."""
-    text = io.StringIO()
-    rows = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    rows.writeheader()
-    for number, group in enumerate(result.groups, 1):
-        for image in group:
-            rows.writerow(image.to_json() | {"group": number, "action": "keep" if image.keep else "remove"})
-    _write(file, text.getvalue(), run, "list", result.method, sum(map(len, result.groups)))
+def write_table(
+    file: Path | None, table: ResultTable, run: str | None = None, method: str = "", images: int = 0
+) -> None:
+    """Write a table as the kind of file that its suffix names, without the credentials of URLs.
+
+    Args:
+        file: File with one of the suffixes of `osrmac.table_files`; None writes nothing.
+        table: The table.
+        run: Run in which to record a table that names images of it.
+        method: Method that they were compared by.
+        images: Number of them.
+    """
+    if file is None:
+        return
+    rows = ([redact(value) if isinstance(value, str) else value for value in row] for row in table.rows)
+    _write(file, table_bytes(file.suffix.lower(), table.columns, rows), run, "list", method, images)
 
 
-def write_queries(file: Path, run: str | None, evaluation: Evaluation) -> None:
-    """Write a CSV file with a row for each query of each method and query mode; it is recorded in the run, if any."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["system", "mode", "query", *evaluation.measures, "positives"])
-    for score in evaluation.scores:
-        for result in score.results:
-            values = (result.values[measure] for measure in evaluation.measures)
-            rows.writerow([score.method, score.mode, result.query, *values, result.positives])
-    _write(file, text.getvalue(), run, "list", "", max(score.queries for score in evaluation.scores))
-
-
-def _write(file: Path, text: str, run: str | None, kind: str, method: str, images: int) -> None:
+def _write(file: Path, content: bytes, run: str | None, kind: str, method: str, images: int) -> None:
     """Write a file that names images, and record it in their run, if there is one."""
     from osrmac.commands.copies import record_page
     from osrmac.storage import run as storage
     from osrmac.storage.location import Location
 
-    Location.of(file).write_bytes(text.encode())
+    Location.of(file).write_bytes(content)
     note(f"{kind} in {file}")
     if run is not None:
         record_page(storage.Run(run), str(file), kind, method, images)

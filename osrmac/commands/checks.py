@@ -13,6 +13,7 @@ from osrmac.storage.listing.collection import folder_within
 from osrmac.storage.location import Location
 from osrmac.storage.reading.text_files import read_files
 from osrmac.storage.run import Identity, Run
+from osrmac.table_files import SUFFIXES, table_bytes
 
 __all__ = [
     "BUILTIN_BACKBONES",
@@ -22,6 +23,7 @@ __all__ = [
     "check_file_writable",
     "check_reduction",
     "check_separate",
+    "check_table",
     "check_writable",
 ]
 
@@ -84,6 +86,18 @@ def check_file_writable(file: Location) -> None:
         if Path(file.path).is_dir():
             raise ConfigError(f"cannot write to {file}, a folder is there: name a file")
         check_writable(Location.of(Path(file.path).parent))
+
+
+def check_table(file: Path) -> None:
+    """Check that a table can be written to a local file.
+
+    Raises:
+        ConfigError: It is of another kind than .csv or .xlsx, or cannot be written, or XlsxWriter is missing.
+    """
+    if file.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{file} is no kind of table: name a {' or '.join(SUFFIXES)} file")
+    table_bytes(file.suffix.lower(), (), ())
+    check_file_writable(Location.of(file))
 
 
 def check_separate(images: Location, run: Run) -> None:

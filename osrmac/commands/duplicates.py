@@ -16,6 +16,7 @@ from osrmac.retrieval.near_duplicates import complete_groups, connected_groups
 from osrmac.runs.methods import Method, choose_method, list_methods
 from osrmac.runs.near_duplicates.groups import Duplicates, describe_groups, nearest_distances
 from osrmac.runs.near_duplicates.second_look import LookTask, second_look
+from osrmac.runs.near_duplicates.stored import collection_state, store_duplicates
 from osrmac.runs.near_duplicates.vector_pieces import Pairs, VectorPieces, compare_panel
 from osrmac.runs.scan import torch_device
 from osrmac.runs.shard_reader import refused_if_pruned
@@ -65,6 +66,8 @@ def duplicates(
 ) -> Duplicates:
     """Group the near-duplicates among the images of a run, or those between two runs.
 
+    Those of a single run are also kept in it: see `osrmac.runs.near_duplicates.stored`.
+
     Args:
         run: Run with descriptors.
         options: What counts as a near-duplicate, and how images are compared.
@@ -73,6 +76,8 @@ def duplicates(
     Raises:
         OsrmacError: See `find_links`.
     """
+    place = Run(run)
+    state = collection_state(place)
     links = find_links(run, options, cluster)
     if options.groups == "complete":
         groups = complete_groups(links.pairs.positions, links.pairs.distances)
@@ -80,7 +85,10 @@ def duplicates(
         groups = connected_groups(links.pairs.positions)
     found = describe_groups(links.sides, groups, nearest_distances(links.pairs), options.keep)
     facts = {name: getattr(links, name) for name in ("threshold", "agreement", "reason", "compared", "unreadable")}
-    return Duplicates(links.method, options.distance, groups=tuple(found), **facts)
+    result = Duplicates(links.method, options.distance, groups=tuple(found), **facts)
+    if options.against is None:
+        store_duplicates(place, result, options.same if options.threshold is None else None, state)
+    return result
 
 
 def find_links(

@@ -17,7 +17,7 @@ from osrmac.storage.file_names import file_url, is_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.pruning.journal import require_unpruned
 
-__all__ = ["FORMAT_VERSION", "USUAL_REGIONS", "Identity", "Run"]
+__all__ = ["FORMAT_VERSION", "USUAL_REGIONS", "Identity", "Run", "now"]
 
 FORMAT_VERSION = 1
 """Version of the files of a run, recorded in run.json. Readers refuse versions that they do not know."""
@@ -130,6 +130,11 @@ class Run:
     def calibrations(self) -> Location:
         """Folder of the calibrations of near-duplicates."""
         return self.location / "calibration"
+
+    @property
+    def duplicates(self) -> Location:
+        """File of the near-duplicates that were found last."""
+        return self.location / "duplicates" / "groups.parquet"
 
     @property
     def removed(self) -> Location:
@@ -262,7 +267,7 @@ class Run:
 
     def finish_stage(self, stage: str, seconds: float, **facts: Any) -> None:
         """Record the end of a stage, its duration, and further facts such as counts."""
-        entry = {stage: {"finished": _now(), "seconds": round(seconds, 3), **facts}}
+        entry = {stage: {"finished": now(), "seconds": round(seconds, 3), **facts}}
         self._update(lambda record: record | {"stages": record["stages"] | entry})
 
     def set_counts(self, counts: dict[str, int]) -> None:
@@ -287,7 +292,7 @@ class Run:
             facts: Further facts, such as the number of images.
         """
         place = without_credentials(Location.of(url).url)
-        entry = {place if is_unicode(place) else file_url(place): {"kind": kind, "made": _now(), **facts}}
+        entry = {place if is_unicode(place) else file_url(place): {"kind": kind, "made": now(), **facts}}
         self._update(lambda record: record | {"copies": record.get("copies", {}) | entry})
 
     def copies(self) -> dict[str, dict[str, Any]]:
@@ -308,7 +313,8 @@ class Run:
         return _read_objects(self.location / "evaluation")
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as runs record it, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 __all__ = [
     "COLLECTION",
+    "DUPLICATES",
     "FAILED",
     "OK",
     "QUERIES",
@@ -34,6 +35,21 @@ COLLECTION = pa.schema(
 
 QUERIES = COLLECTION.append(pa.field("box", pa.list_(pa.float64(), 4)))
 """A cropped query: an image with the box to describe (left, top, right, bottom, in pixels)."""
+
+DUPLICATES = pa.schema(
+    [
+        pa.field("group", pa.int64(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("distance", pa.float32()),
+        pa.field("keep", pa.bool_(), nullable=False),
+        pa.field("size", pa.int64()),
+        pa.field("modified", pa.timestamp("us", "UTC")),
+    ]
+)
+"""A member of a group of near-duplicates; in each group, the image to keep comes first."""
 
 REMOVED = pa.schema([pa.field("digest", pa.binary(32), nullable=False)])
 """An image that was removed from a run: the SHA-256 digest of its id or URI."""

@@ -57,6 +57,17 @@ def test_search(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert {row["box"] for row in rows} == {None}
 
 
+def test_a_search_writes_a_table(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "found.csv"
+    rows = json_of(capsys, "search", run.url, "--top", "3", "copy1.png", "--table", str(file))
+    written = list(csv.DictReader(file.read_text().splitlines()))
+    assert [(row["query"], row["rank"], row["id"], row["uri"]) for row in written] == [
+        (row["query"], str(row["rank"]), row["id"], row["uri"]) for row in rows
+    ]
+    assert [float(row["distance"]) for row in written] == [row["distance"] for row in rows]
+    assert run.copies()[str(file)].items() >= {"kind": "list", "images": 3}.items()
+
+
 def test_a_search_that_re_ranks_says_so(finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("search", finished.url, "--top", "4", "--rerank", "superglobal", "--rerank-top", "3", "even/08.png")
     rows = json_of(capsys, *command)
@@ -157,19 +168,24 @@ def test_evaluate_and_paper(run: Run, oxford: str, tmp_path: Path, capsys: pytes
     assert [score["values"]["mAP"] for score in scores["scores"]] == [100.0]
     assert run.evaluation("oxford5k-theirs", ".json").exists()
     per_query = tmp_path / "queries.csv"
-    theirs = ("evaluate", "--rankings", str(rankings), "--per-query", str(per_query), *WHOLE, oxford)
+    tables = ("--per-query", str(per_query), "--table", str(tmp_path / "scores.csv"))
+    theirs = ("evaluate", "--rankings", str(rankings), *tables, *WHOLE, oxford)
     assert "theirs" in text_of(capsys, *theirs)
     assert per_query.read_text().splitlines()[1:] == ["theirs,whole,tower_1,100.0,1"]
+    (row,) = csv.DictReader((tmp_path / "scores.csv").read_text().splitlines())
+    assert row.items() >= {"system": "theirs", "mode": "whole", "mAP": "100.0", "coverage": "rankings as given"}.items()
 
     compared = ("compare", run.url, "--benchmark", "oxford5k", "--baseline", "single")
     (comparison,) = json_of(capsys, *compared)
     assert comparison["baseline"] == {"run": "run", "system": "single"}
     assert {score["system"] for score in comparison["scores"]} >= {"single", "osrmac+cam"}
-    figure = tmp_path / "figure.svg"
-    shown = text_of(capsys, *compared, "--figure", str(figure))
+    figure, differences = tmp_path / "figure.svg", tmp_path / "differences.csv"
+    shown = text_of(capsys, *compared, "--figure", str(figure), "--table", str(differences))
     assert "baseline" in shown
     assert shown.endswith(f"figure in {figure}\n")
     assert figure.read_text().startswith("<svg")
+    rows = list(csv.DictReader(differences.read_text().splitlines()))
+    assert [row["system"] for row in rows if row["verdict"] == "baseline"] == ["single"]
 
 
 def test_extract_and_run(run: Run, photos: Path, oxford: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,44 +1,21 @@
-import csv
-import datetime
+import sys
 from pathlib import Path
 
 import pytest
 
-from osrmac.cli.files import write_duplicates, write_queries, write_sheet
-from osrmac.evaluation.results import Evaluation, Score
-from osrmac.runs.near_duplicates.groups import Duplicates, Twin
+from osrmac.cli import main
+from osrmac.cli.files import check_tables, write_sheet, write_table
+from osrmac.commands.result_tables import ResultTable
+from osrmac.errors import ConfigError
 from osrmac.storage.run import Run
-from osrmac.types import QueryResult
 from tests.tiny_run import tiny_run
+
+TABLE = ResultTable(("id", "uri"), [["=a", "https://me:secret@host/a.jpg"]])
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return tiny_run(tmp_path / "run", {"single": {"a": [0], "b": [0]}})
-
-
-def test_a_list_says_which_images_to_keep_and_to_remove(run: Run, tmp_path: Path) -> None:
-    time = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
-    group = (
-        Twin("a", "/photos/a", 4, 3, 0.5, True, 10, time, run.url),
-        Twin('b"', "/photos/b", 2, 1, 0.5, run=run.url),
-    )
-    write_duplicates(tmp_path / "list.csv", run.url, Duplicates("single", "l1", 1.0, None, "as given", 1, 0, (group,)))
-    kept, removed = csv.DictReader((tmp_path / "list.csv").read_text().splitlines())
-    assert kept == {
-        "group": "1",
-        "action": "keep",
-        "id": "a",
-        "uri": "/photos/a",
-        "width": "4",
-        "height": "3",
-        "size": "10",
-        "modified": "2020-01-02T00:00:00+00:00",
-        "distance": "0.5",
-        "run": run.url,
-    }
-    assert (removed["action"], removed["id"], removed["size"], removed["modified"]) == ("remove", 'b"', "", "")
-    assert run.copies()[str(tmp_path / "list.csv")].items() >= {"kind": "list", "images": 2}.items()
 
 
 def test_a_contact_sheet_is_recorded_in_the_run(run: Run, tmp_path: Path) -> None:
@@ -48,14 +25,37 @@ def test_a_contact_sheet_is_recorded_in_the_run(run: Run, tmp_path: Path) -> Non
     assert (copy["kind"], copy["method"], copy["images"]) == ("contact sheet", "single", 7)
 
 
-def test_the_scores_of_queries_are_listed(run: Run, tmp_path: Path) -> None:
-    results = [QueryResult(name, (), values={"mAP": value}, positives=2) for name, value in (("a", 50.0), ("b", 1 / 3))]
-    evaluation = Evaluation("groups", ("mAP",), "", {}, (Score.of("single", "single", "all", 4, results),))
-    for url in (None, run.url):
-        write_queries(tmp_path / "queries.csv", url, evaluation)
-        assert (tmp_path / "queries.csv").read_text().splitlines() == [
-            "system,mode,query,mAP,positives",
-            "single,all,a,50.0,2",
-            "single,all,b,0.3333333333333333,2",
-        ]
-        assert (str(tmp_path / "queries.csv") in run.copies()) == (url is not None)
+def test_a_table_that_names_images_is_recorded_in_the_run(run: Run, tmp_path: Path) -> None:
+    write_table(tmp_path / "table.csv", TABLE, run.url, "single", 7)
+    assert (tmp_path / "table.csv").read_text() == "id,uri\n'=a,https://host/a.jpg\n"
+    copy = run.copies()[str(tmp_path / "table.csv")]
+    assert (copy["kind"], copy["method"], copy["images"]) == ("list", "single", 7)
+
+
+def test_other_tables_are_not_recorded(run: Run, tmp_path: Path) -> None:
+    write_table(None, TABLE, run.url)
+    write_table(tmp_path / "table.XLSX", TABLE)
+    assert (tmp_path / "table.XLSX").read_bytes().startswith(b"PK")
+    assert not run.copies()
+
+
+def test_tables_are_checked_before_anything_is_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_tables(None, tmp_path / "a.csv", tmp_path / "a.XLSX")
+    with pytest.raises(ConfigError, match=r"a.ods is no kind of table: name a .csv or .xlsx file"):
+        check_tables(tmp_path / "a.ods")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="a file is at"):
+        check_tables(None, tmp_path / "file" / "a.csv")
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    with pytest.raises(ConfigError, match=r"pip install 'osrmac\[xlsx\]'"):
+        check_tables(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    "command", [("search", "run", "a"), ("duplicates", "run"), ("compare", "run"), ("evaluate", "--rankings", "x")]
+)
+def test_every_command_checks_its_tables_first(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--table", "a.ods"])
+    assert ended.value.code == 2
+    assert "a.ods is no kind of table" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.near_duplicates import vector_pieces
 from osrmac.runs.near_duplicates.calibration import load_calibrations
 from osrmac.runs.near_duplicates.groups import Duplicates
+from osrmac.runs.near_duplicates.stored import load_duplicates
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -70,11 +71,16 @@ def test_copies_are_grouped_and_described(finished: Run) -> None:
     assert (kept.id, kept.uri, kept.width, kept.height) == ("copy3.png", f"{folder}/copy3.png", 90 + 7 * 3, 120)
     assert (kept.distance, kept.keep, kept.size) == (0.0, True, Path(kept.uri).stat().st_size)
     assert (found.reason, found.agreement, found.compared) == ("as given", None, 5)
+    stored = load_duplicates(finished)
+    assert stored is not None
+    assert (stored.duplicates, stored.same, stored.stale) == (found, None, "")
 
 
 def test_images_are_compared_with_those_of_another_run(finished: Run, other: Run) -> None:
     options = DuplicatesConfig(threshold=0, method="single", against=other.url)
     found = duplicates(finished.url, options)
+    kept = load_duplicates(finished)
+    assert kept is None or kept.duplicates != found
     shared = shards.read_vectors(shards.paths(other.descriptors), "single").ids
     assert set(shared) < {image.id for group in found.groups for image in group}
     for group in found.groups:

@@ -15,6 +15,7 @@ from osrmac.storage.file_names import is_unicode, to_unicode
 from osrmac.storage.listing import list_values
 from osrmac.storage.listing.uri_list import batched, lines
 from osrmac.storage.location import Location
+from osrmac.table_files import plain_text
 
 __all__ = ["read_names"]
 
@@ -51,12 +52,12 @@ def _lines(_listed: Location, file: Any) -> Iterator[list[str | None]]:
 
 
 def _csv(listed: Location, file: Any) -> Iterator[list[str | None]]:
-    """Read values as bytes, which are not inferred to be numbers."""
+    """Read values as bytes, which are not inferred to be numbers; tables that osrmac writes are read as they were."""
     column = _column(listed, pyarrow.csv.open_csv(file).schema.names)
     file.seek(0)
     options = pyarrow.csv.ConvertOptions(column_types={column: pa.binary()}, include_columns=[column])
     for batch in pyarrow.csv.open_csv(file, convert_options=options):
-        yield list_values.texts(pa.chunked_array([batch[column]]))
+        yield [name and plain_text(name) for name in list_values.texts(pa.chunked_array([batch[column]]))]
 
 
 def _parquet(listed: Location, file: Any) -> Iterator[list[str | None]]:

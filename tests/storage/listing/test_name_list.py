@@ -8,6 +8,7 @@ import pytest
 from osrmac.errors import ConfigError, NotFoundError, StorageError
 from osrmac.storage.listing.name_list import read_names
 from osrmac.storage.location import Location
+from osrmac.table_files import csv_bytes
 
 
 def names(file: Path) -> list[str]:
@@ -24,6 +25,12 @@ def test_a_column_of_ids_comes_before_one_of_uris(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("uri,note\n/a.jpg,1\n")
     assert names(tmp_path / "a.csv") == ["0001"]
     assert names(tmp_path / "b.csv") == ["/a.jpg"]
+
+
+def test_names_that_were_written_as_text_are_read_as_they_were(tmp_path: Path) -> None:
+    ids = ["=1+1.jpg", "-a.jpg", "'tis.jpg", "'=b.jpg"]
+    (tmp_path / "a.csv").write_bytes(csv_bytes(["id"], [[name] for name in ids]))
+    assert names(tmp_path / "a.csv") == ids
 
 
 def test_numbers_in_parquet_are_their_decimal_strings(tmp_path: Path) -> None:

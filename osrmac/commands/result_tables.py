@@ -1,0 +1,137 @@
+"""Results of the commands as plain columns and rows, for `osrmac.table_files`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from osrmac.table_files import Value
+
+if TYPE_CHECKING:
+    from osrmac.evaluation.comparison import Comparison
+    from osrmac.evaluation.results import Evaluation
+    from osrmac.runs.near_duplicates.groups import Duplicates
+    from osrmac.runs.queries import SearchResult
+
+__all__ = ["ResultTable", "comparison_table", "duplicates_table", "query_table", "scores_table", "search_table"]
+
+_EDGES = ("left", "top", "right", "bottom")
+
+
+class ResultTable(NamedTuple):
+    """A result as a table.
+
+    Attributes:
+        columns: Names of the columns.
+        rows: Values of each row.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Value]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Value]], columns: Iterable[str] = ()) -> ResultTable:
+        """Return a table of rows by name; it has these columns, followed by all others in order of appearance."""
+        listed = list(rows)
+        names = list(dict.fromkeys([*columns, *(name for row in listed for name in row)]))
+        return cls(names, [[row.get(name) for name in names] for row in listed])
+
+
+def search_table(result: SearchResult) -> ResultTable:
+    """Return a row for each match of each query.
+
+    There is a column `score` if the search re-ranked, and there are columns for the edges of a box, in pixels, if
+    regions were matched.
+    """
+    boxes = any(match.box for query in result.queries for match in query.matches)
+    rows = (
+        {
+            "query": query.query,
+            "rank": match.rank,
+            "id": match.id,
+            "uri": match.uri,
+            "distance": match.distance,
+            "tied": match.tied,
+            **({"score": match.score} if result.reranked else {}),
+            **(dict(zip(_EDGES, match.box or (None,) * 4, strict=True)) if boxes else {}),
+        }
+        for query in result.queries
+        for match in query.matches
+    )
+    return ResultTable.of(rows, ("query", "rank", "id", "uri", "distance", "tied"))
+
+
+def duplicates_table(result: Duplicates) -> ResultTable:
+    """Return a row for each near-duplicate, which says whether to keep or to remove the image."""
+    columns = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
+    rows = (
+        {**vars(image), "group": number, "action": "keep" if image.keep else "remove"}
+        for number, group in enumerate(result.groups, 1)
+        for image in group
+    )
+    return ResultTable(columns, [[row[name] for name in columns] for row in rows])
+
+
+def scores_table(evaluation: Evaluation) -> ResultTable:
+    """Return a row for each method and query mode: its scores, and the conditions under which they hold."""
+    rows = (
+        {
+            "benchmark": evaluation.benchmark,
+            "coverage": evaluation.coverage,
+            "system": score.method,
+            "label": score.label,
+            "mode": score.mode,
+            "dimension": score.dimension,
+            "queries": score.queries,
+            **{measure: score.values[measure] for measure in evaluation.measures},
+            **({} if score.spread is None else _spread(score.spread, score.seeds)),
+            **evaluation.conditions,
+        }
+        for score in evaluation.scores
+    )
+    return ResultTable.of(rows)
+
+
+def _spread(spread: Mapping[str, float], seeds: int) -> dict[str, Value]:
+    return {**{f"{measure} standard deviation": value for measure, value in spread.items()}, "seeds": seeds}
+
+
+def query_table(evaluation: Evaluation) -> ResultTable:
+    """Return a row for each query of each method and query mode: its scores, and the number of relevant images."""
+    rows: Iterable[list[Value]] = (
+        [
+            score.method,
+            score.mode,
+            result.query,
+            *(result.values[measure] for measure in evaluation.measures),
+            result.positives,
+        ]
+        for score in evaluation.scores
+        for result in score.results
+    )
+    return ResultTable(("system", "mode", "query", *evaluation.measures, "positives"), list(rows))
+
+
+def comparison_table(comparisons: Iterable[Comparison]) -> ResultTable:
+    """Return a row for each score: its difference to the baseline, the 95% interval of that, and the conditions."""
+    rows = (
+        {
+            "benchmark": comparison.benchmark,
+            "mode": comparison.mode,
+            "queries": comparison.queries,
+            "run": score.run,
+            "system": score.method,
+            "label": score.label,
+            "dimension": score.dimension,
+            "measure": comparison.measure,
+            "value": score.value,
+            "difference": None if score.difference is None else score.difference.mean,
+            "low": None if score.difference is None else score.difference.low,
+            "high": None if score.difference is None else score.difference.high,
+            "verdict": score.verdict,
+            **comparison.conditions,
+        }
+        for comparison in comparisons
+        for score in comparison.scores
+    )
+    return ResultTable.of(rows)
