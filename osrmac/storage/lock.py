@@ -47,6 +47,7 @@ class Part(StrEnum):
     """Cropped queries, scores and tables."""
     REPORT = "lock-report.json"
     CALIBRATION = "lock-calibration.json"
+    OVERVIEW = "lock-overview.json"
 
 
 @contextmanager
