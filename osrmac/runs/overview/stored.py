@@ -120,7 +120,8 @@ def load_overview(run: Run) -> Overview | None:
         facts = OverviewFacts(**json.loads(shards.metadata_of(table)[_FACTS]))
         ids = np.array(table["id"].to_pylist(), dtype=object)
         groups = _groups(ids, table)
-        return Overview(groups, _positions(ids, table, groups), _outliers(ids, table, groups), facts, _stale(run, facts))
+        positions, outliers = _positions(ids, table, groups), _outliers(ids, table, groups)
+    return Overview(groups, positions, outliers, facts, _stale(run, facts))
 
 
 def write_overview(run: Run, rows: pa.Table, facts: OverviewFacts) -> None:
