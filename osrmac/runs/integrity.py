@@ -26,7 +26,7 @@ _TOLERANCE = 1e-3
 """Largest difference between the norm of a part of a descriptor and one."""
 
 
-_OTHERS = ("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "removed")
+_OTHERS = ("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "overview", "removed")
 """Folders of a run beside those of the plan and the descriptors."""
 
 

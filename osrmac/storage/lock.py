@@ -48,6 +48,7 @@ class Part(StrEnum):
     REPORT = "lock-report.json"
     CALIBRATION = "lock-calibration.json"
     DUPLICATES = "lock-duplicates.json"
+    OVERVIEW = "lock-overview.json"
 
 
 @contextmanager

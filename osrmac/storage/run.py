@@ -137,6 +137,11 @@ class Run:
         return self.location / "duplicates" / "groups.parquet"
 
     @property
+    def overview(self) -> Location:
+        """File of the overview of the collection."""
+        return self.location / "overview" / "images.parquet"
+
+    @property
     def removed(self) -> Location:
         """Folder of the digests of images that were removed."""
         return self.location / "removed"

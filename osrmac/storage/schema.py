@@ -9,6 +9,7 @@ __all__ = [
     "DUPLICATES",
     "FAILED",
     "OK",
+    "OVERVIEW",
     "QUERIES",
     "REMOVED",
     "descriptors",
@@ -53,6 +54,21 @@ DUPLICATES = pa.schema(
 
 REMOVED = pa.schema([pa.field("digest", pa.binary(32), nullable=False)])
 """An image that was removed from a run: the SHA-256 digest of its id or URI."""
+
+OVERVIEW = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("group", pa.int32()),
+        pa.field("group_distance", pa.float32()),
+        pa.field("x", pa.float32(), nullable=False),
+        pa.field("y", pa.float32(), nullable=False),
+        pa.field("isolation", pa.float32(), nullable=False),
+        pa.field("sampled", pa.bool_(), nullable=False),
+    ]
+)
+"""A described image in the overview of its collection: its group and mean distance to the group, null if it belongs to
+none; its place on the map, from 0 to 1; its distance to its tenth-nearest image; whether it was grouped and mapped
+itself, not assigned to those that were."""
 
 
 def manifest(collection: pa.Schema) -> pa.Schema:

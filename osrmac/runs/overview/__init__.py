@@ -1,0 +1,1 @@
+"""The overview of a run: groups of images, a map and outliers."""
