@@ -16,6 +16,7 @@ from osrmac.types import Box
 __all__ = ["BrowseAddress", "QueryError", "SearchAddress", "number"]
 
 _FILTER = "where."
+_EDGES = ("left", "top", "right", "bottom")
 _MOST = 10_000
 """Largest number of a page, or of a result."""
 
@@ -133,8 +134,8 @@ def number(values: QueryParams, name: str, default: int = 1, most: int = _MOST) 
 
 
 def _box(values: QueryParams) -> Box | None:
-    """Read a box: four numbers in `box`, or one in each of `left`, `top`, `right`, `bottom`, as a form sends them."""
-    text = values.get("box") or " ".join(values.get(edge, "") for edge in ("left", "top", "right", "bottom"))
+    """Read a box: four numbers in `box`, or one in each of `box-left` and so on, as a form sends them."""
+    text = values.get("box") or " ".join(values.get(f"box-{edge}", "") for edge in _EDGES)
     parts = text.replace(",", " ").split()
     if not parts:
         return None

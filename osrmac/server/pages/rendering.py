@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,9 +13,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from osrmac.credentials import redact
+from osrmac.server.addresses import SearchAddress
 from osrmac.server.site import Site
 
-__all__ = ["page", "root", "site"]
+__all__ = ["Linked", "linked", "page", "root", "site"]
+
+
+class Linked(NamedTuple):
+    """An image, and the query string of the search for it."""
+
+    id: str
+    address: SearchAddress
+
 
 _SEPARATORS = re.compile(r"(?<=[/_.\-])(?=[^/_.\-])")
 
@@ -33,6 +43,11 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters["wrapping"] = _wrapping
+
+
+def linked(images: Iterable[str]) -> list[Linked]:
+    """Return images with the searches for them."""
+    return [Linked(image, SearchAddress(image=image)) for image in images]
 
 
 def site(request: Request) -> Site:
