@@ -203,7 +203,7 @@ def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> No
 OPTIONS = {
     "extract": "--backbone --image-sizes --workers --retry-failed --profile --address --shard-rows",
     "fit": "--features --retained-variance --samples --fit-on --address",
-    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion --rerank --distractors --scores --table",
+    "evaluate": "--benchmark --ground-truth --rankings --query-expansion --rerank --distractors --scores --table",
     "compare": "--benchmark --queries --methods --baseline --resamples --figure --table",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
