@@ -26,6 +26,7 @@ from osrmac.cli.arguments import (
 )
 from osrmac.cli.files import write_duplicates, write_queries, write_sheet
 from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.cli.overview import overview
 from osrmac.cli.search_results import search_json, search_tables
 from osrmac.config import (
     DEMO_DESCRIPTOR,
@@ -322,6 +323,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "demo": demo,
     "search": search,
     "duplicates": duplicates,
+    "overview": overview,
     "export": export,
     "info": info,
     "verify": verify,

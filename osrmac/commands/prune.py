@@ -26,6 +26,7 @@ from osrmac.storage.pruning import removed
 from osrmac.storage.pruning.candidates import Candidates, NamedImages, candidates, gone_images
 from osrmac.storage.pruning.evaluations import marks, remove_results
 from osrmac.storage.pruning.journal import Facts, Journal
+from osrmac.storage.pruning.overview import remove_from_overview
 from osrmac.storage.pruning.queries import remove_queries
 from osrmac.storage.pruning.rows import remove_late_shards, remove_rows
 from osrmac.storage.reading.access import CredentialFilter
@@ -68,7 +69,7 @@ class Pruning:
 
 
 def prune(run: str, options: PruneConfig = PruneConfig()) -> Pruning:
-    """Remove images from the plan, descriptors, reduced descriptors, queries, evaluations and report of a run.
+    """Remove images from a run: its plan, descriptors, reduced descriptors, queries, evaluations, overview and report.
 
     They are remembered by the digests of their ids, and later extractions leave them out. A prune that was interrupted
     is finished first.
@@ -185,6 +186,7 @@ def _finish(run: Run, journal: Journal, facts: Facts) -> None:
             progress.update(done, facts.images)
         remove_queries(run, journal)
         remove_results(run, journal, facts.marks)
+        remove_from_overview(run, journal)
         for _, rows in journal.parts():
             remove_late_shards(run.descriptors, rows)
     if run.exists():

@@ -18,7 +18,14 @@ from osrmac.config.extraction import (
 )
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.config.refinement import RefinementConfig
-from osrmac.config.search import ComparisonConfig, DuplicatesConfig, ExportConfig, MethodConfig, SearchConfig
+from osrmac.config.search import (
+    ComparisonConfig,
+    DuplicatesConfig,
+    ExportConfig,
+    MethodConfig,
+    OverviewConfig,
+    SearchConfig,
+)
 
 __all__ = [
     "DEMO_DESCRIPTOR",
@@ -40,6 +47,7 @@ __all__ = [
     "FetchConfig",
     "LayerWeightsConfig",
     "MethodConfig",
+    "OverviewConfig",
     "Precision",
     "PruneConfig",
     "ReductionConfig",
