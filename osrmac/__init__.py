@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         fit,
         fit_weights,
         info,
+        overview,
         paper,
         prune,
         report,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from osrmac.evaluation.sweep import Sweep
     from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
     from osrmac.runs.near_duplicates.groups import Duplicates
+    from osrmac.runs.overview.stored import Overview
     from osrmac.runs.queries import SearchResult
     from osrmac.types import Match, QueryResult
 
@@ -72,6 +74,7 @@ __all__ = [
     "LayerWeighting",
     "Match",
     "OsrmacError",
+    "Overview",
     "PaperTable",
     "Projection",
     "Pruning",
@@ -96,6 +99,7 @@ __all__ = [
     "fit",
     "fit_weights",
     "info",
+    "overview",
     "paper",
     "prune",
     "report",
@@ -118,6 +122,7 @@ _MODULES = {
     "LayerWeighting": "reduction.base",
     "Match": "types",
     "OsrmacError": "errors",
+    "Overview": "runs.overview.stored",
     "PaperTable": "evaluation.paper_tables",
     "Projection": "reduction.base",
     "Pruning": "commands.prune",

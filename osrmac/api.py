@@ -22,6 +22,7 @@ from osrmac.commands import extract as _extract
 from osrmac.commands import fit as _fit
 from osrmac.commands import fit_weights as _fit_weights
 from osrmac.commands import info as _info
+from osrmac.commands import overview as _overview
 from osrmac.commands import prune as _prune
 from osrmac.commands import run as _run
 from osrmac.commands import search as _search
@@ -46,6 +47,7 @@ from osrmac.config import (
     FailureConfig,
     FetchConfig,
     LayerWeightsConfig,
+    OverviewConfig,
     PruneConfig,
     ReductionConfig,
     ScoreSheetConfig,
@@ -60,6 +62,7 @@ from osrmac.options import keywords, select
 from osrmac.reduction.base import LayerWeighting, Reduction
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.groups import Duplicates
+from osrmac.runs.overview.stored import Overview
 from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks, unpruned
 from osrmac.storage import run as storage
@@ -79,6 +82,7 @@ __all__ = [
     "fit",
     "fit_weights",
     "info",
+    "overview",
     "paper",
     "prune",
     "report",
@@ -275,6 +279,17 @@ def duplicates(run: str, options: DuplicatesOptions) -> Duplicates:
         options: Keyword arguments: see `DuplicatesConfig` and `ClusterConfig`.
     """
     return _duplicates.duplicates(run, select(DuplicatesConfig, options), select(ClusterConfig, options))
+
+
+@keywords(OverviewConfig)
+def overview(run: str, options: OverviewConfig) -> Overview:
+    """Return the groups, the map and the outliers of a run, which are made if they are missing or out of date.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `OverviewConfig`.
+    """
+    return _overview.overview(run, options)
 
 
 @keywords(ExportConfig)

@@ -27,6 +27,7 @@ from osrmac.cli.arguments import (
 )
 from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.cli.overview import overview
 from osrmac.cli.search_results import search_json, search_tables
 from osrmac.cli.serving import serve
 from osrmac.cli.summaries import extraction_lines, pruning_lines
@@ -332,6 +333,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "search": search,
     "serve": serve,
     "duplicates": duplicates,
+    "overview": overview,
     "export": export,
     "info": info,
     "verify": verify,
