@@ -16,6 +16,7 @@ from osrmac.server.cache import Cache
 from osrmac.server.columns import Columns
 from osrmac.server.current_run import CurrentRun
 from osrmac.server.pictures import Pictures
+from osrmac.server.scene import SceneCut
 from osrmac.server.search import Searcher
 from osrmac.server.uploads import Uploads
 from osrmac.storage.run import Run
@@ -51,6 +52,7 @@ class Site:
         self.pictures = Pictures(run)
         self.uploads = Uploads(60 * config.keep_uploads)
         self.searcher = Searcher(self.current, self.pictures, self.uploads, columns)
+        self.scene_cut = SceneCut()
         self._overviews, self._duplicates = Cache[Overview | None](1), Cache[StoredDuplicates | None](1)
         self.decoding = CapacityLimiter(_DECODING)
         self.name = "/".join(run.record()["images"].rstrip("/").split("/")[-2:])

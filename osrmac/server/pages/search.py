@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,12 +63,22 @@ class Shown:
         rank: Its rank among the results, which leave out the query itself, from 1.
         address: Query string of the search for it.
         columns: The user's own columns.
+        length: Length of the bar of its distance, up to 100.
     """
 
     match: Match
     rank: int
     address: SearchAddress
     columns: dict[str, str]
+    length: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """Results under a heading, or under none."""
+
+    title: str
+    shown: list[Shown]
 
 
 async def search(request: Request) -> Response:
@@ -78,12 +89,15 @@ async def search(request: Request) -> Response:
         return page(request, "home.html")
     first = PAGE * (address.page - 1)
     results = await shared.searcher.results(address, first, PAGE)
+    cut = None if address.box else shared.scene_cut.of(shared.current.get())
+    longest = max([cut or 0, *(match.distance for match in results.matches)]) or 1
     return page(
         request,
         "search.html",
         address=address,
         results=results,
-        shown=_shown(request, results, first),
+        bands=_bands(_shown(request, results, first, longest), cut),
+        cut=None if cut is None else 100 * cut / longest,
         **_pictures(request, address),
     )
 
@@ -95,7 +109,7 @@ async def compare(request: Request) -> Response:
     rank = number(request.query_params, "rank")
     first = max(0, rank - 2)
     results = await shared.searcher.results(address, first, rank + 1 - first)
-    shown = {each.rank: each for each in _shown(request, results, first)}
+    shown = {each.rank: each for each in _shown(request, results, first, 1)}
     if rank not in shown:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"the search has no result {rank}")
     row = shared.current.get().row(shown[rank].match.id) or {}
@@ -113,10 +127,18 @@ async def compare(request: Request) -> Response:
     )
 
 
-def _shown(request: Request, results: Results, first: int) -> list[Shown]:
+def _bands(shown: list[Shown], cut: float | None) -> list[Band]:
+    """Return results under headings, divided where they are likely the same no more."""
+    if cut is None:
+        return [Band("", shown)] if shown else []
+    titles = {True: "Likely the same", False: "Similar"}
+    return [Band(titles[near], list(band)) for near, band in groupby(shown, lambda each: each.match.distance <= cut)]
+
+
+def _shown(request: Request, results: Results, first: int, longest: float) -> list[Shown]:
     columns = site(request).columns
     return [
-        Shown(match, rank, SearchAddress(image=match.id), columns.of(match.id))
+        Shown(match, rank, SearchAddress(image=match.id), columns.of(match.id), 100 * match.distance / longest)
         for rank, match in enumerate(results.matches, first + 1)
     ]
 
