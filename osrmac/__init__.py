@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         report,
         run,
         search,
+        serve,
         sweep,
         verify,
     )
@@ -105,6 +106,7 @@ __all__ = [
     "report",
     "run",
     "search",
+    "serve",
     "sweep",
     "verify",
 ]

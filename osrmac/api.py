@@ -26,6 +26,7 @@ from osrmac.commands import overview as _overview
 from osrmac.commands import prune as _prune
 from osrmac.commands import run as _run
 from osrmac.commands import search as _search
+from osrmac.commands import serve as _serve
 from osrmac.commands import verify as _verify
 from osrmac.commands.export import Export
 from osrmac.commands.extract import Extraction
@@ -52,6 +53,7 @@ from osrmac.config import (
     ReductionConfig,
     ScoreSheetConfig,
     SearchConfig,
+    ServeConfig,
     SweepConfig,
 )
 from osrmac.evaluation.comparison import Comparison
@@ -88,6 +90,7 @@ __all__ = [
     "report",
     "run",
     "search",
+    "serve",
     "sweep",
     "verify",
 ]
@@ -268,6 +271,17 @@ def search(run: str, queries: str | Sequence[str], options: SearchConfig) -> Sea
         options: Keyword arguments: see `SearchConfig`.
     """
     return _search.search(run, [queries] if isinstance(queries, str) else queries, options)
+
+
+@keywords(ServeConfig)
+def serve(run: str, options: ServeConfig) -> None:
+    """Serve a run to browsers until the process is interrupted, and print the address.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `ServeConfig`.
+    """
+    _serve.serve(run, options, print)
 
 
 @keywords(DuplicatesOptions)
