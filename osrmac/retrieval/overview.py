@@ -5,8 +5,8 @@ A sample is compared with itself, and every further image with the sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,11 @@ class Placed:
     group_distances: Matrix
     positions: Matrix
     isolation: Matrix
+
+    @classmethod
+    def joined(cls, parts: Sequence[Placed]) -> Placed:
+        """Return what is known of the images of all parts."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +123,8 @@ class SampleOverview:
         Args:
             vectors: Vectors of m images, (m, d).
         """
-        parts = [self._assigned(block) for _, block in _blocks(vectors, self.vectors, self.distance, self.device)]
-        names = ("labels", "group_distances", "positions", "isolation")
-        return Placed(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        blocks = _blocks(vectors, self.vectors, self.distance, self.device)
+        return Placed.joined([self._assigned(block) for _, block in blocks])
 
     def _assigned(self, block: Matrix) -> Placed:
         means = mean_distances(block, self.placed.labels)

@@ -18,6 +18,10 @@ _SPREAD = 1e-4
 
 _SEED = 0
 
+_PARALLEL = 4000
+"""Images from which on several threads pay. The steps of fewer take milliseconds each, and on a busy machine the
+threads would wait for each other at the end of every one; the map is the same."""
+
 
 def map_neighbours(images: int) -> int:
     """Return how many nearest images of each, itself included, the map of a number of images depends on."""
@@ -46,13 +50,15 @@ def similarity_map(vectors: Matrix, nearest: NDArray[np.int64], distances: Matri
     if count < 3:  # t-SNE has nothing to decide
         return np.linspace(0, 1, count + 2, dtype=np.float32)[1:-1, None].repeat(2, axis=1)
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     starts = np.arange(0, count * neighbours + 1, neighbours)
     graph = csr_matrix((distances.ravel(), nearest.ravel(), starts), shape=(count, count))
     model = TSNE(
         perplexity=_perplexity(count), metric="precomputed", init=_principal_components(vectors), random_state=_SEED
     )
-    return _scaled(model.fit_transform(graph))
+    with threadpool_limits(1 if count < _PARALLEL else None, user_api="openmp"):
+        return _scaled(model.fit_transform(graph))
 
 
 def _principal_components(vectors: Matrix) -> Matrix:

@@ -20,7 +20,7 @@ _GROUPS = 18
 _PICTURES = 5
 """Number of pictures of a group."""
 
-_OUTLIERS = 12
+_OUTLIERS = 10
 """Number of outliers; at most a tenth of the images."""
 
 

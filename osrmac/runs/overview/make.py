@@ -39,25 +39,26 @@ def current_overview(run: Run, sample: int | None = None) -> Overview:
 
     Args:
         run: Run with descriptors.
-        sample: Size of the sample that the overview must have been made from; None accepts any.
+        sample: Number of images, at most, that must have been grouped and mapped together; None accepts any.
     """
     found = load_overview(run)
     if found is not None and found.stale is None:
-        if sample is None or found.facts.sampled == min(sample, found.facts.images):
+        wanted = found.facts.sampled if sample is None else min(sample, found.facts.images)
+        if found.facts.sampled == wanted:
             return found
-    return make_overview(run, OverviewConfig() if sample is None else OverviewConfig(sample=sample))
+    return make_overview(run, sample or OverviewConfig.sample)
 
 
-def make_overview(run: Run, options: OverviewConfig) -> Overview:
+def make_overview(run: Run, sample: int) -> Overview:
     """Make the overview of a run, and write it into the run.
 
-    At most `options.sample` images are compared with each other, grouped and mapped; the others are read shard by
-    shard, and assigned to these. Memory: 16 bytes for each pair of sampled images, 800 MB for 10 000 of them, beside
-    their vectors and some 200 bytes for each image.
+    A sample of the images is compared with itself, grouped and mapped; the others are read shard by shard, and assigned
+    to these. Memory: 16 bytes for each pair of sampled images, 800 MB for 10 000 of them, beside their vectors and some
+    200 bytes for each image.
 
     Args:
         run: Run with descriptors.
-        options: Size of the sample.
+        sample: Number of images, at most, that are grouped and mapped together.
 
     Raises:
         ConfigError: The run has only vectors of regions.
@@ -66,32 +67,30 @@ def make_overview(run: Run, options: OverviewConfig) -> Overview:
     """
     run.record()
     with locked(run.location, Part.OVERVIEW) as lock:
-        within = list_shards(run)
-        method = choose_method(run, None, local=False)
-        digest = shards_digest(run)
+        within, method, content = list_shards(run), choose_method(run, None, local=False), shards_digest(run)
         with stage("reading images for the overview"):
-            ids, count = draw(within, options.sample)
+            ids, count = draw(within, sample)
             if not ids:
                 raise StorageError(f"{run.url} has no described images: see osrmac info {run.url}")
             vectors = read_sample(run, method, within, ids)
         with stage("grouping and mapping images") as progress:
-            sample = SampleOverview.of(
+            found = SampleOverview.of(
                 vectors, _DISTANCE, torch_device("auto"), lambda done: progress.update(done, count)
             )
-            parts = [(ids, sample.placed, True)]
+            parts = [(ids, found.placed)]
             if len(ids) < count:
-                for others, placed in _assigned(run, method, within, sample, frozenset(ids)):
-                    parts.append((others, placed, False))
+                for part in _assigned(run, method, within, found, frozenset(ids)):
+                    parts.append(part)
                     progress.update(sum(len(part[0]) for part in parts), count)
         rows = _table(parts)
         facts = OverviewFacts(
             method=method.name,
             distance=_DISTANCE,
             digest=vectors_digest(run, method),
-            shards=digest,
+            shards=content,
             images=rows.num_rows,
             sampled=len(ids),
-            threshold=sample.threshold,
+            threshold=found.threshold,
         )
         lock.confirm()
         write_overview(run, rows, facts)
@@ -108,19 +107,18 @@ def _assigned(
             yield [block.ids[row] for row in rows], sample.assign(block.vectors[0][rows])
 
 
-def _table(parts: Sequence[tuple[list[str], Placed, bool]]) -> pa.Table:
-    """Return the rows of all images, whose groups are numbered now that all of their members are known."""
-    placed = [each for _, each, _ in parts]
-    groups = numbered(np.concatenate([each.labels for each in placed]))
+def _table(parts: Sequence[tuple[list[str], Placed]]) -> pa.Table:
+    """Return the rows of all images, those of the sample first. Groups are numbered now that all members are known."""
+    ids = [image for part, _ in parts for image in part]
+    placed = Placed.joined([each for _, each in parts])
+    groups = numbered(placed.labels)
     alone = groups < 0
-    positions = np.concatenate([each.positions for each in placed])
     columns = [
-        pa.array([image for ids, _, _ in parts for image in ids], pa.string()),
+        pa.array(ids, pa.string()),
         pa.array(groups.astype(np.int32), mask=alone),
-        pa.array(np.concatenate([each.group_distances for each in placed]), mask=alone),
-        pa.array(positions[:, 0]),
-        pa.array(positions[:, 1]),
-        pa.array(np.concatenate([each.isolation for each in placed])),
-        pa.array(np.concatenate([np.full(len(ids), sampled) for ids, _, sampled in parts])),
+        pa.array(placed.group_distances, mask=alone),
+        *map(pa.array, placed.positions.T),
+        pa.array(placed.isolation),
+        pa.array(np.arange(len(ids)) < len(parts[0][0])),
     ]
     return pa.table(columns, schema=OVERVIEW)
