@@ -17,6 +17,7 @@ __all__ = ["BrowseAddress", "QueryError", "SearchAddress", "number"]
 
 _FILTER = "where."
 _EDGES = ("left", "top", "right", "bottom")
+_DIGITS = 10
 _MOST = 10_000
 """Largest number of a page, or of a result."""
 
@@ -128,7 +129,7 @@ def number(values: QueryParams, name: str, default: int = 1, most: int = _MOST) 
         QueryError: It is none, or too large.
     """
     text = values.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
+    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS and 1 <= int(text) <= most):
         raise QueryError(f"{name} must be a number from 1 to {most}")
     return int(text)
 

@@ -22,7 +22,11 @@ from osrmac.table_files import SUFFIXES
 
 __all__ = ["create_app"]
 
-_STYLES = (("osrmac.pages", "templates/style.css"), ("osrmac.server", "static/server.css"))
+_STYLES = (
+    ("osrmac.pages", "templates/style.css"),
+    ("osrmac.server", "static/server.css"),
+    ("osrmac.server", "static/map.css"),
+)
 
 
 def create_app(site: Site, access: Access) -> Starlette:

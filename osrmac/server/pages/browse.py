@@ -10,7 +10,7 @@ from osrmac.runs.open_run import OpenRun
 from osrmac.server.addresses import BrowseAddress
 from osrmac.server.columns import Columns
 from osrmac.server.pages.groups import ShownGroup
-from osrmac.server.pages.rendering import linked, page, site
+from osrmac.server.pages.rendering import current_run, linked, page, site
 
 __all__ = ["find_images", "home", "images", "spread"]
 
@@ -24,7 +24,7 @@ _SAMPLE, _GROUPS = 24, 8
 async def home(request: Request) -> Response:
     """Show the first page: where to drop a photo, the largest groups, and some images of the run."""
     shared = site(request)
-    current, overview = shared.current.get(), await run_in_threadpool(shared.overview)
+    current, overview = await current_run(request), await run_in_threadpool(shared.overview)
     groups = [] if overview is None else [ShownGroup.of(group) for group in overview.groups[:_GROUPS]]
     sample = linked(spread(current.ids, _SAMPLE))
     return page(request, "home.html", groups=groups, sample=sample, current=current)
@@ -34,7 +34,7 @@ async def images(request: Request) -> Response:
     """Show the images of the run whose names contain a text, and whose columns have some values."""
     shared = site(request)
     address = BrowseAddress.of(request.query_params, shared.columns)
-    current = shared.current.get()
+    current = await current_run(request)
     found = await run_in_threadpool(find_images, current, address, shared.columns)
     first = _PAGE * (address.page - 1)
     return page(

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from osrmac.server.addresses import number
-from osrmac.server.pages.rendering import page, site
+from osrmac.server.pages.rendering import current_run, page, site
 
 __all__ = ["duplicates"]
 
@@ -30,5 +30,5 @@ async def duplicates(request: Request) -> Response:
         shown=list(enumerate(groups, 1))[first : first + _PAGE],
         number=here,
         more=len(groups) > first + _PAGE,
-        current=shared.current.get(),
+        current=await current_run(request),
     )

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from osrmac.server.addresses import SearchAddress, number
-from osrmac.server.pages.rendering import Linked, linked, page, site
+from osrmac.server.pages.rendering import Linked, current_run, linked, page, site
 
 __all__ = ["ShownGroup", "group", "groups", "map_page", "map_points", "outliers"]
 
@@ -54,7 +54,7 @@ async def groups(request: Request) -> Response:
         shown=shown,
         number=here,
         more=len(found) > first + _PAGE,
-        current=shared.current.get(),
+        current=await current_run(request),
     )
 
 
@@ -75,7 +75,7 @@ async def group(request: Request) -> Response:
         shown=linked(found[0][first : first + _PAGE_OF_GROUP]),
         address=SearchAddress(image=image, page=here),
         more=len(found[0]) > first + _PAGE_OF_GROUP,
-        current=shared.current.get(),
+        current=await current_run(request),
     )
 
 
@@ -84,13 +84,13 @@ async def outliers(request: Request) -> Response:
     shared = site(request)
     overview = await run_in_threadpool(shared.overview)
     found = [] if overview is None else [outlier.id for outlier in overview.outliers]
-    return page(request, "outliers.html", overview=overview, shown=linked(found), current=shared.current.get())
+    return page(request, "outliers.html", overview=overview, shown=linked(found), current=await current_run(request))
 
 
 async def map_page(request: Request) -> Response:
     """Show the map of the collection."""
     overview = await run_in_threadpool(site(request).overview)
-    return page(request, "map.html", overview=overview, current=site(request).current.get())
+    return page(request, "map.html", overview=overview, current=await current_run(request))
 
 
 async def map_points(request: Request) -> Response:
