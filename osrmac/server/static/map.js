@@ -4,7 +4,7 @@
 // group a number or null. data-thumbnail and data-open are URLs of an image's thumbnail and page, up to its id.
 // Where there is too little room for all images, those named first are shown, and the others are dots.
 
-const TILE = 72; // smallest side of a thumbnail in pixels; it grows to twice that before more images appear
+const TILE = 52; // smallest side of a thumbnail in pixels; it grows to twice that before more images appear
 const DEEPEST = 12; // times, at most, that the side of a cell is halved
 const MARGIN = 0.04; // of the map, around all images
 const CLICK = 5; // pixels that a pointer may move in a click
