@@ -213,7 +213,7 @@ def duplicates(
     result = duplicates(run, comparison, cluster)
     images = [(number, image) for number, group in enumerate(result.groups, 1) for image in group]
     if html is not None:
-        from osrmac.pages.contact_sheet import duplicates_sheet
+        from osrmac.pages.duplicates_sheet import duplicates_sheet
 
         write_sheet(html, duplicates_sheet(run, result), run, result.method, len(images))
     write_table(table_file, result_tables.duplicates_table(result), run, result.method, len(images))

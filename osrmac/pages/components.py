@@ -23,7 +23,6 @@ __all__ = [
     "Picture",
     "Section",
     "Tile",
-    "contact_sheet_page",
     "report_page",
 ]
 
@@ -170,14 +169,3 @@ def report_page(
         footer: Provenance of the report, by term.
     """
     return render("report.html", title=title, subtitle=subtitle, tiles=tiles, sections=sections, footer=footer)
-
-
-def contact_sheet_page(title: str, facts: Mapping[str, str], galleries: Sequence[Gallery]) -> str:
-    """Return galleries as a self-contained HTML page, light or dark as the reader's system is, without scripts.
-
-    Args:
-        title: Title of the page.
-        facts: Facts below the title, by term.
-        galleries: Galleries from top to bottom.
-    """
-    return render("contact_sheet.html", title=title, facts=facts, galleries=galleries)

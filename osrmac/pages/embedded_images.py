@@ -38,7 +38,7 @@ class EmbeddedImage:
     """An image in a page.
 
     Attributes:
-        id: Id of the image in the page.
+        id: Id of the image in the page; equal images have the same one.
         source: Data URI of the image, reduced.
         width: Width of the upright image, in pixels.
         height: Height of the upright image, in pixels.
@@ -68,13 +68,15 @@ def embedded_images(run: Run, uris: Sequence[str], side: int) -> Iterator[tuple[
     """
     decoded = partial(_decoded, config=run.identity().descriptor, side=side)
     found = prefetch(decoded, Fetcher(run.reading())(uris), threads=_THREADS, depth=_THREADS)
-    for number, (uri, image) in enumerate(zip(uris, found, strict=True)):
+    ids: dict[str, str] = {}
+    for uri, image in zip(uris, found, strict=True):
         if image is None:
             yield None
         else:
-            place = Location.of(uri)
+            place, source = Location.of(uri), data_uri(image.image)
             link = file_url(place.path) if place.is_local else ""
-            yield EmbeddedImage(f"image-{number}", data_uri(image.image), *image.size, link), image.image
+            name = ids.setdefault(source, f"image-{len(ids)}")
+            yield EmbeddedImage(name, source, *image.size, link), image.image
 
 
 def _decoded(content: bytes | Exception, config: DescriptorConfig, side: int) -> DecodedImage | None:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from osrmac.types import Matrix
 
-__all__ = ["SIDE", "agreements"]
+__all__ = ["SIDE", "agreements", "align", "shrink", "to_tensor", "warp"]
 
 SIDE = 192
 """Height and width of the thumbnails that are compared, whatever the shape of the pictures."""
@@ -62,12 +62,30 @@ def agreements(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Matrix:
     with torch.inference_mode():
         for start in range(0, len(left), _PAIRS):
             rows = slice(start, start + _PAIRS)
-            found[rows] = _agreements(_to_tensor(left[rows]), _to_tensor(right[rows])).numpy()
+            found[rows] = _agreements(to_tensor(left[rows]), to_tensor(right[rows])).numpy()
     return found
 
 
-def _to_tensor(thumbnails: NDArray[np.uint8]) -> Tensor:
+def to_tensor(thumbnails: NDArray[np.uint8]) -> Tensor:
+    """Return grey pictures, (m, height, width), as numbers from 0 to 1, (m, 1, height, width)."""
     return torch.tensor(thumbnails, dtype=torch.float32)[:, None] / 255
+
+
+def align(left: Tensor, right: Tensor) -> Tensor | None:
+    """Return the affine warp that aligns a picture with another one, (1, 2, 3), for `warp`; None if they do not align.
+
+    Args:
+        left: Grey thumbnail of the one picture, (1, 1, SIDE, SIDE).
+        right: Grey thumbnail of the picture to align, (1, 1, SIDE, SIDE).
+    """
+    warps = torch.empty(0)
+    for number, (side, steps, least) in enumerate(_LEVELS):
+        small = shrink(left, side), shrink(right, side)
+        warps = _aligned(*small, warps, steps) if number else _first_warps(*small, steps)
+        warped, inside = warp(small[1], warps)
+        if _correlation(small[0], warped, inside) < least:
+            return None
+    return warps if _is_plausible(warps, inside).all() else None
 
 
 def _agreements(left: Tensor, right: Tensor) -> Tensor:
@@ -75,9 +93,9 @@ def _agreements(left: Tensor, right: Tensor) -> Tensor:
     pairs = torch.arange(len(left))
     warps = torch.empty(0)
     for number, (side, steps, least) in enumerate(_LEVELS):
-        small = _shrunk(left[pairs], side), _shrunk(right[pairs], side)
+        small = shrink(left[pairs], side), shrink(right[pairs], side)
         warps = _aligned(*small, warps, steps) if number else _first_warps(*small, steps)
-        warped, inside = _warp(small[1], warps)
+        warped, inside = warp(small[1], warps)
         alike = _correlation(small[0], warped, inside) >= least
         pairs, warps = pairs[alike], warps[alike]
         if not len(pairs):
@@ -92,7 +110,7 @@ def _first_warps(left: Tensor, right: Tensor, steps: int) -> Tensor:
     best, warps = torch.full((len(left),), -torch.inf), torch.zeros(len(left), 2, 3)
     for start in _starts():
         tried = _aligned(left, right, start.expand(len(left), 2, 3), steps)
-        correlation = _correlation(left, *_warp(right, tried))
+        correlation = _correlation(left, *warp(right, tried))
         better = correlation > best
         best, warps = torch.where(better, correlation, best), torch.where(better[:, None, None], tried, warps)
     return warps
@@ -104,7 +122,8 @@ def _starts() -> Iterator[Tensor]:
             yield torch.tensor([[zoom * mirror, 0.0, 0.0], [0.0, zoom, 0.0]])
 
 
-def _shrunk(pictures: Tensor, side: int) -> Tensor:
+def shrink(pictures: Tensor, side: int) -> Tensor:
+    """Return the means of areas of pictures, (m, c, side, side)."""
     return F.interpolate(pictures, (side, side), mode="area")
 
 
@@ -115,7 +134,7 @@ def _aligned(left: Tensor, right: Tensor, warps: Tensor, steps: int) -> Tensor:
     y, x = torch.meshgrid(coordinates, coordinates, indexing="ij")
     slopes = torch.cat(_slopes(right), 1) * side / 2
     for _ in range(steps):
-        both, inside = _warp(torch.cat([right, slopes], 1), warps)
+        both, inside = warp(torch.cat([right, slopes], 1), warps)
         warped, across, down = torch.split(both, 1, 1)
         target, warped = _centred(left, inside), _centred(warped, inside)
         gain = (_total(warped * target) / (_total(warped**2) + 1e-6)).clamp(0.2, 5)
@@ -139,7 +158,7 @@ def _slopes(pictures: Tensor) -> tuple[Tensor, Tensor]:
     return across, down
 
 
-def _warp(pictures: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
+def warp(pictures: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
     """Return the warped pictures, (m, c, s, s), and where they lie inside the frame, 0 or 1, (m, 1, s, s)."""
     grid = F.affine_grid(warps, list(pictures.shape), align_corners=False)
     inside = (grid.abs() <= 1).all(-1).float()[:, None]

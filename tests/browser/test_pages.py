@@ -137,18 +137,38 @@ def test_the_keyboard_reaches_every_link(
     name: str, pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
 ) -> None:
     page = visit(pages[name], SCREENS[0])
-    links = page.evaluate("document.querySelectorAll('a').length")
+    links = page.evaluate("[...document.querySelectorAll('a')].filter(link => link.checkVisibility()).length")
     stops = page.evaluate("document.querySelectorAll('a, summary, [tabindex]:not(details *)').length")
     reached = set()
     for _ in range(stops):
         page.keyboard.press("Tab")
         tag, link, outline = page.evaluate(
-            """() => { const focused = document.activeElement, links = [...document.querySelectorAll('a')];
+            """() => { const focused = document.activeElement;
+            const links = [...document.querySelectorAll('a')].filter(link => link.checkVisibility());
             return [focused.tagName, links.indexOf(focused), getComputedStyle(focused).outlineStyle]; }"""
         )
         assert outline != "none", f"{tag} does not show that it has the focus"
         reached.add(link)
     assert reached >= set(range(links))
+
+
+@pytest.mark.parametrize("screen", [SCREENS[0], SCREENS[3]], ids=lambda screen: screen.name)
+@pytest.mark.parametrize("name", ["search", "duplicates"])
+def test_larger_images_open_and_close_by_keyboard(
+    name: str, screen: Screen, pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
+) -> None:
+    page = visit(pages[name], screen)
+    first, second = (page.locator(".large").nth(number) for number in (0, 1))
+    page.locator("a.frame").first.press("Enter")
+    assert first.is_visible()
+    page.screenshot(path=SCREENSHOTS / f"{name}-large-{screen.name}-{screen.scheme}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen.width
+    page.keyboard.press("Tab")  # to the first link of the larger view
+    page.keyboard.press("Enter")
+    assert second.is_visible()
+    assert not first.is_visible()
+    second.get_by_role("link", name="Close").press("Enter")
+    assert not second.is_visible()
 
 
 def test_the_navigation_and_the_numbers_of_charts_work_by_keyboard(

@@ -92,10 +92,11 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
     assert capsys.readouterr().err == f"contact sheet in {sheet}\n"
     assert run.copies()[str(sheet)]["images"] == 10
     page = parse(sheet.read_text())
-    assert "query, box 0 0 70 120" in page.texts
-    sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
-    assert len(sources) == 11
-    assert sources[0] not in sources[1:]  # the box is drawn on the query, not on the match
+    assert any(text.startswith("box 0 0 70 120") for text in page.texts)
+    # The box is drawn on the query, alone and beside each of the results.
+    results = [name for name in page.values("div", "id") if name and name.startswith("large-")]
+    assert page.values("rect", "class").count("box") == 1 + len(results)
+    assert len(page.values("image", "href")) > 1
     removed = photos / "even" / "08.png"
     removed.rename(tmp_path / "aside.png")
     try:
@@ -103,8 +104,7 @@ def test_a_contact_sheet_shows_the_box_and_says_which_images_are_missing(
     finally:
         (tmp_path / "aside.png").rename(removed)
     page = parse(sheet.read_text())
-    assert "".join(page.texts).count("cannot be shown") == 2
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == 9
+    assert "".join(page.texts).count("cannot be shown") == 10  # the query, alone and beside the nine others
 
 
 def test_duplicates(
@@ -132,10 +132,10 @@ def test_duplicates(
     assert run.copies()[str(plan)].items() >= {"kind": "list", "method": "single", "images": 10}.items()
     page = parse(sheet.read_text())
     assert len([tag for tag, _ in page.tags if tag == "section"]) == 5
-    assert len([tag for tag, _ in page.tags if tag == "img"]) == 10
+    assert len(page.values("image", "href")) == 10  # each pair of copies, and their difference
     assert "copy3.png" in page.texts
 
-    monkeypatch.setattr("osrmac.pages.contact_sheet._MAX_GROUPS", 2)
+    monkeypatch.setattr("osrmac.pages.duplicates_sheet._MAX_PAIRS", 2)
     text = text_of(capsys, *command, "--html", str(sheet))
     assert "111 x 120" in text
     assert "keep" in text

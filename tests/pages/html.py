@@ -8,17 +8,21 @@ from itertools import pairwise
 ODD = "<script>alert(1)</script> \"'& {{ 7 * 7 }}\n\u202egpj.\u05d0 .jpg"
 """A file name full of characters with a meaning in HTML, in templates or for the direction of text."""
 
-VOID = {"meta", "link", "img", "br", "hr"}
+VOID = {"meta", "link", "img", "br", "hr", "wbr"}
 
 
 class ParsedPage(HTMLParser):
-    """A page as its tags with their attributes, and the texts between them; wrong nesting fails."""
+    """A page as its tags with their attributes, and the texts between them; wrong nesting fails.
+
+    Places where a text may be wrapped do not divide it.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
         self._open: list[str] = []
+        self._wrapped = False
         self.feed(page)
         self.close()
         assert not self._open, f"not closed: {self._open}"
@@ -34,13 +38,19 @@ class ParsedPage(HTMLParser):
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"a repeated attribute: {attrs}"
-        self.tags.append((tag, dict(attrs)))
+        self._wrapped = tag == "wbr"
+        if not self._wrapped:
+            self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag, f"{tag} is closed before its content"
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self._wrapped:
+            self.texts[-1] += data
+        else:
+            self.texts.append(data)
+        self._wrapped = False
 
 
 def parse(page: str) -> ParsedPage:

@@ -11,7 +11,6 @@ from osrmac.pages.components import (
     Picture,
     Section,
     Tile,
-    contact_sheet_page,
     report_page,
 )
 from osrmac.pages.thumbnails import Thumbnail
@@ -70,22 +69,3 @@ def test_numbers_are_aligned_to_the_right_and_words_to_the_left() -> None:
     page = parse(report_page("t", "", [], [Section("p", [table])], {}))
     assert page.values("td", "class") == ["right"]
     assert page.values("th", "class") == ["left", "right", "left"]
-
-
-def test_odd_names_in_a_contact_sheet_are_only_text() -> None:
-    plain, odd = (
-        parse(contact_sheet_page(word, {word: word}, [Gallery(word, [Picture(word, word, SHOWN)])]))
-        for word in ("x", ODD)
-    )
-    assert [tag for tag, _ in odd.tags] == [tag for tag, _ in plain.tags]
-    assert odd.texts.count(ODD) == plain.texts.count("x") == 7
-    assert odd.values("img", "alt") == [ODD]
-
-
-def test_a_picture_without_thumbnail_has_a_placeholder() -> None:
-    pictures = [Picture("a", "query", SHOWN, "query"), Picture("b", "1"), Picture("c", "2", Thumbnail("data:c", ""))]
-    page = parse(contact_sheet_page("Search", {"distance": "l1"}, [Gallery("a", pictures)]))
-    assert page.values("img", "src") == ["data:x", "data:c"]
-    assert page.values("a", "href") == ["file:///x"]
-    assert page.values("li", "class") == ["query", None, None]
-    assert "".join(page.texts).count("cannot be shown") == 1
