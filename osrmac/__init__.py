@@ -32,11 +32,13 @@ if TYPE_CHECKING:
         fit,
         fit_weights,
         info,
+        overview,
         paper,
         prune,
         report,
         run,
         search,
+        serve,
         sweep,
         verify,
     )
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from osrmac.evaluation.sweep import Sweep
     from osrmac.reduction.base import LayerWeighting, Projection, Reduction, Selection
     from osrmac.runs.near_duplicates.groups import Duplicates
+    from osrmac.runs.overview.stored import Overview
     from osrmac.runs.queries import SearchResult
     from osrmac.types import Match, QueryResult
 
@@ -72,6 +75,7 @@ __all__ = [
     "LayerWeighting",
     "Match",
     "OsrmacError",
+    "Overview",
     "PaperTable",
     "Projection",
     "Pruning",
@@ -96,11 +100,13 @@ __all__ = [
     "fit",
     "fit_weights",
     "info",
+    "overview",
     "paper",
     "prune",
     "report",
     "run",
     "search",
+    "serve",
     "sweep",
     "verify",
 ]
@@ -118,6 +124,7 @@ _MODULES = {
     "LayerWeighting": "reduction.base",
     "Match": "types",
     "OsrmacError": "errors",
+    "Overview": "runs.overview.stored",
     "PaperTable": "evaluation.paper_tables",
     "Projection": "reduction.base",
     "Pruning": "commands.prune",

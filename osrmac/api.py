@@ -22,9 +22,11 @@ from osrmac.commands import extract as _extract
 from osrmac.commands import fit as _fit
 from osrmac.commands import fit_weights as _fit_weights
 from osrmac.commands import info as _info
+from osrmac.commands import overview as _overview
 from osrmac.commands import prune as _prune
 from osrmac.commands import run as _run
 from osrmac.commands import search as _search
+from osrmac.commands import serve as _serve
 from osrmac.commands import verify as _verify
 from osrmac.commands.export import Export
 from osrmac.commands.extract import Extraction
@@ -46,10 +48,12 @@ from osrmac.config import (
     FailureConfig,
     FetchConfig,
     LayerWeightsConfig,
+    OverviewConfig,
     PruneConfig,
     ReductionConfig,
     ScoreSheetConfig,
     SearchConfig,
+    ServeConfig,
     SweepConfig,
 )
 from osrmac.evaluation.comparison import Comparison
@@ -60,6 +64,7 @@ from osrmac.options import keywords, select
 from osrmac.reduction.base import LayerWeighting, Reduction
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.groups import Duplicates
+from osrmac.runs.overview.stored import Overview
 from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks, unpruned
 from osrmac.storage import run as storage
@@ -79,11 +84,13 @@ __all__ = [
     "fit",
     "fit_weights",
     "info",
+    "overview",
     "paper",
     "prune",
     "report",
     "run",
     "search",
+    "serve",
     "sweep",
     "verify",
 ]
@@ -266,6 +273,17 @@ def search(run: str, queries: str | Sequence[str], options: SearchConfig) -> Sea
     return _search.search(run, [queries] if isinstance(queries, str) else queries, options)
 
 
+@keywords(ServeConfig)
+def serve(run: str, options: ServeConfig) -> None:
+    """Serve a run to browsers until the process is interrupted, and print the address.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `ServeConfig`.
+    """
+    _serve.serve(run, options, print)
+
+
 @keywords(DuplicatesOptions)
 def duplicates(run: str, options: DuplicatesOptions) -> Duplicates:
     """Group the near-duplicates among the images of a run, or those between two runs.
@@ -275,6 +293,17 @@ def duplicates(run: str, options: DuplicatesOptions) -> Duplicates:
         options: Keyword arguments: see `DuplicatesConfig` and `ClusterConfig`.
     """
     return _duplicates.duplicates(run, select(DuplicatesConfig, options), select(ClusterConfig, options))
+
+
+@keywords(OverviewConfig)
+def overview(run: str, options: OverviewConfig) -> Overview:
+    """Return the groups, the map and the outliers of a run, which are made if they are missing or out of date.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `OverviewConfig`.
+    """
+    return _overview.overview(run, options)
 
 
 @keywords(ExportConfig)

@@ -37,6 +37,10 @@ class NotFoundError(StorageError):
     exit_status = 2
 
 
+class PruningError(StorageError):
+    """Images are being removed from a run, or were removed while it was read."""
+
+
 class DamagedFileError(StorageError):
     """A file that osrmac has written does not hold what was written."""
 

@@ -27,8 +27,8 @@ from osrmac.cli.arguments import (
 )
 from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.cli.overview import overview
 from osrmac.cli.search_results import search_json, search_tables
-from osrmac.cli.serving import serve
 from osrmac.cli.summaries import extraction_lines, pruning_lines
 from osrmac.commands import result_tables
 from osrmac.config import (
@@ -50,6 +50,7 @@ from osrmac.config import (
     ReductionConfig,
     ScoreSheetConfig,
     SearchConfig,
+    ServeConfig,
     SweepConfig,
 )
 from osrmac.errors import ConfigError, StorageError
@@ -188,6 +189,13 @@ def search(
         write_sheet(html, search_sheet(run, result), run, result.method, shown)
     write_table(table_file, result_tables.search_table(result), run, result.method, shown)
     write(output, search_json(result), search_tables(result))
+
+
+def serve(run: Run, server: ServeConfig = ServeConfig(), output: Output = Output()) -> None:
+    """Search and browse a run in a browser."""
+    from osrmac.commands.serve import serve
+
+    serve(run, server, lambda url: write(output, [{"url": url}], summary=[f"{run} at {url} (Ctrl-C ends)"]))
 
 
 def duplicates(
@@ -332,6 +340,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "search": search,
     "serve": serve,
     "duplicates": duplicates,
+    "overview": overview,
     "export": export,
     "info": info,
     "verify": verify,

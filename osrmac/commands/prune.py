@@ -27,6 +27,7 @@ from osrmac.storage.pruning.candidates import Candidates, NamedImages, candidate
 from osrmac.storage.pruning.duplicates import remove_duplicates
 from osrmac.storage.pruning.evaluations import marks, remove_results
 from osrmac.storage.pruning.journal import Facts, Journal
+from osrmac.storage.pruning.overview import remove_from_overview
 from osrmac.storage.pruning.queries import remove_queries
 from osrmac.storage.pruning.rows import remove_late_shards, remove_rows
 from osrmac.storage.reading.access import CredentialFilter
@@ -69,7 +70,7 @@ class Pruning:
 
 
 def prune(run: str, options: PruneConfig = PruneConfig()) -> Pruning:
-    """Remove images from a run: from its plan, descriptors, queries, evaluations, near-duplicates and report.
+    """Remove images from a run: from its plan, descriptors, queries, evaluations, near-duplicates, overview and report.
 
     They are remembered by the digests of their ids, and later extractions leave them out. A prune that was interrupted
     is finished first.
@@ -187,6 +188,7 @@ def _finish(run: Run, journal: Journal, facts: Facts) -> None:
         remove_queries(run, journal)
         remove_results(run, journal, facts.marks)
         remove_duplicates(run, journal)
+        remove_from_overview(run, journal)
         for _, rows in journal.parts():
             remove_late_shards(run.descriptors, rows)
     if run.exists():

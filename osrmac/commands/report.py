@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from osrmac.commands.overview import refresh_overview
 from osrmac.evaluation.results import Evaluation
 from osrmac.pages.components import report_page
 from osrmac.pages.highlights import best_and_worst, best_score, methods_to_draw
 from osrmac.pages.sections.collection import collection_section
 from osrmac.pages.sections.features import features_section
 from osrmac.pages.sections.near_duplicates import near_duplicates_section
+from osrmac.pages.sections.overview import overview_images, overview_section
 from osrmac.pages.sections.precision_recall import precision_recall_section
 from osrmac.pages.sections.queries import QueryExtremes, queries_section
 from osrmac.pages.sections.scores import scores_section
@@ -24,6 +26,7 @@ from osrmac.runs.failures import DEADLY, Failures, summary
 from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.calibration import load_calibrations
+from osrmac.runs.overview.stored import load_overview
 from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.lock import Lock, Part, locked
@@ -57,6 +60,7 @@ def report(run: str) -> str:
     """
     place = Run(run)
     place.record()
+    refresh_overview(place)
     with locked(place.location, Part.REPORT) as lock:
         write_page(place, lock)
     return place.report.url
@@ -84,8 +88,11 @@ def _page(place: Run) -> str:
     evaluations = {name: evaluation for name, evaluation in load_evaluations(place).items() if evaluation.scores}
     selections = [reduction for reduction in load_reductions(place) if isinstance(reduction, Selection)]
     extremes = list(_extremes(place, evaluations))
-    shown = thumbnails_by_id(place, [image for each in extremes for image in each.images], _SIDE)
+    overview = load_overview(place)
+    images = [*overview_images(overview), *(image for each in extremes for image in each.images)]
+    shown = thumbnails_by_id(place, images, _SIDE)
     sections = [
+        overview_section(overview, shown),
         collection_section(sizes(place), file_bytes, failures, _damaged(place, failures)),
         scores_section(evaluations.values()),
         sweeps_section(load_sweeps(place)),

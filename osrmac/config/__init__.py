@@ -18,7 +18,14 @@ from osrmac.config.extraction import (
 )
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.config.refinement import RefinementConfig
-from osrmac.config.search import ComparisonConfig, DuplicatesConfig, ExportConfig, MethodConfig, SearchConfig
+from osrmac.config.search import (
+    ComparisonConfig,
+    DuplicatesConfig,
+    ExportConfig,
+    MethodConfig,
+    OverviewConfig,
+    SearchConfig,
+)
 from osrmac.config.serving import ServeConfig
 
 __all__ = [
@@ -41,6 +48,7 @@ __all__ = [
     "FetchConfig",
     "LayerWeightsConfig",
     "MethodConfig",
+    "OverviewConfig",
     "Precision",
     "PruneConfig",
     "ReductionConfig",

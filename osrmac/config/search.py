@@ -1,4 +1,4 @@
-"""Options of search, of near-duplicates and of export."""
+"""Options of search, of near-duplicates, of the overview and of export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from osrmac.config.choices import Device, Distance
 from osrmac.config.refinement import RefinementConfig
 from osrmac.errors import ConfigError
 
-__all__ = ["ComparisonConfig", "DuplicatesConfig", "ExportConfig", "MethodConfig", "SearchConfig"]
+__all__ = ["ComparisonConfig", "DuplicatesConfig", "ExportConfig", "MethodConfig", "OverviewConfig", "SearchConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +88,18 @@ class DuplicatesConfig(ComparisonConfig):
             raise ConfigError(f"--threshold must be 0 or more, not {self.threshold}")
         if not 0 < self.min_precision < 1:
             raise ConfigError(f"--min-precision must be above 0 and below 1, not {self.min_precision}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverviewConfig:
+    """How the overview of a collection is made."""
+
+    sample: Annotated[int, "N"] = 10_000
+    """Images that are compared with each other, grouped and mapped, at most; the others join their groups and are
+    placed among them. The memory grows with the square of the number: 800 MB for 10 000."""
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "sample")
 
 
 @dataclass(frozen=True, kw_only=True)

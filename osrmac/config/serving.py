@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
@@ -12,6 +13,9 @@ from osrmac.config.search import ComparisonConfig
 from osrmac.errors import ConfigError
 
 __all__ = ["ServeConfig"]
+
+_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +53,11 @@ class ServeConfig(RefinementConfig, ComparisonConfig):
         at_least_one(self, "max_upload", "keep_uploads")
         if not 0 <= self.port < 1 << 16:
             raise ConfigError(f"--port must be between 0 and 65535, not {self.port}")
-        if self.root_path and not self.root_path.startswith("/"):
-            raise ConfigError(f"--root-path must begin with a slash, not {self.root_path}")
+        if self.root_path and (not _PATH.fullmatch(self.root_path) or "//" in self.root_path):
+            raise ConfigError(f"--root-path must be a path such as /search, not {self.root_path}")
+        for name in self.allowed_host:
+            if not _NAME.fullmatch(name) and not _is_address(name.strip("[]")):
+                raise ConfigError(f"--allowed-host takes names without ports, such as search.example.org, not {name}")
 
     @property
     def needs_token(self) -> bool:

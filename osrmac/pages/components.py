@@ -17,7 +17,9 @@ __all__ = [
     "Galleries",
     "Gallery",
     "Grid",
+    "Group",
     "Mark",
+    "Montage",
     "Picture",
     "Section",
     "Tile",
@@ -77,6 +79,36 @@ class Galleries:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Images that belong together, as one tile of a montage.
+
+    Attributes:
+        title: Title of the tile.
+        pictures: The first of the images, at least one and at most five; the first is the largest.
+        names: Names of all images.
+    """
+
+    title: str
+    pictures: Sequence[Picture]
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Montage:
+    """Groups of images in a card.
+
+    Attributes:
+        title: Title of the card.
+        groups: Groups in the order in which they are shown.
+        note: Introduction to the groups.
+    """
+
+    title: str
+    groups: Sequence[Group]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class DefinitionList:
     """Terms and their values."""
 
@@ -90,7 +122,7 @@ class Grid:
     blocks: Sequence[LineChart | Histogram | DefinitionList | Table]
 
 
-Block = Table | DefinitionList | Grid | Galleries
+Block = Table | DefinitionList | Grid | Galleries | Montage
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from osrmac.errors import StorageError
+from osrmac.errors import PruningError, StorageError
 from osrmac.prefetch import prefetch
 from osrmac.reduction.base import aggregate
 from osrmac.runs.methods import Method
@@ -92,7 +92,7 @@ def unpruned(run: Run) -> Iterator[None]:
     What the block has read may be of both states, or even name removed images.
 
     Raises:
-        StorageError: Images were removed, or a prune was interrupted.
+        PruningError: Images were removed, or a prune was interrupted.
     """
     before = run.record()["stages"].get("prune")
     try:
@@ -105,7 +105,7 @@ def unpruned(run: Run) -> Iterator[None]:
 
 def _require_same(run: Run, before: object) -> None:
     if run.record()["stages"].get("prune") != before:
-        raise StorageError(f"images were removed from {run.url} while it was read: run the same command again")
+        raise PruningError(f"images were removed from {run.url} while it was read: run the same command again")
 
 
 def refused_if_pruned(

@@ -16,6 +16,8 @@ from osrmac.types import Box
 __all__ = ["BrowseAddress", "QueryError", "SearchAddress", "number"]
 
 _FILTER = "where."
+_EDGES = ("left", "top", "right", "bottom")
+_DIGITS = 10
 _MOST = 10_000
 """Largest number of a page, or of a result."""
 
@@ -127,14 +129,14 @@ def number(values: QueryParams, name: str, default: int = 1, most: int = _MOST) 
         QueryError: It is none, or too large.
     """
     text = values.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
+    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS and 1 <= int(text) <= most):
         raise QueryError(f"{name} must be a number from 1 to {most}")
     return int(text)
 
 
 def _box(values: QueryParams) -> Box | None:
-    """Read a box: four numbers in `box`, or one in each of `left`, `top`, `right`, `bottom`, as a form sends them."""
-    text = values.get("box") or " ".join(values.get(edge, "") for edge in ("left", "top", "right", "bottom"))
+    """Read a box: four numbers in `box`, or one in each of `box-left` and so on, as a form sends them."""
+    text = values.get("box") or " ".join(values.get(f"box-{edge}", "") for edge in _EDGES)
     parts = text.replace(",", " ").split()
     if not parts:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.resources import files
 
 from starlette.applications import Starlette
@@ -12,15 +13,20 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from osrmac.server.api import endpoints as api
-from osrmac.server.pages import browse, picture_files, search, token
+from osrmac.server.pages import browse, downloads, duplicates, groups, picture_files, search, token
 from osrmac.server.pages.failures import HANDLERS
 from osrmac.server.protection.access import Access, AccessMiddleware
 from osrmac.server.protection.limits import BodyLimit
 from osrmac.server.site import Site
+from osrmac.table_files import SUFFIXES
 
 __all__ = ["create_app"]
 
-_STYLES = (("osrmac.pages", "templates/style.css"), ("osrmac.server", "static/server.css"))
+_STYLES = (
+    ("osrmac.pages", "templates/style.css"),
+    ("osrmac.server", "static/server.css"),
+    ("osrmac.server", "static/map.css"),
+)
 
 
 def create_app(site: Site, access: Access) -> Starlette:
@@ -37,12 +43,19 @@ def create_app(site: Site, access: Access) -> Starlette:
             Route("/search", search.upload, methods=["POST"]),
             Route("/compare", search.compare),
             Route("/images", browse.images),
+            *(Route(f"/search{suffix}", partial(downloads.search_table, suffix)) for suffix in SUFFIXES),
+            Route("/groups", groups.groups),
+            Route("/group", groups.group),
+            Route("/outliers", groups.outliers),
+            Route("/map", groups.map_page),
+            Route("/duplicates", duplicates.duplicates),
             Route("/picture", picture_files.picture),
             Route("/token", token.ask, methods=["GET"]),
             Route("/token", token.check, methods=["POST"]),
             Route("/api/search", api.search, methods=["GET"]),
             Route("/api/search", api.search_with, methods=["POST"]),
             Route("/api/images", api.images),
+            Route("/api/map", groups.map_points),
             Route("/api/openapi.json", api.openapi),
             Route("/static/style.css", _style),
             Mount("/static", StaticFiles(packages=[("osrmac.server", "static")])),

@@ -26,6 +26,11 @@ class Cache(Generic[_T]):
         self._size = 0
         self._lock = threading.Lock()
 
+    def find(self, key: Hashable) -> _T | None:
+        """Return the value of a key, or None if it is not held."""
+        with self._lock:
+            return self._held.get(key)
+
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return the value of a key; it is made if it is not held, by several threads at once if they ask for it."""
         with self._lock:

@@ -101,11 +101,19 @@ def read_columns(file: str | None) -> Columns:
     table = _read(location)
     if _ID not in table.column_names:
         raise ConfigError(f"--columns {file} has no column id, only {', '.join(table.column_names)}")
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise ConfigError(f"--columns {file} has two columns of one name: {', '.join(names)}")
+    if table[_ID].null_count:
+        raise ConfigError(f"--columns {file} has {table[_ID].null_count} rows without an id")
     counts = table[_ID].value_counts().flatten()
     repeated = counts[0].filter(pc.greater(counts[1], 1))
     if len(repeated):
         raise ConfigError(f"--columns {file} has {len(repeated)} ids more than once, first {repeated[0]}")
-    return Columns(table)
+    try:
+        return Columns(table)
+    except pa.ArrowException as error:
+        raise ConfigError(f"--columns {file} has values that are no text: {reason(error)}") from error
 
 
 def _read(location: Location) -> pa.Table:
@@ -115,7 +123,7 @@ def _read(location: Location) -> pa.Table:
                 return pq.read_table(opened)
             if location.name.lower().endswith(".csv"):
                 return _read_csv(opened)
-    except (pa.ArrowException, csv.Error, ValueError) as error:
+    except (pa.ArrowException, csv.Error, OSError, ValueError) as error:
         raise ConfigError(f"--columns {location} cannot be read: {reason(error)}") from error
     raise ConfigError(f"--columns {location} is neither a .csv nor a .parquet file")
 
@@ -125,12 +133,12 @@ def _read_csv(opened: BinaryIO) -> pa.Table:
     rows = csv.reader(io.TextIOWrapper(opened, "utf-8-sig", newline=""))
     names = next(rows, [])
     columns: list[list[str]] = [[] for _ in names]
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(names):
-            raise ValueError(f"row {number} has {len(row)} values, but there are {len(names)} columns")
-        for column, value in zip(columns, row, strict=True):
+    for row in rows:
+        if row and len(row) != len(names):
+            raise ValueError(f"line {rows.line_num} has {len(row)} values, but there are {len(names)} columns")
+        for column, value in zip(columns, row, strict=False):  # a blank line has none
             column.append(value)
-    return pa.table(dict(zip(names, (pa.array(column, pa.string()) for column in columns), strict=True)))
+    return pa.table([pa.array(column, pa.string()) for column in columns], names)
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

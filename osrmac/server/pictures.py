@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,9 @@ Size = Literal["small", "large"]
 
 SIDES: dict[str, int] = {"small": 400, "large": 1800}
 """Longest side of a picture in pixels: twice that at which it is shown, for high-density screens."""
+
+_ATTEMPTS, _SECONDS = 2, 20.0
+"""Attempts to read a file, and time limit of each in seconds: somebody waits for it."""
 
 _QUALITY = 82
 _CACHE = 128_000_000
@@ -42,7 +46,8 @@ class Pictures:
 
     def __init__(self, run: Run) -> None:
         self._descriptor = run.identity().descriptor
-        self._fetch = Fetcher(run.reading(), concurrent=1, leave_host=False)
+        reading = replace(run.reading(), attempts=_ATTEMPTS, fetch_timeout=_SECONDS)
+        self._fetch = Fetcher(reading, concurrent=1, leave_host=False)
         self._folder = _folder(run.record()["images"])
         self._cache = Cache[bytes](_CACHE, len)
 
@@ -66,13 +71,13 @@ class Pictures:
         if not Path(os.path.realpath(path)).is_relative_to(root):
             raise PictureError("the file is a symbolic link out of the collection")
 
-    def of_image(self, uri: str, size: Size) -> bytes:
-        """Return the JPEG file of an image of the run.
+    def of_image(self, uri: str, size: Size, version: str) -> bytes:
+        """Return the JPEG file of an image of the run in a version, from which on its file may be another one.
 
         Raises:
             PictureError: The image cannot be read or decoded.
         """
-        return self._cache.get((uri, size), lambda: self.of_content(self.read(uri), size))
+        return self._cache.get((uri, size, version), lambda: self.of_content(self.read(uri), size))
 
     def of_content(self, content: bytes, size: Size) -> bytes:
         """Return the JPEG file of any picture.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
@@ -14,7 +15,7 @@ from osrmac.server.columns import Columns
 from osrmac.server.current_run import CurrentRun
 from osrmac.server.pictures import Pictures
 from osrmac.server.uploads import Upload, Uploads
-from osrmac.types import Match, Matrix
+from osrmac.types import Box, Match, Matrix
 
 __all__ = ["BusyError", "ExpiredError", "QueryPicture", "Results", "Searcher"]
 
@@ -26,6 +27,12 @@ _WAITING = 32
 
 _SCANS = 4
 """Searches of images of the run at once."""
+
+_READS = 4
+"""Files of images of the run that are read, or wait to be described, at once."""
+
+_MOST = 10_000
+"""Results of a query that can be seen."""
 
 
 class ExpiredError(Exception):
@@ -87,6 +94,7 @@ class Searcher:
         self._described = Cache[QueryPicture](_HELD)
         self._describing = CapacityLimiter(1)  # one picture at a time has all cores
         self._scanning = CapacityLimiter(_SCANS)
+        self._reading = CapacityLimiter(_READS)
 
     async def results(self, address: SearchAddress, first: int, number: int) -> Results:
         """Return some of the results of a query.
@@ -101,18 +109,22 @@ class Searcher:
             ExpiredError: The uploaded picture is not held any more.
             OsrmacError: The query cannot be described.
             PictureError: The query cannot be read.
-            QueryError: The address names no image with a descriptor.
+            QueryError: The address names no image with a descriptor, or the results are too many to show.
         """
-        describes = address.upload is not None or address.box is not None
-        limiter = self._describing if describes else self._scanning
-        if limiter.statistics().tasks_waiting >= _WAITING:
-            raise BusyError
-        return await to_thread.run_sync(self._results, address, first, number, limiter=limiter)
+        if first + number > _MOST:
+            raise QueryError(f"only the first {_MOST} results of a query can be seen")
+        if address.image is None or address.box is None:
+            limiter = self._scanning if address.upload is None else self._describing
+            _refuse_if_busy(limiter)
+            return await to_thread.run_sync(self._results, address, first, number, None, limiter=limiter)
+        _refuse_if_busy(self._reading)
+        async with self._reading:  # slow storage holds up nobody who uploads a picture
+            content = await to_thread.run_sync(self._content, address)
+            return await to_thread.run_sync(self._results, address, first, number, content, limiter=self._describing)
 
     async def results_of(self, upload: Upload, address: SearchAddress, number: int) -> Results:
         """Return the first results of a picture that is not held; see `results`."""
-        if self._describing.statistics().tasks_waiting >= _WAITING:
-            raise BusyError
+        _refuse_if_busy(self._describing)
 
         def search() -> Results:
             images = self._current.get()
@@ -124,9 +136,16 @@ class Searcher:
         """Raise PictureError unless a picture can be decoded."""
         await to_thread.run_sync(self._pictures.size_of, upload.content, limiter=self._scanning)
 
-    def _results(self, address: SearchAddress, first: int, number: int) -> Results:
+    def _content(self, address: SearchAddress) -> bytes | None:
+        """Read the file of an image of the run whose part is to be described; None if it has been described."""
         images = self._current.get()
-        return self._search(images, self._query(images, address), address, first, number)
+        if self._described.find((images.version, address.image, address.box)) is not None:
+            return None
+        return self._pictures.read(_described_row(images, address.image or "")["uri"])
+
+    def _results(self, address: SearchAddress, first: int, number: int, content: bytes | None) -> Results:
+        images = self._current.get()
+        return self._search(images, self._query(images, address, content), address, first, number)
 
     def _search(self, images: OpenRun, query: QueryPicture, address: SearchAddress, first: int, number: int) -> Results:
         started = time.perf_counter()
@@ -137,15 +156,15 @@ class Searcher:
         return Results(
             query,
             found[first : first + number],
-            len(found) > first + number,
+            len(found) > first + number and first + 2 * number <= _MOST,
             images.method.name,
             images.options.distance,
             time.perf_counter() - started,
         )
 
-    def _query(self, images: OpenRun, address: SearchAddress) -> QueryPicture:
+    def _query(self, images: OpenRun, address: SearchAddress, content: bytes | None) -> QueryPicture:
         if address.image is not None:
-            return self._query_of_run(images, address.image, address)
+            return self._query_of_run(images, address.image, address.box, content)
         if address.upload is None:
             raise QueryError("the address names no picture: search by id=ID, or upload one")
         upload = self._uploads.get(address.upload)
@@ -154,21 +173,37 @@ class Searcher:
         key = images.version, address.upload, address.box
         return self._described.get(key, lambda: self._describe(images, upload, address))
 
-    def _query_of_run(self, images: OpenRun, image: str, address: SearchAddress) -> QueryPicture:
-        row = images.row(image)
-        if row is None:
-            raise QueryError(f"the run has no image {image}")
-        if row["error_stage"] is not None:
-            raise QueryError(f"{image} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
+    def _query_of_run(self, images: OpenRun, image: str, box: Box | None, content: bytes | None) -> QueryPicture:
+        row = _described_row(images, image)
         size, uri = (row["width"], row["height"]), row["uri"]
-        if address.box is None:
+        if box is None:
             return QueryPicture(image, size, images.vectors(image))
 
         def describe() -> QueryPicture:
-            return QueryPicture(image, size, images.describe(image, self._pictures.read(uri), address.box))
+            read = self._pictures.read(uri) if content is None else content
+            return QueryPicture(image, size, images.describe(image, read, box))
 
-        return self._described.get((images.version, image, address.box), describe)
+        return self._described.get((images.version, image, box), describe)
 
     def _describe(self, images: OpenRun, upload: Upload, address: SearchAddress) -> QueryPicture:
         vectors = images.describe(upload.name, upload.content, address.box)
         return QueryPicture(upload.name, self._pictures.size_of(upload.content), vectors)
+
+
+def _described_row(images: OpenRun, image: str) -> dict[str, Any]:
+    """Return the row of a described image.
+
+    Raises:
+        QueryError: There is no such image, or it has no descriptor.
+    """
+    row = images.row(image)
+    if row is None:
+        raise QueryError(f"the run has no image {image}")
+    if row["error_stage"] is not None:
+        raise QueryError(f"{image} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
+    return row
+
+
+def _refuse_if_busy(limiter: CapacityLimiter) -> None:
+    if limiter.statistics().tasks_waiting >= _WAITING:
+        raise BusyError

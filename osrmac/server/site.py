@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields
 
 from anyio import CapacityLimiter
@@ -9,9 +10,13 @@ from anyio import CapacityLimiter
 from osrmac.config import SearchConfig, ServeConfig
 from osrmac.errors import OsrmacError
 from osrmac.progress import note
+from osrmac.runs.near_duplicates.stored import StoredDuplicates, load_duplicates
+from osrmac.runs.overview.stored import Overview, load_overview
+from osrmac.server.cache import Cache
 from osrmac.server.columns import Columns
 from osrmac.server.current_run import CurrentRun
 from osrmac.server.pictures import Pictures
+from osrmac.server.scene import SceneCut
 from osrmac.server.search import Searcher
 from osrmac.server.uploads import Uploads
 from osrmac.storage.run import Run
@@ -20,6 +25,9 @@ __all__ = ["Site"]
 
 _DECODING = 4
 """Pictures that are decoded at once for pages."""
+
+_FRESH_SECONDS = 10.0
+"""Time after which a stored result is read again."""
 
 _FORM = 10_000
 """Bytes of an upload besides its file."""
@@ -44,8 +52,22 @@ class Site:
         self.pictures = Pictures(run)
         self.uploads = Uploads(60 * config.keep_uploads)
         self.searcher = Searcher(self.current, self.pictures, self.uploads, columns)
+        self.scene_cut = SceneCut()
+        self._overviews, self._duplicates = Cache[Overview | None](1), Cache[StoredDuplicates | None](1)
         self.decoding = CapacityLimiter(_DECODING)
         self.name = "/".join(run.record()["images"].rstrip("/").split("/")[-2:])
+
+    def overview(self) -> Overview | None:
+        """Return the overview of the run; None if none has been made."""
+        return self._overviews.get(self._now(), lambda: load_overview(self.run))
+
+    def duplicates(self) -> StoredDuplicates | None:
+        """Return the near-duplicates that were found last; None if they have not been looked for."""
+        return self._duplicates.get(self._now(), lambda: load_duplicates(self.run))
+
+    def _now(self) -> tuple[str, int]:
+        """Return a key that changes with the run, and every few seconds."""
+        return self.current.get().version, int(time.monotonic() / _FRESH_SECONDS)
 
     @property
     def max_body(self) -> int:

@@ -72,7 +72,7 @@ def serve(run: str, config: ServeConfig, ready: Callable[[str], None]) -> None:
             lifespan="off",
             root_path=config.root_path.rstrip("/"),
             access_log=False,
-            log_level="warning",
+            log_level="error",  # requests that are no HTTP are not worth a line each
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             backlog=_BACKLOG,
@@ -93,7 +93,7 @@ def _token(config: ServeConfig) -> str | None:
         return secrets.token_urlsafe(24) if config.needs_token else None
     try:
         token = Path(config.token_file).read_text("utf-8").strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise NotFoundError(f"--token-file {config.token_file} cannot be read: {reason(error)}") from error
     if len(token) < _TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(

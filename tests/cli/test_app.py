@@ -195,7 +195,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> None:
     shown = help_lines(capsys)
-    assert len(shown) <= 33
+    assert len(shown) <= 35
     listed = [line.split()[0] for line in shown if line.startswith("  ")]
     assert sorted(listed) == sorted(COMMANDS)
 
@@ -203,11 +203,12 @@ def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> No
 OPTIONS = {
     "extract": "--backbone --image-sizes --workers --retry-failed --profile --address --shard-rows",
     "fit": "--features --retained-variance --samples --fit-on --address",
-    "evaluate": "--benchmark --ground-truth --rankings --queries --query-expansion --rerank --distractors --scores --table",
+    "evaluate": "--benchmark --ground-truth --rankings --query-expansion --rerank --distractors --scores --table",
     "compare": "--benchmark --queries --methods --baseline --resamples --figure --table",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
     "search": "--top --box --distance --query-expansion --rerank --rerank-top --html --table",
+    "serve": "--host --port --root-path --allowed-host --token-file --columns --max-upload --method --rerank",
     "duplicates": "--threshold --same --min-precision --exact --against --groups --keep --html --table --csv --address",
     "export": "--to --method",
     "verify": "--address",

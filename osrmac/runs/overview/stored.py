@@ -22,7 +22,16 @@ from osrmac.storage import shards
 from osrmac.storage.damage import expected_content
 from osrmac.storage.run import Run
 
-__all__ = ["Outlier", "Overview", "OverviewFacts", "Position", "load_overview", "shards_digest", "write_overview"]
+__all__ = [
+    "Outlier",
+    "Overview",
+    "OverviewFacts",
+    "Position",
+    "load_overview",
+    "read_overview",
+    "shards_digest",
+    "write_overview",
+]
 
 _Ids = NDArray[Any]
 """Ids of images, an array of strings as objects."""
@@ -95,6 +104,7 @@ class Overview:
             the one with the smallest mean distance to the group.
         positions: Places on the map by id, those of the sampled images only: at most 10 000 by default.
         outliers: Images that belong to no group, the most isolated first, at most 100.
+        usual_isolation: Median of the isolation of all images, which that of an outlier can be compared with.
         facts: What the overview was computed from.
         stale: Why the overview is out of date, in words; None if it is current.
     """
@@ -102,8 +112,14 @@ class Overview:
     groups: Sequence[Sequence[str]]
     positions: Mapping[str, Position]
     outliers: Sequence[Outlier]
+    usual_isolation: float
     facts: OverviewFacts
     stale: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the groups, the outliers and the facts as plain JSON values; the map is in the file."""
+        groups = [{"images": len(group), "ids": list(group)} for group in self.groups]
+        return asdict(self.facts) | {"groups": groups, "outliers": [each._asdict() for each in self.outliers]}
 
 
 def load_overview(run: Run) -> Overview | None:
@@ -113,15 +129,19 @@ def load_overview(run: Run) -> Overview | None:
         DamagedFileError: The file is not as it was written.
         StorageError: There is no run.
     """
-    if not run.overview.exists():
-        return None
+    return read_overview(run) if run.overview.exists() else None
+
+
+def read_overview(run: Run) -> Overview:
+    """Return the overview of a run that has one; for the errors see `load_overview`."""
     table = shards.read(run.overview)
     with expected_content(run.overview.url):
         facts = OverviewFacts(**json.loads(shards.metadata_of(table)[_FACTS]))
         ids = np.array(table["id"].to_pylist(), dtype=object)
         groups = _groups(ids, table)
         positions, outliers = _positions(ids, table, groups), _outliers(ids, table, groups)
-    return Overview(groups, positions, outliers, facts, _stale(run, facts))
+        usual = float(np.median(table["isolation"].to_numpy())) if len(ids) else 0.0
+    return Overview(groups, positions, outliers, usual, facts, _stale(run, facts))
 
 
 def write_overview(run: Run, rows: pa.Table, facts: OverviewFacts) -> None:

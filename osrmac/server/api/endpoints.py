@@ -12,7 +12,7 @@ from osrmac.credentials import redact_all
 from osrmac.server.addresses import BrowseAddress, QueryError, SearchAddress, number
 from osrmac.server.api.openapi import MOST_IMAGES, MOST_MATCHES, description
 from osrmac.server.pages.browse import find_images
-from osrmac.server.pages.rendering import root, site
+from osrmac.server.pages.rendering import current_run, root, site
 from osrmac.server.pages.search import read_upload
 from osrmac.server.search import Results
 from osrmac.types import Match
@@ -74,7 +74,7 @@ async def images(request: Request) -> Response:
     shared = site(request)
     address = BrowseAddress.of(request.query_params, shared.columns)
     size = number(request.query_params, "size", _IMAGES, MOST_IMAGES)
-    found = await run_in_threadpool(find_images, shared.current.get(), address, shared.columns)
+    found = await run_in_threadpool(find_images, await current_run(request), address, shared.columns)
     first = size * (address.page - 1)
     listed = [{"id": image, "columns": shared.columns.of(image)} for image in found[first : first + size]]
     return JSONResponse({"found": len(found), "more": len(found) > first + size, "images": redact_all(listed)})

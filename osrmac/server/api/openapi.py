@@ -65,7 +65,10 @@ def _parameter(name: str, text: str, schema: dict[str, Any], *, required: bool =
 
 def _operation(summary: str, parameters: list[dict[str, Any]], answer: str) -> dict[str, Any]:
     failures = {
+        "400": "The request is malformed.",
         "401": "The token is missing or wrong.",
+        "410": "The uploaded picture is not held any more.",
+        "413": "The picture is larger than osrmac serve --max-upload.",
         "422": "The query cannot be answered; `error` says why.",
         "503": "Too many searches wait, or images are being removed from the run: try again.",
     }

@@ -7,30 +7,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from osrmac.runs.open_run import OpenRun
-from osrmac.server.addresses import BrowseAddress, SearchAddress
+from osrmac.server.addresses import BrowseAddress
 from osrmac.server.columns import Columns
-from osrmac.server.pages.rendering import page, site
+from osrmac.server.pages.groups import ShownGroup
+from osrmac.server.pages.rendering import current_run, linked, page, site
 
 __all__ = ["find_images", "home", "images", "spread"]
 
 _PAGE = 60
 """Images on a page."""
 
-_SAMPLE = 24
-"""Images on the first page."""
+_SAMPLE, _GROUPS = 24, 8
+"""Images and groups on the first page."""
 
 
 async def home(request: Request) -> Response:
-    """Show the first page: where to drop a photo, and some images of the run."""
-    current = site(request).current.get()
-    return page(request, "home.html", sample=_linked(spread(current.ids, _SAMPLE)), current=current)
+    """Show the first page: where to drop a photo, the largest groups, and some images of the run."""
+    shared = site(request)
+    current, overview = await current_run(request), await run_in_threadpool(shared.overview)
+    groups = [] if overview is None else [ShownGroup.of(group) for group in overview.groups[:_GROUPS]]
+    sample = linked(spread(current.ids, _SAMPLE))
+    return page(request, "home.html", groups=groups, sample=sample, current=current)
 
 
 async def images(request: Request) -> Response:
     """Show the images of the run whose names contain a text, and whose columns have some values."""
     shared = site(request)
     address = BrowseAddress.of(request.query_params, shared.columns)
-    current = shared.current.get()
+    current = await current_run(request)
     found = await run_in_threadpool(find_images, current, address, shared.columns)
     first = _PAGE * (address.page - 1)
     return page(
@@ -38,7 +42,7 @@ async def images(request: Request) -> Response:
         "images.html",
         address=address,
         found=len(found),
-        shown=_linked(found[first : first + _PAGE]),
+        shown=linked(found[first : first + _PAGE]),
         more=len(found) > first + _PAGE,
         current=current,
     )
@@ -61,8 +65,3 @@ def spread(ids: list[str], number: int) -> list[str]:
     ['a', 'c']
     """
     return ids if len(ids) <= number else [ids[len(ids) * place // number] for place in range(number)]
-
-
-def _linked(ids: list[str]) -> list[tuple[str, str]]:
-    """Return images with the query strings of the searches for them."""
-    return [(image, str(SearchAddress(image=image))) for image in ids]

@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from osrmac.errors import OsrmacError, StorageError
+from osrmac.credentials import redact
+from osrmac.errors import OsrmacError, PruningError
 from osrmac.server.addresses import QueryError
 from osrmac.server.pages.rendering import page, root
 from osrmac.server.pictures import PictureError
@@ -24,7 +25,7 @@ def _answer(
     request: Request, status: HTTPStatus, title: str, text: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     if request.url.path.startswith(f"{root(request)}/api/"):
-        answer: Response = JSONResponse({"error": text}, status)
+        answer: Response = JSONResponse({"error": redact(text)}, status)
     else:
         answer = page(request, "failure.html", status, title=title, text=text)
     answer.headers.update(headers or {})
@@ -55,11 +56,9 @@ def _busy(request: Request, _error: Exception) -> Response:
     return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "Busy", text, _RETRY)
 
 
-def _storage(request: Request, error: Exception) -> Response:
-    if "pruned" in str(error):
-        text = "Images are being removed from the collection. Try again in a moment."
-        return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "Busy", text, _RETRY)
-    return _query(request, error)
+def _pruning(request: Request, _error: Exception) -> Response:
+    text = "Images are being removed from the collection. Try again in a moment."
+    return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "Busy", text, _RETRY)
 
 
 HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
@@ -68,7 +67,7 @@ HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
     PictureError: _query,
     ExpiredError: _expired,
     BusyError: _busy,
-    StorageError: _storage,
+    PruningError: _pruning,
     OsrmacError: _query,
 }
 """Answers by the error that a request raises."""

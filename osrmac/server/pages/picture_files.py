@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from osrmac.server.pages.rendering import site
+from osrmac.server.pages.rendering import current_run, site
 from osrmac.server.pictures import SIDES, PictureError, Size
 
 __all__ = ["picture"]
@@ -26,12 +26,13 @@ async def picture(request: Request) -> Response:
     if size not in SIDES:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"size must be one of {', '.join(SIDES)}")
     if "id" in values:
-        row = shared.current.get().row(values["id"])
+        current = await current_run(request)
+        row = current.row(values["id"])
         if row is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "the run has no such image")
 
         def make() -> bytes:
-            return shared.pictures.of_image(row["uri"], cast("Size", size))
+            return shared.pictures.of_image(row["uri"], cast("Size", size), current.version)
     else:
         upload = shared.uploads.get(values.get("upload", ""))
         if upload is None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from osrmac.credentials import redact
+from osrmac.runs.open_run import OpenRun
+from osrmac.server.addresses import SearchAddress
 from osrmac.server.site import Site
 
-__all__ = ["page", "root", "site"]
+__all__ = ["Linked", "current_run", "linked", "page", "root", "site"]
+
+
+class Linked(NamedTuple):
+    """An image, and the query string of the search for it."""
+
+    id: str
+    address: SearchAddress
+
 
 _SEPARATORS = re.compile(r"(?<=[/_.\-])(?=[^/_.\-])")
 
@@ -35,10 +47,24 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters["wrapping"] = _wrapping
 
 
+def linked(images: Iterable[str]) -> list[Linked]:
+    """Return images with the searches for them."""
+    return [Linked(image, SearchAddress(image=image)) for image in images]
+
+
 def site(request: Request) -> Site:
     """Return what all requests share."""
     found: Site = request.app.state.site
     return found
+
+
+async def current_run(request: Request) -> OpenRun:
+    """Return the run in its present state. A thread waits while the run is opened again, which may take seconds.
+
+    Raises:
+        StorageError: The run is being pruned, or cannot be read any more.
+    """
+    return await run_in_threadpool(site(request).current.get)
 
 
 def root(request: Request) -> str:

@@ -21,8 +21,11 @@ async def ask(request: Request) -> Response:
 async def check(request: Request) -> Response:
     """Check the token of the form, and let the browser keep it."""
     access: Access = request.app.state.access
-    async with request.form(max_files=0, max_fields=1) as form:
-        given = form.get("token")
+    try:
+        async with request.form(max_files=0, max_fields=1) as form:
+            given = form.get("token")
+    except UnicodeError:
+        given = None
     if not isinstance(given, str) or not access.knows(given.strip()):
         return page(request, "token.html", HTTPStatus.UNAUTHORIZED, wrong=True)
     return with_cookie(RedirectResponse(f"{root(request)}/", HTTPStatus.SEE_OTHER), request, access)

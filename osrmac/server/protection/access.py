@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from starlette.datastructures import URL, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Access", "AccessMiddleware", "host_name"]
@@ -28,6 +29,9 @@ _HEADERS = {
 """Headers of every response. No page loads, frames or sends anything across sites."""
 
 _COOKIE_SECONDS = 30 * 24 * 3600
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?")
+"""A Host header: an IPv6 address in brackets, or a name; and a port. Nothing else passes, such as names of users."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,13 @@ class Access:
 
 
 def host_name(header: str) -> str:
-    """Return the name in a Host header or in an origin's address, without its port.
+    """Return the name in a Host header in lower case, without its port; an empty text for anything else.
 
-    >>> host_name("LocalHost:8000"), host_name("[::1]:8000")
-    ('localhost', '::1')
+    >>> host_name("LocalHost:8000"), host_name("[::1]:8000"), host_name("evil.org@localhost")
+    ('localhost', '::1', '')
     """
-    try:
-        return urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return ""
+    match = _HOST.fullmatch(header)
+    return "" if match is None else (match[1] or match[2]).lower()
 
 
 def _is_address(name: str) -> bool:
@@ -119,11 +121,8 @@ class AccessMiddleware:
         if self._access.knows(given):
             return None
         if _path(request).startswith("/api/"):
-            return PlainTextResponse(
-                "give the token that osrmac serve shows, as Authorization: Bearer TOKEN\n",
-                HTTPStatus.UNAUTHORIZED,
-                {"WWW-Authenticate": "Bearer"},
-            )
+            error = "give the token that osrmac serve shows, as Authorization: Bearer TOKEN"
+            return JSONResponse({"error": error}, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
         return RedirectResponse(request.scope.get("root_path", "") + "/token", HTTPStatus.SEE_OTHER)
 
 
@@ -156,21 +155,29 @@ def _path(request: Request) -> str:
 
 
 def _without_token(request: Request) -> str:
+    """Return the address without its token; its path begins with one slash, as two would lead to another host."""
     others = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-    return str(URL(request.scope["path"]).replace(query=urlencode(others)))
+    path = "/" + request.scope["path"].lstrip("/\\")
+    return f"{path}?{urlencode(others)}" if others else path
 
 
 def _is_cross_site(request: Request, access: Access) -> bool:
     """Return whether another site causes a request, unless it only links to a page.
 
-    Browsers say so in `Sec-Fetch-Site`, and in `Origin` whenever anything is sent; programs send neither.
+    Browsers say so in `Sec-Fetch-Site`, which counts a server at another port as another site, too. They leave it out
+    over HTTP to other machines, and then say it in `Origin` if anything is sent. Programs send neither.
     """
     headers = request.headers
-    origin = headers.get("origin")
-    if request.method not in {"GET", "HEAD"} and origin is not None:
-        of_host = urlsplit(origin).netloc == headers["host"]
-        return not of_host and not access.has_host(urlsplit(origin).netloc)
-    if headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
+    site = headers.get("sec-fetch-site")
+    if site is None:
+        origin = headers.get("origin")
+        return request.method not in {"GET", "HEAD"} and origin is not None and not access.has_host(_host(origin))
+    if site in {"none", "same-origin"}:
         return False
     is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     return not (is_link and request.method == "GET")
+
+
+def _host(origin: str) -> str:
+    """Return host and port of an origin, an empty text for `null`."""
+    return origin.partition("://")[2]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from http import HTTPStatus
 from typing import ClassVar
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -22,7 +23,17 @@ _REQUEST_SECONDS = 120.0
 _CONNECTIONS = 500
 """Connections that may wait for their headers; with one more, the one that has waited longest is closed."""
 
-_TOO_LARGE = 413
+_UPLOADS = ("/search", "/api/search")
+"""Paths that take a picture. All others take no more than a short form, of visitors without a token, too."""
+
+_CLOSE = {"Connection": "close"}
+"""Header after a body that was not read to its end."""
+
+_SMALL = 10_000
+"""Largest body of other requests, in bytes."""
+
+_BODIES = 256_000_000
+"""Bytes of the bodies of all requests that are being answered, unless a single one may be larger."""
 
 
 class TimedProtocol(H11Protocol):
@@ -42,14 +53,16 @@ class TimedProtocol(H11Protocol):
     def handle_events(self) -> None:
         """Handle what was received; after the headers of a request, wait for the rest and for the answer."""
         super().handle_events()
-        if self in self._waiting and self.cycle is not None and not self.cycle.response_complete:
+        if self in self._waiting and self._is_answering:
             self._waiting.pop(self)
             self._limit(self.request_seconds)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Wait for the next request, unless it has come already and is being answered."""
         super().on_response_complete()
-        if not self.transport.is_closing():
+        if self._is_answering:
+            self._limit(self.request_seconds)
+        elif not self.transport.is_closing():
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -58,6 +71,10 @@ class TimedProtocol(H11Protocol):
         self._waiting.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _wait(self) -> None:
         self._waiting[self] = None
@@ -73,33 +90,50 @@ class TimedProtocol(H11Protocol):
 
 
 class BodyLimit:
-    """Refuses requests with a larger body, before it is read or as soon as it has grown too large."""
+    """Refuses requests with too large a body, before it is read or as soon as it has grown too large.
+
+    All bodies together are limited, too, as many requests at once would fill the memory.
+
+    Args:
+        app: Application that answers the requests.
+        size: Largest body of a request with a picture, in bytes.
+    """
 
     def __init__(self, app: ASGIApp, size: int) -> None:
         self._app, self._size = app, size
+        self._left = max(_BODIES, 2 * size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Pass a request on, whose body is limited."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._size:
-            await PlainTextResponse(f"{self._refusal}\n", _TOO_LARGE, {"Connection": "close"})(scope, receive, send)
-            return
-        received = 0
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        limit = self._size if path in _UPLOADS else _SMALL
+        length = Headers(scope=scope).get("content-length", "0")
+        declared, received = int(length) if length.isdecimal() else 0, 0
 
         async def limited() -> Message:
             nonlocal received
+            if declared > limit:
+                raise _too_large(limit)
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._size:
-                raise HTTPException(_TOO_LARGE, self._refusal, {"Connection": "close"})
+            size = len(message.get("body", b""))
+            received += size
+            self._left -= size
+            if received > limit:
+                raise _too_large(limit)
+            if self._left < 0:
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Too many pictures arrive at once.", _CLOSE)
             return message
 
-        await self._app(scope, limited, send)
+        try:
+            await self._app(scope, limited, send)
+        finally:
+            self._left += received
 
-    @property
-    def _refusal(self) -> str:
-        return f"the picture is larger than {self._size / 1e6:g} MB: see osrmac serve --max-upload"
+
+def _too_large(limit: int) -> HTTPException:
+    advice = "" if limit == _SMALL else ": see osrmac serve --max-upload"
+    text = f"what was sent is larger than {limit / 1e6:g} MB{advice}"
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, _CLOSE)

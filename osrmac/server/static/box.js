@@ -1,6 +1,6 @@
 // Draws a box on a picture, by pointer or by keyboard, and keeps the fields of a form equal to it.
 
-const EDGES = ["left", "top", "right", "bottom"];
+const EDGES = ["box-left", "box-top", "box-right", "box-bottom"]; // names of the fields
 const STEP = 0.02; // of the picture's longer side, for each press of an arrow key
 const SMALLEST = 4; // pixels of the screen; anything smaller was a click
 

@@ -35,3 +35,6 @@ if (form) {
 
 const drawing = document.querySelector(".drawing");
 if (drawing) drawBoxes(drawing, document.querySelector("form.box"));
+
+const map = document.querySelector("#map");
+if (map) import("./map.js").then(({ initMap }) => initMap(map));

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import pyarrow as pa
 
-from osrmac.errors import StorageError
+from osrmac.errors import PruningError
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 
@@ -78,8 +78,8 @@ class Journal:
 
 
 def require_unpruned(run: Location) -> None:
-    """Raise a `StorageError` if a prune of a run has begun and not ended."""
+    """Raise a `PruningError` if a prune of a run has begun and not ended."""
     if Journal(run).facts() is not None:
-        raise StorageError(
+        raise PruningError(
             f"{run} is being pruned, or a prune was interrupted: osrmac prune {run} --yes finishes an interrupted one"
         )
