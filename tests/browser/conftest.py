@@ -20,6 +20,9 @@ from tests.browser.served import ORIGINAL, TOKEN, OpenPage, Watch, serving
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+DAMAGED = {"cut off.jpg": 4000, "empty.jpg": 0}
+"""Number of bytes of an image that each damaged file holds."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -50,6 +53,25 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run with damaged files and odd file names."""
+    folder = tmp_path_factory.mktemp("damaged")
+    photos = folder / "photos"
+    photos.mkdir()
+    sources = sorted((run / "collection" / "images").rglob("*.jpg"))
+    content = sources[0].read_bytes()
+    for name, kept in DAMAGED.items():
+        (photos / name).write_bytes(content[:kept])
+    for number, name in enumerate(
+        ("<script>alert(1)<.jpg", "line\nbreak.jpg", "\u202egpj.\u05e9\u05dc\u05d5\u05dd.jpg")
+    ):
+        (photos / name).write_bytes(sources[number].read_bytes())
+    small = ["--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96", "64", "--max-failure-rate", "1"]
+    main(["run", str(photos), str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
 def columns(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of columns: one with few values, which are listed, and one with many."""
     images = run / "collection" / "images"
@@ -64,7 +86,9 @@ def columns(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(run: Path, columns: Path) -> Iterator[str]:
-    """Address of a server of the demo's run."""
+    """Address of a server of the demo's run, with its overview and near-duplicates."""
+    main(["overview", str(run), "--format", "json"])
+    main(["duplicates", str(run), "--threshold", "17", "--format", "json"])
     with serving(run, "--columns", str(columns)) as address:
         yield address
 

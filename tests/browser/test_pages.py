@@ -17,28 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
-DAMAGED = {"cut off.jpg": 4000, "empty.jpg": 0}
-"""Number of bytes of an image that each damaged file holds."""
-
-
-@pytest.fixture(scope="session")
-def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run with damaged files and odd file names."""
-    folder = tmp_path_factory.mktemp("damaged")
-    photos = folder / "photos"
-    photos.mkdir()
-    sources = sorted((run / "collection" / "images").rglob("*.jpg"))
-    content = sources[0].read_bytes()
-    for name, kept in DAMAGED.items():
-        (photos / name).write_bytes(content[:kept])
-    for number, name in enumerate(
-        ("<script>alert(1)<.jpg", "line\nbreak.jpg", "\u202egpj.\u05e9\u05dc\u05d5\u05dd.jpg")
-    ):
-        (photos / name).write_bytes(sources[number].read_bytes())
-    small = ["--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96", "64", "--max-failure-rate", "1"]
-    main(["run", str(photos), str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
-    return folder / "run"
-
 
 @pytest.fixture(scope="session")
 def pages(run: Path, damaged: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

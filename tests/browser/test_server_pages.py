@@ -46,10 +46,35 @@ PAGES = {
     "results-none": Address(search_for(ORIGINAL, **{"where.inventory number": "none"})),
     "compare": Address(search_for(ORIGINAL, rank="2").replace("search", "compare")),
     "compare-part": Address(search_for(ORIGINAL, box="20 30 180 170", rank="1").replace("search", "compare")),
+    "groups": Address("groups"),
+    "group": Address(f"group?id={ORIGINAL}"),
+    "outliers": Address("outliers"),
+    "map": Address("map"),
+    "duplicates": Address("duplicates"),
     "wrong-query": Address(search_for("no such image.jpg"), 422),
     "expired": Address("search?upload=forgotten", 410),
     "missing": Address("nothing", 404),
 }
+
+
+PAGES_OF_DAMAGED = {
+    "damaged-images": Address("images"),
+    "damaged-results": Address(search_for("<script>alert(1)<.jpg")),
+    "damaged-compare": Address(search_for("line\nbreak.jpg", rank="1").replace("search", "compare")),
+    "damaged-failed": Address(search_for("cut off.jpg"), 422),
+    "no-groups": Address("groups"),
+    "no-outliers": Address("outliers"),
+    "no-map": Address("map"),
+    "no-duplicates": Address("duplicates"),
+}
+"""Pages of a run with damaged files, odd names, and neither an overview nor near-duplicates."""
+
+
+@pytest.fixture(scope="module")
+def damaged_server(damaged: Path) -> Iterator[str]:
+    """Address of a server of a run with damaged files and odd names."""
+    with serving(damaged) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +93,20 @@ def test_a_page_is_accessible_and_fits_its_screen(name: str, screen: Screen, ope
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=str)
+@pytest.mark.parametrize("name", PAGES_OF_DAMAGED)
+def test_a_page_with_odd_names_or_nothing_to_show_is_accessible_and_fits_its_screen(
+    name: str, screen: Screen, open_page: OpenPage, damaged_server: str
+) -> None:
+    path, status = PAGES_OF_DAMAGED[name]
+    failing = status if status >= 400 else None
+    page = open_page(path, screen, at=damaged_server, failing=failing, bypass_csp=True)
+    check(page, f"serve-{name}", screen)
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=str)
 def test_an_upload_is_accessible_and_fits_its_screen(screen: Screen, open_page: OpenPage, photo: Path) -> None:
     page = open_page("", screen, bypass_csp=True)
-    page.get_by_label("choose a file").set_input_files(photo)
+    page.locator("input[type=file]").set_input_files(photo)
     page.wait_for_url("**/search?upload=*")
     check(page, "serve-upload", screen)
 
