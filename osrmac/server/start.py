@@ -78,7 +78,7 @@ def serve(run: str, config: ServeConfig, ready: Callable[[str], None]) -> None:
             backlog=_BACKLOG,
         )
         _raise_file_limit()
-        threading.Thread(target=site.load_network, daemon=True).start()
+        threading.Thread(target=site.load_network).start()  # one that is killed within torch would abort the process
         _Server(settings, lambda: ready(_url(config, port, token))).run([listening])
 
 

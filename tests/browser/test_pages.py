@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import chdir
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from osrmac.cli import main
+from tests.browser.screens import SCREENS, SCREENSHOTS, Screen, has_scheme, new_context, save_screenshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
-
-ROOT = Path(__file__).parents[2]
-SCREENSHOTS = ROOT / "build" / "screenshots"
-DAMAGED = {"cut off.jpg": 4000, "empty.jpg": 0}
-"""Number of bytes of an image that each damaged file holds."""
-
-
-class Screen(NamedTuple):
-    """A screen to view pages on, in pixels."""
-
-    name: str
-    width: int
-    height: int
-    scheme: str
-
-
-SCREENS = [
-    Screen(name, width, height, scheme)
-    for name, width, height in (("desktop", 1280, 800), ("phone", 390, 844))
-    for scheme in ("light", "dark")
-]
-
-
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo's run in the current folder, so that pages show no other path; $OSRMAC_DEMO may hold one already."""
-    folder = Path(os.environ.get("OSRMAC_DEMO") or tmp_path_factory.mktemp("demo"))
-    with chdir(folder):
-        if not Path("osrmac-demo", "run.json").exists():
-            main(["demo"])
-        main(["report", "osrmac-demo"])
-        yield Path("osrmac-demo")
-
-
-@pytest.fixture(scope="session")
-def damaged(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run with damaged files and odd file names."""
-    folder = tmp_path_factory.mktemp("damaged")
-    photos = folder / "photos"
-    photos.mkdir()
-    sources = sorted((run / "collection" / "images").rglob("*.jpg"))
-    content = sources[0].read_bytes()
-    for name, kept in DAMAGED.items():
-        (photos / name).write_bytes(content[:kept])
-    for number, name in enumerate(
-        ("<script>alert(1)<.jpg", "line\nbreak.jpg", "\u202egpj.\u05e9\u05dc\u05d5\u05dd.jpg")
-    ):
-        (photos / name).write_bytes(sources[number].read_bytes())
-    small = ["--backbone", "resnet18", "--weights", "random:0", "--image-sizes", "96", "64", "--max-failure-rate", "1"]
-    main(["run", str(photos), str(folder / "run"), *small, "--features", "8", "--retained-variance", "0.5"])
-    return folder / "run"
 
 
 @pytest.fixture(scope="session")
@@ -90,10 +38,7 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Callable[[Path, S
     """Return a function that opens a page on a screen, and checks that it logs and requests nothing."""
 
     def opened(file: Path, screen: Screen) -> Page:
-        context = browser.new_context(
-            viewport={"width": screen.width, "height": screen.height},
-            color_scheme="dark" if screen.scheme == "dark" else "light",
-        )
+        context = new_context(browser, screen)
         request.addfinalizer(context.close)
         page = context.new_page()
         problems: list[str] = []
@@ -112,24 +57,16 @@ def _is_local(url: str) -> bool:
     return url.startswith(("data:", "file:"))
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: f"{screen.name}-{screen.scheme}")
+@pytest.mark.parametrize("screen", SCREENS, ids=str)
 @pytest.mark.parametrize("name", ["report", "failures", "search", "duplicates"])
 def test_a_page_fits_its_screen_and_follows_the_colour_scheme(
     name: str, screen: Screen, pages: dict[str, Path], visit: Callable[[Path, Screen], Page]
 ) -> None:
     page = visit(pages[name], screen)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}-{screen.name}-{screen.scheme}.png", full_page=True)
+    save_screenshot(page, name, screen)
     assert page.evaluate("document.documentElement.scrollWidth") <= screen.width
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth)")
-    background, ink = (
-        page.evaluate(f"getComputedStyle(document.body).{which}") for which in ("backgroundColor", "color")
-    )
-    assert (_lightness(background) < _lightness(ink)) == (screen.scheme == "dark")
-
-
-def _lightness(colour: str) -> float:
-    return sum(map(float, colour.removeprefix("rgb(").rstrip(")").split(",")))
+    assert has_scheme(page, screen)
 
 
 @pytest.mark.parametrize("name", ["report", "search"])

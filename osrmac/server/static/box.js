@@ -34,7 +34,8 @@ export function drawBoxes(element, form) {
 
   let start = null;
   element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    const isScroll = event.pointerType === "touch" && !form.checkVisibility();
+    if (event.button !== 0 || isScroll) return;
     start = { point: place(event), x: event.clientX, y: event.clientY };
     element.setPointerCapture(event.pointerId);
     event.preventDefault();
