@@ -87,6 +87,7 @@ def test_unavailable_weights_are_named_with_what_to_do(
         ("verify .", "no run at"),
         ("search . a.jpg", "no run at"),
         ("duplicates .", "no run at"),
+        ("overview .", "no run at"),
         ("report .", "no run at"),
         ("evaluate . --benchmark ukbench", "no run at"),
         ("sweep . --benchmark ukbench", "no run at"),
@@ -195,7 +196,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> None:
     shown = help_lines(capsys)
-    assert len(shown) <= 33
+    assert len(shown) <= 34
     listed = [line.split()[0] for line in shown if line.startswith("  ")]
     assert sorted(listed) == sorted(COMMANDS)
 
@@ -209,6 +210,7 @@ OPTIONS = {
     "demo": "--backbone --features",
     "search": "--top --box --distance --query-expansion --rerank --rerank-top --html",
     "duplicates": "--threshold --same --min-precision --exact --against --groups --keep --html --csv --address",
+    "overview": "--sample --device",
     "export": "--to --method",
     "verify": "--address",
     "sweep": "--sizes --seeds --benchmark --rerank",
