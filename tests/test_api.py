@@ -33,7 +33,21 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["extract", "fit", "evaluate", "run", "demo", "search", "serve", "duplicates", "sweep", "cam", "compare"]
+    "name",
+    [
+        "extract",
+        "fit",
+        "evaluate",
+        "run",
+        "demo",
+        "search",
+        "serve",
+        "duplicates",
+        "overview",
+        "sweep",
+        "cam",
+        "compare",
+    ],
 )
 def test_functions_have_the_options_and_defaults_of_their_command(name: str) -> None:
     configs = [

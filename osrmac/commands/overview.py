@@ -5,8 +5,8 @@ from __future__ import annotations
 from osrmac.config import OverviewConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.progress import note
-from osrmac.runs.overview.make import current_overview
-from osrmac.runs.overview.stored import Overview
+from osrmac.runs.overview.make import current_overview, make_overview
+from osrmac.runs.overview.stored import Overview, load_overview
 from osrmac.storage.run import Run
 
 __all__ = ["overview", "refresh_overview"]
@@ -17,12 +17,16 @@ def overview(run: str, options: OverviewConfig = OverviewConfig()) -> Overview:
 
     Args:
         run: Folder or URL of a run with descriptors.
-        options: Size of the sample.
+        options: Size of the sample, and how it is compared.
 
     Raises:
         OsrmacError: See `osrmac.runs.overview.make.make_overview`.
     """
-    return current_overview(Run(run), options.sample)
+    place = Run(run)
+    found = load_overview(place)
+    if found is not None and found.stale is None and found.facts.sampled == min(options.sample, found.facts.images):
+        return found
+    return make_overview(place, options)
 
 
 def refresh_overview(run: Run) -> None:

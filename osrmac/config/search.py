@@ -98,6 +98,9 @@ class OverviewConfig:
     """Images that are compared with each other, grouped and mapped, at most; the others join their groups and are
     placed among them. The memory grows with the square of the number: 800 MB for 10 000."""
 
+    device: Device = "auto"
+    """Device that computes the distances. auto uses a GPU if there is one."""
+
     def __post_init__(self) -> None:
         at_least_one(self, "sample")
 

@@ -112,6 +112,23 @@ class DistanceHistogram:
         (precise,) = np.nonzero((errors <= (1 - min_precision) * below) & (below <= self._low(images) * below[-1]))
         return float(self.edges[1:][precise[-1]]) if len(precise) and below[precise[-1]] else 0.0
 
+    def even_threshold(self, images: int) -> float:
+        """Return the distance at which two images are as likely to show the same scene as different ones.
+
+        This is a local false discovery rate of one half (Efron 2004). Up to it, the right pairs outnumber the wrong
+        ones by the most; a gap between the distances of scenes and those of the bulk is not crossed.
+
+        Args:
+            images: Number of images in the collection.
+
+        Returns:
+            The threshold; 0 if there is none.
+        """
+        below, errors = self.cumulative(images)
+        gains = np.where(below <= self._low(images) * below[-1], below - 2 * errors, 0)
+        best = int(gains.argmax())
+        return float(self.edges[1:][best]) if gains[best] > 0 else 0.0
+
     def cumulative(self, images: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return for the upper edge of each bin the number of pairs below it, and how many errors are expected there.
 

@@ -20,12 +20,6 @@ from osrmac.types import Matrix
 
 __all__ = ["Placed", "SampleOverview", "numbered"]
 
-_PRECISION = 0.5
-"""Share of the pairs within the threshold that must show the same scene.
-
-Half of them may be wrong, because it is the mean distance of many pairs that decides on a group.
-"""
-
 _NEAREST = 10
 """Rank of the neighbour whose distance is the isolation of an image."""
 
@@ -85,8 +79,8 @@ class SampleOverview:
     ) -> SampleOverview:
         """Compare all pairs of the sampled images, and group and map these.
 
-        Images are grouped by average linkage. The threshold is the distance within which as many pairs are expected
-        to show the same scene as different ones: see `DistanceHistogram.scene_threshold`.
+        Images are grouped by average linkage, up to the mean distance at which two images are as likely to show the
+        same scene as different ones: see `DistanceHistogram.even_threshold`.
 
         Args:
             vectors: Vectors of n images, at least one, (n, d).
@@ -109,7 +103,7 @@ class SampleOverview:
             near[rows], apart[rows] = _nearest(block, near.shape[1])
             update(rows.stop)
         apart[:, 0] = 0
-        threshold = histogram.scene_threshold(count, _PRECISION)
+        threshold = histogram.even_threshold(count)
         labels = average_groups(pairs, threshold)
         within = distances_within(pairs, labels)
         del pairs

@@ -34,22 +34,13 @@ __all__ = ["current_overview", "make_overview"]
 _DISTANCE: Distance = SearchConfig.distance
 
 
-def current_overview(run: Run, sample: int | None = None) -> Overview:
-    """Return the overview of a run; one that is missing or out of date is made, as by `make_overview`.
-
-    Args:
-        run: Run with descriptors.
-        sample: Number of images, at most, that must have been grouped and mapped together; None accepts any.
-    """
+def current_overview(run: Run) -> Overview:
+    """Return the overview of a run, from any sample; one that is missing or out of date is made by `make_overview`."""
     found = load_overview(run)
-    if found is not None and found.stale is None:
-        wanted = found.facts.sampled if sample is None else min(sample, found.facts.images)
-        if found.facts.sampled == wanted:
-            return found
-    return make_overview(run, sample or OverviewConfig.sample)
+    return found if found is not None and found.stale is None else make_overview(run)
 
 
-def make_overview(run: Run, sample: int) -> Overview:
+def make_overview(run: Run, options: OverviewConfig = OverviewConfig()) -> Overview:
     """Make the overview of a run, and write it into the run.
 
     A sample of the images is compared with itself, grouped and mapped; the others are read shard by shard, and assigned
@@ -58,25 +49,24 @@ def make_overview(run: Run, sample: int) -> Overview:
 
     Args:
         run: Run with descriptors.
-        sample: Number of images, at most, that are grouped and mapped together.
+        options: Size of the sample, and how it is compared.
 
     Raises:
-        ConfigError: The run has only vectors of regions.
+        ConfigError: The run has only vectors of regions, or there is no such device.
         NotFoundError: No run.
         StorageError: The run has no described images, another process makes its overview, or it changes meanwhile.
     """
     run.record()
+    device = torch_device(options.device)
     with locked(run.location, Part.OVERVIEW) as lock:
         within, method, content = list_shards(run), choose_method(run, None, local=False), shards_digest(run)
         with stage("reading images for the overview"):
-            ids, count = draw(within, sample)
+            ids, count = draw(within, options.sample)
             if not ids:
                 raise StorageError(f"{run.url} has no described images: see osrmac info {run.url}")
             vectors = read_sample(run, method, within, ids)
         with stage("grouping and mapping images") as progress:
-            found = SampleOverview.of(
-                vectors, _DISTANCE, torch_device("auto"), lambda done: progress.update(done, count)
-            )
+            found = SampleOverview.of(vectors, _DISTANCE, device, lambda done: progress.update(done, count))
             parts = [(ids, found.placed)]
             if len(ids) < count:
                 for part in _assigned(run, method, within, found, frozenset(ids)):
