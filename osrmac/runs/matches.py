@@ -35,7 +35,8 @@ def find_matches(
         rows: Returns the rows of matches by id, with their shards.
     """
     if options.query_expansion:
-        queries = images.expanded(queries, options.query_expansion, options.alpha)
+        # By the whole collection: images that are left out of the results change nothing about the query.
+        queries = replace(images, outside=frozenset()).expanded(queries, options.query_expansion, options.alpha)
     nearest = ranked(images, queries, options.top, options)
     details = rows([match for matches in nearest for match in matches])
     if method.best_region:

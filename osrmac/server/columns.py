@@ -7,13 +7,13 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from osrmac.errors import ConfigError, NotFoundError, reason
+from osrmac.errors import ConfigError, NotFoundError, StorageError, reason
 from osrmac.storage.location import Location
 
 __all__ = ["Columns", "Facet", "Filters", "read_columns"]
@@ -117,20 +117,25 @@ def read_columns(file: str | None) -> Columns:
 
 
 def _read(location: Location) -> pa.Table:
+    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    suffix = PurePosixPath(location.name.lower()).suffix
+    if suffix not in readers:
+        raise ConfigError(f"--columns {location} is neither a .csv nor a .parquet file")
     try:
-        with location.open() as opened:
-            if location.name.lower().endswith(".parquet"):
-                return pq.read_table(opened)
-            if location.name.lower().endswith(".csv"):
-                return _read_csv(opened)
-    except (pa.ArrowException, csv.Error, OSError, ValueError) as error:
+        return readers[suffix](location.read_bytes())
+    except StorageError as error:
+        raise ConfigError(f"--columns: {error}") from error
+    except (pa.ArrowException, csv.Error, ValueError) as error:
         raise ConfigError(f"--columns {location} cannot be read: {reason(error)}") from error
-    raise ConfigError(f"--columns {location} is neither a .csv nor a .parquet file")
 
 
-def _read_csv(opened: BinaryIO) -> pa.Table:
+def _read_parquet(content: bytes) -> pa.Table:
+    return pq.read_table(pa.BufferReader(content))
+
+
+def _read_csv(content: bytes) -> pa.Table:
     """Read a CSV file as text: values stay as they are written, such as inventory numbers with leading zeros."""
-    rows = csv.reader(io.TextIOWrapper(opened, "utf-8-sig", newline=""))
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     names = next(rows, [])
     columns: list[list[str]] = [[] for _ in names]
     for row in rows:

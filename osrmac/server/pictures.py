@@ -97,6 +97,7 @@ class Pictures:
         except DecodeError as error:
             raise PictureError(f"the picture cannot be decoded: {error}") from error
         image.thumbnail((side, side))
+        image.info.clear()  # a comment would be written
         file = io.BytesIO()
         image.save(file, "JPEG", quality=_QUALITY)
         return file.getvalue()

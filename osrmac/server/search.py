@@ -149,10 +149,12 @@ class Searcher:
 
     def _search(self, images: OpenRun, query: QueryPicture, address: SearchAddress, first: int, number: int) -> Results:
         started = time.perf_counter()
-        outside = frozenset() if address.image is None else frozenset([address.image])
+        outside: frozenset[str] = frozenset()
         if address.filters:
-            outside |= frozenset(images.ids) - self._columns.matching(address.filters)
-        found = images.search(query.vectors, first + number + 1, outside)
+            outside = frozenset(images.ids) - self._columns.matching(address.filters)
+        # The query is dropped afterwards, as rankings are refined with it, too.
+        top = first + number + 1 + (address.image is not None)
+        found = [match for match in images.search(query.vectors, top, outside) if match.id != address.image]
         return Results(
             query,
             found[first : first + number],

@@ -107,7 +107,7 @@ class Fetcher:
         """Return the options with which fsspec opens a URL."""
         if self._config.public_http_only:
             return public_http.options(url)
-        return {} if self._leave_host else same_host_http.OPTIONS
+        return {} if self._leave_host else same_host_http.options(url)
 
 
 class _NoRoomError(Exception):

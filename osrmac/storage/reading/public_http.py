@@ -11,9 +11,11 @@ import aiohttp
 
 from osrmac.errors import StorageError
 
-__all__ = ["is_public", "options"]
+__all__ = ["HTTP", "is_public", "options", "protocols"]
 
-_HTTP = ("http", "https")
+HTTP = ("http", "https")
+"""Protocols that connect to servers which URLs name, and whose connections can be checked."""
+
 _OTHERS = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "zip", "tar", "data", "memory"})
 """Protocols whose servers no URL names."""
 
@@ -30,12 +32,21 @@ def options(url: str) -> dict[str, Any]:
     Raises:
         StorageError: The URL has a protocol whose connections are not checked.
     """
-    parts = [] if url.startswith(("/", "data:")) else url.split("::")  # these may contain anything
-    protocols = {_protocol(part) for part in parts} if len(parts) > 1 or "://" in url else set()
-    unchecked = protocols - _OTHERS - {*_HTTP}
+    found = protocols(url)
+    unchecked = found - _OTHERS - {*HTTP}
     if unchecked:
         raise StorageError(f"--public-http-only refuses {min(unchecked)}://, whose connections it cannot check")
-    return {name: {"get_client": _client} for name in _HTTP if name in protocols}
+    return {name: {"get_client": _client} for name in HTTP if name in found}
+
+
+def protocols(url: str) -> set[str]:
+    """Return the protocols of a URL, or of a chain of URLs; none for a path.
+
+    >>> sorted(protocols("zip://a.jpg::https://b.org/c.zip")), protocols("/a.jpg")
+    (['https', 'zip'], set())
+    """
+    parts = [] if url.startswith(("/", "data:")) else url.split("::")  # these may contain anything
+    return {_protocol(part) for part in parts} if len(parts) > 1 or "://" in url else set()
 
 
 def _protocol(part: str) -> str:

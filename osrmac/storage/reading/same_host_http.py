@@ -8,10 +8,16 @@ import aiohttp
 from yarl import URL
 
 from osrmac.errors import StorageError
+from osrmac.storage.reading.public_http import HTTP, protocols
 
-__all__ = ["OPTIONS", "stays"]
+__all__ = ["options", "stays"]
 
 _WEB_PORTS = {80, 443}
+
+
+def options(url: str) -> dict[str, Any]:
+    """Return the options with which fsspec opens a URL, or a chain of URLs, so that HTTP stays at its hosts."""
+    return {name: {"get_client": _client} for name in HTTP if name in protocols(url)}
 
 
 def stays(source: URL, target: URL) -> bool:
@@ -37,7 +43,3 @@ async def _refuse_other_host(_session: object, _context: object, redirect: aioht
     target = redirect.url.join(URL(headers.get("Location") or headers.get("URI") or ""))
     if not stays(redirect.url, target):
         raise StorageError(f"status {redirect.response.status}: the server redirects to another host, {target.host}")
-
-
-OPTIONS: dict[str, Any] = {name: {"get_client": _client} for name in ("http", "https")}
-"""Options with which fsspec opens a URL."""
