@@ -102,6 +102,7 @@ def test_stored_query_results_have_the_matches_and_their_verdicts(with_crops: Ru
     assert not junk & set(cropped["first"])
     assert cropped["ranks"] == [cropped["first"].index("half08.png")]
     assert "even/08.png" not in verdicts  # the query image, which is junk
+    assert {row["group"] for row in rows} == {0}
 
 
 def test_a_run_of_an_earlier_version_has_a_report_without_what_it_does_not_store(run: Run, pairs: str) -> None:
