@@ -48,10 +48,10 @@ def _scores(evaluations: Mapping[str, Evaluation], searched: str) -> Iterator[Ti
         if score.method == searched:
             by = f"{score.marked_label}, which searches use"
             if best.values[measure] > score.values[measure]:
-                by += f" · best: {best.values[measure]:.2f}, {best.marked_label}"
+                by += f"\nbest: {best.values[measure]:.2f}, {best.marked_label}"
         else:
             by = score.marked_label if "rankings" in evaluation.conditions else f"{score.marked_label}, the best scored"
-        note = " · ".join([f"{measure}, {name}, queries: {score.mode}", *refined, by])
+        note = "\n".join([", ".join([measure, name, f"queries: {score.mode}", *refined]), by])
         yield Tile(f"{score.values[measure]:.2f}", f"of {highest(measure):g}, quality of search", note)
 
 
@@ -59,5 +59,5 @@ def _length(searched: Method, dimensions: Mapping[str, int]) -> Tile:
     whole = dimensions[searched.recipes[0]]
     each = "region" if searched.best_region else "image"
     if searched.reduction is None:
-        return Tile(f"{whole:,}", f"numbers per {each}", searched.label)
-    return Tile(f"{searched.reduction.dimension:,}", f"numbers kept per {each}", f"of {whole:,} · {searched.label}")
+        return Tile(f"{whole:,}", f"numbers per {each}", f"{searched.label}, whole")
+    return Tile(f"{searched.reduction.dimension:,}", f"numbers kept per {each}", f"of {whole:,}\n{searched.label}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from fractions import Fraction
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,18 +29,19 @@ def sample(run: Run, number: int) -> dict[str, str]:
     plans = [plan for plan in manifest.shard_plans(run.manifest) if plan.shard in committed]
     total = sum(plan.rows for plan in plans)
     wanted = iter([(2 * place + 1) * total // (2 * number) for place in range(number)])
-    places: defaultdict[str, list[float]] = defaultdict(list)
+    places: defaultdict[str, list[Fraction]] = defaultdict(list)
     position, before = next(wanted, total), 0
     for plan in plans:
         while position < before + plan.rows:
-            places[plan.shard].append((position - before) / plan.rows)
+            places[plan.shard].append(Fraction(position - before, plan.rows))
             position = next(wanted, total)
         before += plan.rows
     tables = map_shards(_described, [committed[shard] for shard in places])
     return {
         row["id"]: row["uri"]
         for rows, within in zip(tables, places.values(), strict=True)
-        for row in rows.take([int(place * rows.num_rows) for place in within if rows.num_rows]).to_pylist()
+        if rows.num_rows
+        for row in rows.take([int(place * rows.num_rows) for place in within]).to_pylist()
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from osrmac.pages.components import Block, Galleries, Gallery, Picture, Section
 from osrmac.pages.thumbnails import Thumbnail
@@ -12,12 +13,14 @@ from osrmac.tables import Cell, Table, numeric, text
 __all__ = ["failures_section"]
 
 _WORDS = {
-    "fetch": "reading the file",
-    "decode": "decoding the picture",
-    "crop": "cropping the picture",
-    "describe": "describing the picture",
+    "fetch": "while the file was read",
+    "decode": "while the picture was decoded",
+    "crop": "while the picture was cropped",
+    "describe": "while the picture was described",
 }
 """Stages in words."""
+
+_EXCEPTION = re.compile(r"^[A-Z]\w*: ")
 
 
 def failures_section(failures: Sequence[Failures], thumbnails: Mapping[str, Thumbnail]) -> Section | None:
@@ -40,18 +43,23 @@ def failures_section(failures: Sequence[Failures], thumbnails: Mapping[str, Thum
 def _gallery(kind: Failures, thumbnails: Mapping[str, Thumbnail]) -> Gallery:
     shown = {image: thumbnails[image] for image in kind.first if image in thumbnails and thumbnails[image].source}
     pictures = [Picture(image, "", thumbnail) for image, thumbnail in shown.items()]
-    number = f"{len(pictures):,} of {kind.count:,}" if len(pictures) < kind.count else f"{kind.count:,}"
-    return Gallery(kind.reason, pictures, f"{number} · {_WORDS.get(kind.stage, kind.stage)}")
+    message = _EXCEPTION.sub("", kind.example or kind.reason)
+    return Gallery(message, pictures, f"{len(pictures)} of {kind.count:,}")
 
 
 def _table(failures: Sequence[Failures]) -> Table:
     rows = [
         (
-            Cell(kind.reason, detail=f"for example {kind.example}" if kind.example else ""),
-            f"{_WORDS.get(kind.stage, kind.stage)} ({kind.stage})",
+            Cell(kind.reason, detail=" · ".join(_details(kind))),
             f"{kind.count:,}",
             ", ".join(kind.first),
         )
         for kind in failures
     ]
-    return Table("Reasons", text("reason", "when") + numeric("images") + text("examples"), rows)
+    return Table("Reasons", text("reason") + numeric("images") + text("examples"), rows)
+
+
+def _details(kind: Failures) -> Iterator[str]:
+    yield f"{_WORDS.get(kind.stage, 'while it was processed')} ({kind.stage})"
+    if kind.example:
+        yield f"for example {kind.example}"

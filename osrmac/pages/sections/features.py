@@ -45,9 +45,9 @@ def features_section(
     if details:
         blocks.append(Grid(details))
     note = (
-        "Of the numbers that describe an image (features), some are kept. Leverage selection keeps those that weigh most "
-        "on the principal axes of the descriptors. Principal Feature Analysis clusters them by their loadings on these "
-        "axes, and keeps one of each cluster."
+        "Of the numbers that describe an image (features), some are kept. Leverage selection keeps those that weigh "
+        "most on the principal axes of the descriptors. Principal Feature Analysis clusters them by their loadings on "
+        "these axes, and keeps one of each cluster."
     )
     return Section("Numbers kept", blocks, note, technical="selected features")
 

@@ -35,8 +35,8 @@ def precision_recall_section(curves: Iterable[Curves]) -> Section | None:
     charts = [_chart(each) for each in curves if each.precisions]
     note = (
         "How many of the images found are right (precision), once a part of all right ones is found (recall): the "
-        "higher a line, the better. Interpolated at eleven levels, as the highest precision at this recall or a greater "
-        "one; mean over the queries, without junk images; images at the same distance are in the order of their ids. "
+        "higher a line, the better. Interpolated at eleven levels of recall, as the highest precision there or beyond; "
+        "mean over the queries, without junk images; images at the same distance are in the order of their ids. "
         "Shown are the method that searches use, the best ones, and the steps of the paper."
     )
     return Section("Right and complete", [Grid(charts)], note, technical="precision and recall") if charts else None
@@ -47,10 +47,10 @@ def _chart(curves: Curves) -> LineChart:
     lines = [
         Line(
             f"{label}, used by searches" if label == curves.searched else label,
-            list(zip(RECALLS, values, strict=True)),
+            list(zip(RECALLS, precisions[label], strict=True)),
             strong=label == curves.searched,
         )
-        for label, values in precisions.items()
+        for label in sorted(precisions, key=lambda label: label != curves.searched)
     ]
     highest = max(precisions, key=lambda label: precisions[label][_DESCRIBED])
     description = f"At a recall of 0.5 the highest is {highest}, {precisions[highest][_DESCRIBED]:.2f}."

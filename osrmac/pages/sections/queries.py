@@ -69,9 +69,8 @@ def _gallery(result: QueryResult, measure: str, thumbnails: _Thumbnails) -> Gall
         Picture(match.id, str(match.rank), thumbnails.get((match.id, None), NO_THUMBNAIL), _mark(match, last))
         for match in result.matches
     ]
-    return Gallery(
-        result.query, pictures, f"{_in_words(result)} · {measure.removeprefix('m')} {result.values[measure]:.2f}"
-    )
+    score = f"{measure.removeprefix('m')} {result.values[measure]:.2f}"
+    return Gallery(result.query, pictures, f"{_in_words(result)} · {score}")
 
 
 def _last_relevant(result: QueryResult) -> int | None:
@@ -87,9 +86,11 @@ def _mark(match: Match, last: int | None) -> Mark:
 
 
 def _in_words(result: QueryResult) -> str:
-    """Say how many of the images shown are relevant, and how many there are."""
-    counted = [match for match in result.matches if match.verdict != "junk"]
-    right = sum(match.verdict == "relevant" for match in counted)
-    if right >= result.positives:
-        return "the only right one found" if result.positives == 1 else f"all {result.positives} right ones found"
-    return f"{right} right ones of the first {len(counted)}, {result.positives:,} in all"
+    """Say how many of the images shown are relevant, and how many relevant ones there are."""
+    verdicts = [match.verdict for match in result.matches if match.verdict != "junk"]
+    right = verdicts.count("relevant")
+    if right < result.positives:
+        return f"{right or 'none'} of the first {len(verdicts)} right, {result.positives:,} to be found"
+    last = len(verdicts) - verdicts[::-1].index("relevant")
+    found = "the only right one" if right == 1 else f"all {right} right ones"
+    return f"{found} first" if last == right else f"{found} among the first {last}"

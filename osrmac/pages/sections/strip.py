@@ -21,7 +21,7 @@ def sample_strip(thumbnails: Mapping[str, Thumbnail], described: int) -> Strip |
     if not pictures:
         return None
     if len(pictures) == described:
-        note = "All images of the collection."
+        note = "All images to search in."
     else:
         note = f"{len(pictures)} of {described:,} images, spread evenly over the collection."
     if missing := len(thumbnails) - len(pictures):

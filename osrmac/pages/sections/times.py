@@ -65,8 +65,8 @@ def _measured(whole: Throughput, images: int) -> str:
     if whole.images >= images:
         return f"{measured}, all extractions together. Of the other stages, the last time counts."
     return (
-        f"{measured}. The run has {images - whole.images:,} more, described by extractions that were interrupted, or by "
-        "an earlier version, which recorded only its last extraction. Of the other stages, the last time counts."
+        f"{measured}. The time of the other {images - whole.images:,} was not recorded: their extraction was "
+        "interrupted, or by an earlier version. Of the other stages, the last time counts."
     )
 
 
