@@ -186,7 +186,7 @@ def test_the_number_of_thumbnails_does_not_grow_with_the_benchmarks(run: Run, pa
         results = shards.read(run.evaluation("groups", "-queries.parquet"))
         shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), results)
     report(run.url)
-    assert len(read(run).values("img", "alt")) <= 170
+    assert len(read(run).values("img", "alt")) <= 154
 
 
 def test_the_quality_is_that_of_the_method_that_searches_use(run: Run, pairs: str) -> None:
