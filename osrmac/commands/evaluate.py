@@ -26,6 +26,7 @@ from osrmac.credentials import redact, without_credentials
 from osrmac.errors import BenchmarkError, StorageError
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark, Query
+from osrmac.evaluation.query_groups import query_groups
 from osrmac.evaluation.rankings import parse_ranks
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.progress import note, stage
@@ -97,7 +98,7 @@ def evaluate(
             scored,
         )
         lock.confirm()
-        _write(place, f"{benchmark.name}-distractors" if distractors else benchmark.name, result)
+        _write(place, f"{benchmark.name}-distractors" if distractors else benchmark.name, benchmark, result)
         if sheet is not None and scores_file.scores is not None:
             Location.of(scores_file.scores).write_bytes(sheet.to_json().encode())
             record_page(place, scores_file.scores, "list", sheet.method, sheet.images)
@@ -147,7 +148,7 @@ def evaluate_rankings(rankings: str, evaluation: BenchmarkConfig, run: str | Non
     if run is not None:
         place = Run(run)
         with locked(place.location, Part.EVALUATIONS):
-            _write(place, f"{benchmark.name}-{label}", result)
+            _write(place, f"{benchmark.name}-{label}", benchmark, result)
     return result
 
 
@@ -258,16 +259,25 @@ def _sheet(run: Run, benchmark: Benchmark, options: ScoreSheetConfig) -> ScoreSh
     return ScoreSheet(benchmark, choose_method(run, options.scores_method, regions=True).name)
 
 
-def _write(run: Run, name: str, evaluation: Evaluation) -> None:
+def _write(run: Run, name: str, benchmark: Benchmark, evaluation: Evaluation) -> None:
     """Write the scores as JSON, and the result of every query as Parquet."""
     run.evaluation(name, ".json").write_json(evaluation.to_json())
+    groups = _groups(benchmark)
     rows = [
-        {"system": score.method, "mode": score.mode, **_row(result)}
+        {"system": score.method, "mode": score.mode, **_row(result), "group": groups[result.query]}
         for score in evaluation.scores
         for result in score.results
     ]
     table = pa.Table.from_pylist(rows, schema=schema.query_results(evaluation.measures))
     shards.write_table(run.evaluation(name, "-queries.parquet"), table)
+
+
+def _groups(benchmark: Benchmark) -> dict[str, int]:
+    """Return the group of each query by name, the same in all query modes."""
+    images: dict[str, frozenset[str]] = {}
+    for query in (query for queries in benchmark.modes.values() for query in queries):
+        images[query.name] = images.get(query.name, frozenset()) | query.positives | {query.image}
+    return dict(zip(images, query_groups(list(images.values())), strict=True))
 
 
 def _row(result: QueryResult) -> dict[str, Any]:

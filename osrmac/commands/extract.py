@@ -18,6 +18,7 @@ from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
 from osrmac.progress import Stage, note, stage
 from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
+from osrmac.runs.throughput import Throughput
 from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
@@ -159,7 +160,10 @@ def extract(
         place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
         if done.rows:
             seconds = sum(profile.command.values())
-            place.finish_stage("extract", seconds, images=done.rows, nodes=nodes, profile=asdict(profile))
+            total = Throughput.of(place.record()["stages"].get("extract", {})) + Throughput(done.rows, seconds)
+            place.finish_stage(
+                "extract", seconds, images=done.rows, total=asdict(total), nodes=nodes, profile=asdict(profile)
+            )
     note_stale_exports(place, described)
     return result
 

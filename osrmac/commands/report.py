@@ -7,18 +7,21 @@ from typing import Any
 
 from osrmac.commands.overview import refresh_overview
 from osrmac.evaluation.results import Evaluation
-from osrmac.pages.components import report_page
-from osrmac.pages.highlights import best_and_worst, best_score, methods_to_draw
-from osrmac.pages.sections.collection import collection_section
+from osrmac.pages.components import Section, Strip, report_page
+from osrmac.pages.heading import report_subtitle, report_title
+from osrmac.pages.highlights import best_and_worst, headline_score, methods_to_draw
+from osrmac.pages.sections.failures import failures_section
 from osrmac.pages.sections.features import features_section
 from osrmac.pages.sections.near_duplicates import near_duplicates_section
 from osrmac.pages.sections.overview import overview_images, overview_section
-from osrmac.pages.sections.precision_recall import precision_recall_section
+from osrmac.pages.sections.precision_recall import Curves, precision_recall_section
 from osrmac.pages.sections.queries import QueryExtremes, queries_section
 from osrmac.pages.sections.scores import scores_section
+from osrmac.pages.sections.sizes import sizes_section
+from osrmac.pages.sections.strip import sample_strip
 from osrmac.pages.sections.sweeps import sweeps_section
 from osrmac.pages.sections.times import times_section
-from osrmac.pages.thumbnails import Thumbnail, thumbnails_by_id
+from osrmac.pages.thumbnails import Thumbnail, thumbnails, thumbnails_by_id
 from osrmac.pages.tiles import summary_tiles
 from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
@@ -28,6 +31,7 @@ from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.calibration import load_calibrations
 from osrmac.runs.overview.stored import load_overview
 from osrmac.runs.reductions.stored import load_reductions
+from osrmac.runs.sample import sample
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.lock import Lock, Part, locked
 from osrmac.storage.run import Run
@@ -36,6 +40,9 @@ __all__ = ["report", "write_page"]
 
 _SIDE = 240
 """Longest side of a thumbnail in pixels."""
+
+_SAMPLE = 20
+"""Number of images in the strip at the top: full rows of ten, five and four."""
 
 _QUERIES = 5
 """Number of best and of worst queries, divided among the evaluations so that the page stays small."""
@@ -84,31 +91,34 @@ def _page(place: Run) -> str:
     record, identity = place.record(), place.identity()
     described, failures = summary(place)
     failed = sum(kind.count for kind in failures)
-    file_bytes = planned_bytes(place)
     evaluations = {name: evaluation for name, evaluation in load_evaluations(place).items() if evaluation.scores}
-    selections = [reduction for reduction in load_reductions(place) if isinstance(reduction, Selection)]
-    extremes = list(_extremes(place, evaluations))
+    searched = choose_method(place, None, regions=True)
     overview = load_overview(place)
-    images = [*overview_images(overview), *(image for each in extremes for image in each.images)]
-    shown = thumbnails_by_id(place, images, _SIDE)
     sections = [
-        overview_section(overview, shown),
-        collection_section(sizes(place), file_bytes, failures, _damaged(place, failures)),
-        scores_section(evaluations.values()),
-        sweeps_section(load_sweeps(place)),
-        precision_recall_section(_curves(place, evaluations)),
-        queries_section(extremes, shown),
+        overview_section(overview, thumbnails_by_id(place, overview_images(overview), _SIDE)),
+        failures_section(failures, _damaged(place, failures)),
+        *_quality(place, evaluations, searched.name),
         near_duplicates_section(load_calibrations(place)),
-        features_section(selections, identity.parts, identity.values.get("taps", ())),
-        times_section(record["stages"]),
+        features_section(_selections(place), identity.parts, identity.values.get("taps", ())),
+        sizes_section(sizes(place)),
+        times_section(record["stages"], described + failed),
     ]
-    extraction = record["stages"].get("extract", {})
-    has_vectors = any(recipe not in identity.regional for recipe in identity.dimensions)
-    compared = choose_method(place, None) if has_vectors else None
-    tiles = summary_tiles(described, failed, file_bytes, evaluations, compared, identity.dimensions, extraction)
-    title = "/".join(record["images"].rstrip("/").split("/")[-2:])
-    footer = _provenance(place, record)
-    return report_page(title, record["images"], tiles, [section for section in sections if section], footer)
+    finished = record["stages"].get("extract", {}).get("finished")
+    return report_page(
+        report_title(record["images"]),
+        report_subtitle(record["images"], described, failed, planned_bytes(place), finished),
+        summary_tiles(described, failed, evaluations, searched, identity.dimensions),
+        [section for section in sections if section],
+        _provenance(place, record),
+        _strip(place, described),
+    )
+
+
+def _strip(run: Run, described: int) -> Strip | None:
+    """Return the photographs that the report opens with."""
+    images = sample(run, _SAMPLE)
+    shown = thumbnails(run, [(uri, None) for uri in images.values()], _SIDE)
+    return sample_strip(dict(zip(images, shown, strict=True)), described)
 
 
 def _damaged(run: Run, failures: Sequence[Failures]) -> dict[str, Thumbnail]:
@@ -118,25 +128,39 @@ def _damaged(run: Run, failures: Sequence[Failures]) -> dict[str, Thumbnail]:
     return {image: thumbnail for (image, _), thumbnail in shown.items()}
 
 
-def _curves(run: Run, evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, str], dict[str, list[float]]]:
-    """Return the mean precision of the methods to draw, by evaluation and query mode, then by label."""
-    curves: dict[tuple[str, str], dict[str, list[float]]] = {}
+def _quality(run: Run, evaluations: Mapping[str, Evaluation], searched: str) -> Iterator[Section | None]:
+    """Yield the sections of how well the method that searches use finds what belongs together, beside the others."""
+    extremes = list(_extremes(run, evaluations, searched))
+    shown = thumbnails_by_id(run, [image for each in extremes for image in each.images], _SIDE)
+    yield queries_section(extremes, shown)
+    yield precision_recall_section(_curves(run, evaluations, searched))
+    yield scores_section(evaluations.values(), searched)
+    yield sweeps_section(load_sweeps(run))
+
+
+def _curves(run: Run, evaluations: Mapping[str, Evaluation], searched: str) -> Iterator[Curves]:
+    """Yield the mean precision of the methods to draw, by evaluation and query mode."""
     for name, evaluation in evaluations.items():
         results = StoredQueryResults(run, name)
         if results.available:
-            methods = methods_to_draw(evaluation)
-            curves |= {(name, mode): results.precision(methods, mode) for mode in evaluation.modes}
-    return curves
+            methods = methods_to_draw(evaluation, searched)
+            for mode in evaluation.modes:
+                yield Curves(name, mode, results.precision(methods, mode), methods.get(searched))
 
 
-def _extremes(run: Run, evaluations: Mapping[str, Evaluation]) -> Iterator[QueryExtremes]:
+def _extremes(run: Run, evaluations: Mapping[str, Evaluation], searched: str) -> Iterator[QueryExtremes]:
     stored = {name: StoredQueryResults(run, name) for name in list(evaluations)[:_QUERIES]}
     shown = {name: results for name, results in stored.items() if results.available}
     for name, results in shown.items():
-        measure, best = evaluations[name].measure, best_score(evaluations[name])
-        ranked = [result for result in results.ranked(best.method, best.mode, measure) if result.image is not None]
-        title = f"{name}, {best.label}, queries: {best.mode}"
-        yield QueryExtremes(title, measure, *best_and_worst(ranked, max(1, _QUERIES // len(shown))))
+        measure, score = evaluations[name].measure, headline_score(evaluations[name], searched)
+        ranked = [result for result in results.ranked(score.method, score.mode, measure) if result.image is not None]
+        title = f"{name}, {score.marked_label}, queries: {score.mode}"
+        number = max(1, _QUERIES // len(shown))
+        yield QueryExtremes(title, measure, *best_and_worst(ranked, number, results.groups()))
+
+
+def _selections(run: Run) -> list[Selection]:
+    return [reduction for reduction in load_reductions(run) if isinstance(reduction, Selection)]
 
 
 def _provenance(run: Run, record: Mapping[str, Any]) -> dict[str, str]:

@@ -8,23 +8,32 @@ from osrmac.evaluation.paper_tables import PAPER, PAPER_COLUMN, paper_labels, pa
 from osrmac.evaluation.results import Evaluation
 from osrmac.tables import Cell, Table, numeric, text
 
-__all__ = ["scores_tables"]
+__all__ = ["highest", "scores_tables"]
 
 _HIGHEST = {"N-S": 4.0}
 """Highest possible score of the measures that are not percentages."""
 
 
-def scores_tables(evaluation: Evaluation) -> list[Table]:
+def highest(measure: str) -> float:
+    """Return the highest possible score of a measure."""
+    return _HIGHEST.get(measure, 100.0)
+
+
+def scores_tables(evaluation: Evaluation, searched: str | None = None) -> list[Table]:
     """Return one table for each measure: a row for each method, a column for each query mode.
 
     If the paper reports the benchmark, its scores form the last column. The last table has the conditions of the
     scores as its notes.
+
+    Args:
+        evaluation: Scores.
+        searched: Name of the method that searches use, which pages point out; None points out none.
     """
-    tables = [_table(evaluation, measure) for measure in evaluation.measures]
+    tables = [_table(evaluation, measure, searched) for measure in evaluation.measures]
     return [*tables[:-1], replace(tables[-1], notes=_conditions(evaluation))]
 
 
-def _table(evaluation: Evaluation, measure: str) -> Table:
+def _table(evaluation: Evaluation, measure: str, searched: str | None) -> Table:
     reported = PAPER.get(evaluation.benchmark, {}) if measure == evaluation.measure else {}
     scores = {(score.method, score.mode): score for score in evaluation.scores}
     values = {key: score.values[measure] for key, score in scores.items()}
@@ -35,14 +44,13 @@ def _table(evaluation: Evaluation, measure: str) -> Table:
         value = values.get((method, mode))
         if value is None:
             return Cell("")
-        return Cell(
-            scores[method, mode].shown(measure), share=value / _HIGHEST.get(measure, 100), best=value == best[mode]
-        )
+        return Cell(scores[method, mode].shown(measure), share=value / highest(measure), best=value == best[mode])
 
     rows = []
     for method, score in {score.method: score for score in evaluation.scores}.items():
         label = labels.get(method, "")
-        row = [Cell(score.marked_label, detail=label), Cell(f"{score.dimension:,}" if score.dimension else "")]
+        detail = " · ".join(filter(None, [label, "used by searches" if method == searched else ""]))
+        row = [Cell(score.marked_label, detail=detail), Cell(f"{score.dimension:,}" if score.dimension else "")]
         row += [value_cell(method, mode) for mode in evaluation.modes]
         if reported:
             row.append(Cell(f"{reported[label]:.2f}" if label in reported else ""))

@@ -51,12 +51,14 @@ class Line:
         points: Points (x, y), by increasing x.
         spreads: Half height of the band around each point, such as a standard deviation; empty for no band.
         dashed: Whether the line is a reference, drawn dashed and without markers.
+        strong: Whether the line is drawn wider than the others.
     """
 
     name: str
     points: Sequence[tuple[float, float]]
     spreads: Sequence[float] = ()
     dashed: bool = False
+    strong: bool = False
 
     @property
     def band(self) -> list[tuple[float, float]]:

@@ -14,6 +14,7 @@ from osrmac.tables import Table
 __all__ = [
     "Block",
     "DefinitionList",
+    "Folded",
     "Galleries",
     "Gallery",
     "Grid",
@@ -22,12 +23,14 @@ __all__ = [
     "Montage",
     "Picture",
     "Section",
+    "Strip",
     "Tile",
     "report_page",
 ]
 
-Mark = Literal["", "query", "relevant", "wrong", "junk"]
-"""Role of a picture: the query, a match as the ground truth judges it, or neither."""
+Mark = Literal["", "query", "relevant", "wrong", "junk", "beyond"]
+"""Role of a picture: the query, a match as the ground truth judges it, a wrong match after the last relevant one, which
+counts for nothing, or none of these."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,20 @@ class Grid:
     blocks: Sequence[LineChart | Histogram | DefinitionList | Table]
 
 
-Block = Table | DefinitionList | Grid | Galleries | Montage
+@dataclass(frozen=True)
+class Folded:
+    """Tables that are shown on request.
+
+    Attributes:
+        title: Title, which shows them.
+        blocks: At least one table.
+    """
+
+    title: str
+    blocks: Sequence[Table]
+
+
+Block = Table | DefinitionList | Folded | Grid | Galleries | Montage
 
 
 @dataclass(frozen=True)
@@ -132,11 +148,15 @@ class Section:
         title: Title of the section, unique on the page.
         blocks: At least one block.
         note: Introduction to the section.
+        technical: Technical name of what the section shows, beside its title.
+        small: Whether the section is in small type.
     """
 
     title: str
     blocks: Sequence[Block]
     note: str = ""
+    technical: str = ""
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,8 +176,28 @@ class Tile:
     alarm: bool = False
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Pictures side by side without captions.
+
+    Attributes:
+        title: What they show, for readers who do not see them.
+        pictures: Pictures with thumbnails.
+        note: Remark below them.
+    """
+
+    title: str
+    pictures: Sequence[Picture]
+    note: str
+
+
 def report_page(
-    title: str, subtitle: str, tiles: Sequence[Tile], sections: Sequence[Section], footer: Mapping[str, str]
+    title: str,
+    subtitle: str,
+    tiles: Sequence[Tile],
+    sections: Sequence[Section],
+    footer: Mapping[str, str],
+    strip: Strip | None = None,
 ) -> str:
     """Return a report as a self-contained HTML page, light or dark as the reader's system is, without scripts.
 
@@ -167,5 +207,8 @@ def report_page(
         tiles: Numbers to see first.
         sections: Sections, which a navigation bar links to.
         footer: Provenance of the report, by term.
+        strip: Pictures to open with.
     """
-    return render("report.html", title=title, subtitle=subtitle, tiles=tiles, sections=sections, footer=footer)
+    return render(
+        "report.html", title=title, subtitle=subtitle, strip=strip, tiles=tiles, sections=sections, footer=footer
+    )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from osrmac.evaluation.results import Evaluation
+from osrmac.evaluation.score_tables import highest
 from osrmac.pages.components import Tile
-from osrmac.pages.highlights import best_score
-from osrmac.pages.sections.collection import format_bytes
-from osrmac.pages.sections.times import format_duration, format_rate
+from osrmac.pages.highlights import best_score, headline_score
 from osrmac.runs.methods import Method
 from osrmac.types import REFINEMENTS
 
@@ -22,47 +20,44 @@ _SCORES = 2
 def summary_tiles(
     described: int,
     failed: int,
-    file_bytes: int | None,
     evaluations: Mapping[str, Evaluation],
-    compared: Method | None,
+    searched: Method,
     dimensions: Mapping[str, int],
-    extraction: Mapping[str, Any],
 ) -> list[Tile]:
-    """Return the tiles of a run: images, failures, best scores, length of the descriptors, and throughput.
+    """Return the tiles of a run: images, failures, scores of what searches compare, and how long that is.
 
     Args:
         described: Number of described images.
         failed: Number of failed images.
-        file_bytes: Size of all files, or None if it is not known.
         evaluations: Evaluations with at least one score, by name.
-        compared: Method that a search uses by default; None if the run has only vectors of regions.
-        dimensions: Length of the descriptor of each recipe.
-        extraction: Record of the extraction as stored in `run.json`, or an empty mapping.
+        searched: Method that searches use by default.
+        dimensions: Length of the descriptor of each recipe, or of one region's.
     """
     return [
-        Tile(f"{described + failed:,}", "images", "" if file_bytes is None else format_bytes(file_bytes)),
-        Tile(f"{failed:,}", "could not be described", alarm=failed > 0),
-        *_scores(evaluations),
-        *_length(compared, dimensions),
-        *_throughput(extraction),
+        Tile(f"{described:,}", "images to search in"),
+        Tile(f"{failed:,}", "images left out", "could not be described" if failed else "", alarm=failed > 0),
+        *_scores(evaluations, searched.name),
+        _length(searched, dimensions),
     ]
 
 
-def _scores(evaluations: Mapping[str, Evaluation]) -> Iterator[Tile]:
+def _scores(evaluations: Mapping[str, Evaluation], searched: str) -> Iterator[Tile]:
     for name, evaluation in list(evaluations.items())[:_SCORES]:
-        best, measure = best_score(evaluation), evaluation.measure
+        score, best, measure = headline_score(evaluation, searched), best_score(evaluation), evaluation.measure
         refined = [condition for condition in REFINEMENTS if condition in evaluation.conditions]
-        yield Tile(f"{best.values[measure]:.2f}", f"{measure}, {name}", ", ".join([best.label, best.mode, *refined]))
+        if score.method == searched:
+            by = f"{score.marked_label}, which searches use"
+            if best.values[measure] > score.values[measure]:
+                by += f"\nbest: {best.values[measure]:.2f}, {best.marked_label}"
+        else:
+            by = score.marked_label if "rankings" in evaluation.conditions else f"{score.marked_label}, the best scored"
+        note = "\n".join([", ".join([measure, name, f"queries: {score.mode}", *refined]), by])
+        yield Tile(f"{score.values[measure]:.2f}", f"of {highest(measure):g}, quality of search", note)
 
 
-def _length(compared: Method | None, dimensions: Mapping[str, int]) -> Iterator[Tile]:
-    if compared is not None:
-        whole = dimensions[compared.recipes[0]]
-        length, of = (whole, "") if compared.reduction is None else (compared.reduction.dimension, f", of {whole:,}")
-        yield Tile(f"{length:,}", "numbers compared per image", f"{compared.label}{of}")
-
-
-def _throughput(extraction: Mapping[str, Any]) -> Iterator[Tile]:
-    if rate := format_rate(extraction):
-        number, unit = rate.split(" ", 1)
-        yield Tile(number, unit, f"{extraction['images']:,} images in {format_duration(extraction['seconds'])}")
+def _length(searched: Method, dimensions: Mapping[str, int]) -> Tile:
+    whole = dimensions[searched.recipes[0]]
+    each = "region" if searched.best_region else "image"
+    if searched.reduction is None:
+        return Tile(f"{whole:,}", f"numbers per {each}", f"{searched.label}, whole")
+    return Tile(f"{searched.reduction.dimension:,}", f"numbers kept per {each}", f"of {whole:,}\n{searched.label}")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from osrmac.evaluation.pr_curve import mean_precision
+from osrmac.evaluation.query_groups import query_groups
 from osrmac.evaluation.results import Evaluation
 from osrmac.evaluation.sweep import Sweep
 from osrmac.runs.methods import method_digests
@@ -96,6 +97,21 @@ class StoredQueryResults:
         rows = _select(shards.read(self._file, ["system", "mode", *columns]), method, mode)
         order = [(measure, "descending"), ("positives", "descending"), ("query", "ascending")]
         return [_query_result(row, measure) for row in rows.sort_by(order).to_pylist()]
+
+    def groups(self) -> dict[str, int]:
+        """Return the group of each query, by name: see `osrmac.evaluation.query_groups`.
+
+        Earlier versions did not store it. It is then found from the query image and the relevant images that any method
+        ranked among the first.
+        """
+        if "group" in shards.footer(self._file).schema.to_arrow_schema().names:
+            rows = shards.read(self._file, ["query", "group"])
+            return dict(zip(rows["query"].to_pylist(), rows["group"].to_pylist(), strict=True))
+        known: dict[str, set[str]] = {}
+        for row in shards.read(self._file, ["query", "image", "nearest"]).to_pylist():
+            relevant = {match["id"] for match in row["nearest"] if match["verdict"] == "relevant"}
+            known.setdefault(row["query"], set()).update(relevant, [row["image"] or row["query"]])
+        return dict(zip(known, query_groups(list(known.values())), strict=True))
 
 
 def _select(rows: pa.Table, method: str, mode: str) -> pa.Table:

@@ -127,7 +127,8 @@ def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:
 def query_results(measures: Iterable[str]) -> pa.Schema:
     """Schema of an evaluation's query results: one row for each query of each method and query mode.
 
-    The rows are `osrmac.types.QueryResult`s, with one column for each measure of the benchmark.
+    The rows are `osrmac.types.QueryResult`s, with one column for each measure of the benchmark, and the group of the
+    query: see `osrmac.evaluation.query_groups`.
     """
     match = pa.struct([pa.field("id", pa.string()), pa.field("verdict", pa.string())])
     fields = [
@@ -141,5 +142,6 @@ def query_results(measures: Iterable[str]) -> pa.Schema:
         pa.field("box", pa.list_(pa.float64(), 4)),
         pa.field("ranks", pa.list_(pa.int64())),
         pa.field("nearest", pa.list_(match)),
+        pa.field("group", pa.int32()),
     ]
     return pa.schema(fields)

@@ -27,11 +27,14 @@ COMPUTE = ComputeConfig(workers=1, shard_rows=4)
 def test_failed_images_are_described_again_on_request(
     own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
 ) -> None:
-    before = rows(own_run.descriptors)
+    before, first = rows(own_run.descriptors), own_run.record()["stages"]["extract"]
     (own_photos / "cut.png").write_bytes(make_picture(99))
     os.utime(own_photos / "cut.png", (0, 0))
     retried = extract(str(own_photos), own_run.url, small, COMPUTE, FailureConfig(retry_failed=True))
     assert (retried.described, retried.failed) == (27, 2)
+    last = own_run.record()["stages"]["extract"]
+    assert (first["total"]["images"], last["images"], last["total"]["images"]) == (29, retried.new, 29 + retried.new)
+    assert last["total"]["seconds"] == pytest.approx(first["seconds"] + last["seconds"])
     after = rows(own_run.descriptors)
     assert after["cut.png"]["status"] == "ok"
     assert described(after) | {"cut.png": None} == described(before) | {"cut.png": None}

@@ -42,12 +42,13 @@ def titles(page: ParsedPage) -> list[str]:
 
 SECTIONS = {
     "Overview",
-    "Collection",
+    "Images left out",
+    "Best and worst answers",
+    "Right and complete",
     "Scores",
-    "Number of features",
-    "Precision and recall",
-    "Best and worst queries",
-    "Selected features",
+    "How many numbers",
+    "Numbers kept",
+    "Image sizes",
     "Times",
 }
 
@@ -56,10 +57,14 @@ def test_a_run_without_scores_has_a_report(run: Run, capsys: pytest.CaptureFixtu
     main(["report", run.url, "--format", "json"])
     assert json.loads(capsys.readouterr().out) == {"report": f"{run.url}/report.html"}
     page = read(run)
-    assert titles(page) == ["Overview", "Collection", "Times"]
-    assert {"29", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
-    # Of the three failed images, only the truncated one can be decoded in part.
-    assert page.values("img", "alt")[-1:] == ["cut.png"]
+    assert titles(page) == ["Overview", "Images left out", "Image sizes", "Times"]
+    assert {"26", "3", "the file is empty", "not an image of a known format"} <= set(page.texts)
+    sample, damaged = page.values("img", "alt")[:20], page.values("img", "alt")[-1]
+    assert len(set(sample)) == len(sample) == 20
+    assert damaged == "cut.png"  # the other two failed images cannot be decoded at all
+    assert page.texts.index("photos") < page.texts.index("26")
+    (subtitle,) = (text for text in page.texts if text.startswith("29 images · "))
+    assert subtitle.endswith(run.record()["images"])
     before = run.report.read_bytes()
     report(run.url)
     assert run.report.read_bytes() == before
@@ -76,8 +81,9 @@ def test_everything_that_a_run_holds_has_a_section(with_crops: Run, pairs: str, 
     assert set(titles(page)) == SECTIONS
     assert any("Best: groups" in text for text in page.texts)
     assert any("Best: oxford5k" in text for text in page.texts)
-    assert "AP 100.00 · 1 relevant image" in page.texts
-    assert {"query", "relevant", "wrong", "alarm"} <= set(page.values("li", "class"))
+    assert "the only right one first · AP 100.00" in page.texts
+    assert {"query", "relevant", "beyond", "alarm"} <= set(page.values("li", "class"))
+    assert titles(page)[-1] == "Times"
     assert "72.27" in page.texts  # the paper's score
     assert "overlap between seeds" in page.texts
     found = with_crops.selection("osrmac-pfa-32").read_json()
@@ -103,6 +109,7 @@ def test_stored_query_results_have_the_matches_and_their_verdicts(with_crops: Ru
     assert not junk & set(cropped["first"])
     assert cropped["ranks"] == [cropped["first"].index("half08.png")]
     assert "even/08.png" not in verdicts  # the query image, which is junk
+    assert {row["group"] for row in rows} == {0}
 
 
 def test_a_run_of_an_earlier_version_has_a_report_without_what_it_does_not_store(run: Run, pairs: str) -> None:
@@ -116,7 +123,7 @@ def test_a_run_of_an_earlier_version_has_a_report_without_what_it_does_not_store
         {key: value for key, value in selection.items() if key not in {"variances", "stability"}},
     )
     report(run.url)
-    assert titles(read(run)) == ["Overview", "Collection", "Scores", "Selected features", "Times"]
+    assert titles(read(run)) == ["Overview", "Images left out", "Scores", "Numbers kept", "Image sizes", "Times"]
 
 
 def test_foreign_rankings_have_scores_and_curves_but_no_queries(run: Run, oxford: str, tmp_path: Path) -> None:
@@ -125,7 +132,7 @@ def test_foreign_rankings_have_scores_and_curves_but_no_queries(run: Run, oxford
     (folder / "tower_1.txt").write_text("08\nother\nhalf08\n")
     evaluate_rankings(str(folder), EvaluationConfig(benchmark="oxford5k", ground_truth=oxford), run=run.url)
     report(run.url)
-    assert titles(read(run)) == ["Overview", "Collection", "Scores", "Precision and recall", "Times"]
+    assert titles(read(run)) == ["Overview", "Images left out", "Right and complete", "Scores", "Image sizes", "Times"]
 
 
 def test_an_image_that_crashed_a_process_is_not_decoded_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +187,22 @@ def test_the_number_of_thumbnails_does_not_grow_with_the_benchmarks(run: Run, pa
         results = shards.read(run.evaluation("groups", "-queries.parquet"))
         shards.write_table(run.evaluation(f"groups-{number}", "-queries.parquet"), results)
     report(run.url)
-    assert len(read(run).values("img", "alt")) <= 150
+    assert len(read(run).values("img", "alt")) <= 154
+
+
+def test_the_quality_is_that_of_the_method_that_searches_use(run: Run, pairs: str) -> None:
+    run.set_search_method("osrmac", "osrmac")
+    evaluate(run.url, EvaluationConfig(benchmark="groups", ground_truth=pairs))
+    stored = run.evaluation("groups", ".json").read_json()
+    assert stored is not None
+    for score in stored["scores"]:
+        score["values"] = {"mAP": 12.5 if score["system"] == "osrmac+cam" else 87.5}
+    run.evaluation("groups", ".json").write_json(stored)
+    report(run.url)
+    texts = read(run).texts
+    assert texts.index("12.50") < texts.index("Times")
+    assert any("osrmac + CAM, which searches use" in text and "best: 87.50" in text for text in texts)
+    assert any(text == "Best: groups, osrmac + CAM, queries: all" for text in texts)
 
 
 def test_a_thumbnail_is_small(run: Run, pairs: str) -> None:

@@ -77,6 +77,20 @@ def test_an_svg_file_has_its_own_colours_light_and_dark() -> None:
     assert "var(" not in style
 
 
+def test_seven_lines_differ_by_marker_and_dashes_and_not_only_by_colour() -> None:
+    file = svg([replace(CHART, lines=[Line(str(number), [(1, number)]) for number in range(7)])])
+    markers = re.findall(r'class="point" d="M[\d.]+ [\d.]+([^"]+)"', file)
+    assert len(set(markers)) == 7
+    patterns = dict(re.findall(r"^\.s(\d) polyline.*stroke-dasharray: ([^;]+);", file, re.MULTILINE))
+    assert len(set(patterns.values())) == len(patterns) == 6  # the first line is solid
+
+
+def test_the_line_that_matters_is_wide() -> None:
+    file = svg([replace(CHART, lines=[Line("a", [(1, 2)], strong=True), Line("b", [(1, 1)])])])
+    assert file.count('class="s0 strong"') == 2  # the line, and its key in the legend
+    assert "s1 strong" not in file
+
+
 def test_odd_names_in_an_svg_file_are_only_text() -> None:
     chart = LineChart(ODD, ODD, ODD, [Line(ODD, [(1, 2)])], ODD)
     file = svg([chart], "x")

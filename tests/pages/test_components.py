@@ -4,12 +4,14 @@ from osrmac.pages.charts import Histogram, Line, LineChart
 from osrmac.pages.components import (
     Block,
     DefinitionList,
+    Folded,
     Galleries,
     Gallery,
     Grid,
     Mark,
     Picture,
     Section,
+    Strip,
     Tile,
     report_page,
 )
@@ -17,7 +19,7 @@ from osrmac.pages.thumbnails import Thumbnail
 from osrmac.tables import Cell, Table, numeric, text
 from tests.pages.html import ODD, parse
 
-MARKS: tuple[Mark, ...] = ("query", "relevant", "wrong", "junk")
+MARKS: tuple[Mark, ...] = ("query", "relevant", "wrong", "junk", "beyond")
 SHOWN = Thumbnail("data:x", "file:///x")
 
 
@@ -35,8 +37,11 @@ def report(word: str) -> str:
         Table(word, text(word, word), [row], [word]),
         Grid([*charts, DefinitionList({word: word}), Table(word, text(word, word), [row])]),
         Galleries(word, [Gallery(word, [*pictures, Picture(word, word)], word)], word),
+        Folded(word, [Table(word, text(word), [[word]])]),
     ]
-    return report_page(word, word, [Tile(word, word, word, alarm=True)], [Section(word, blocks, word)], {word: word})
+    strip = Strip(word, [Picture(word, "", SHOWN)], word)
+    section = Section(word, blocks, word, technical=word, small=True)
+    return report_page(word, word, [Tile(word, word, word, alarm=True)], [section], {word: word}, strip)
 
 
 def test_odd_names_in_a_report_are_only_text() -> None:
@@ -49,8 +54,14 @@ def test_odd_names_in_a_report_are_only_text() -> None:
 def test_verdicts_do_not_depend_on_colour_and_are_read_aloud() -> None:
     page = parse(report("x"))
     assert [value for value in page.values("li", "class") if value] == ["alarm", *MARKS]
-    for sign in ("✓", "relevant", "✗", "wrong", "○", "not counted", " (best)"):
+    for sign in ("✓", "right", "✗", "wrong", "○", "not counted", "after the last right one", " (best)"):
         assert sign in page.texts
+    assert page.texts.count("✗") == 1  # what is dimmed has no cross
+
+
+def test_the_title_of_the_page_names_the_collection() -> None:
+    page = parse(report_page("harbour", "1,100 images", [], [], {}))
+    assert {"harbour: report", "harbour", "1,100 images"} <= set(page.texts)
 
 
 def test_a_chart_has_a_description_and_its_numbers() -> None:

@@ -141,6 +141,33 @@ def test_mean_precision_is_given_by_label_where_a_method_was_evaluated(run: Run)
     assert curves["Single"][0] == 1.0
 
 
+def test_queries_have_the_groups_that_were_stored(run: Run) -> None:
+    file = run.evaluation("oxford5k", "-queries.parquet")
+    rows = [
+        row("a", 1.0, group=3),
+        row("b", 1.0, group=3),
+        row("a", 1.0, mode="whole", group=3),
+        row("c", 1.0, group=0),
+    ]
+    shards.write_table(file, pa.Table.from_pylist(rows, schema=schema.query_results(["mAP", "mP@1"])))
+    assert StoredQueryResults(run, "oxford5k").groups() == {"a": 3, "b": 3, "c": 0}
+
+
+def test_groups_that_were_not_stored_are_found_from_the_relevant_images_of_all_methods(run: Run) -> None:
+    def of(query: str, image: str | None, *relevant: str, system: str = "single") -> dict[str, object]:
+        verdicts = [("wrong one", "wrong"), *((name, "relevant") for name in relevant)]
+        nearest = [{"id": name, "verdict": verdict} for name, verdict in verdicts]
+        return row(query, 1.0, image=image, nearest=nearest, system=system)
+
+    file = run.evaluation("oxford5k", "-queries.parquet")
+    rows = [of("one", "a", "b"), of("two", "c", "d"), of("two", "c", "a", system="early"), of("x", "x"), of("y", None)]
+    table = pa.Table.from_pylist(rows, schema=schema.query_results(["mAP", "mP@1"]))
+    shards.write_table(file, table.drop_columns(["group"]))
+    groups = StoredQueryResults(run, "oxford5k").groups()
+    assert groups["one"] == groups["two"]
+    assert len(set(groups.values())) == 3
+
+
 def test_missing_and_early_files_are_not_available(run: Run) -> None:
     assert StoredQueryResults(run, "oxford5k").available
     assert not StoredQueryResults(run, "paris6k").available

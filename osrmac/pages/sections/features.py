@@ -45,10 +45,11 @@ def features_section(
     if details:
         blocks.append(Grid(details))
     note = (
-        "Leverage selection keeps the features that weigh most on the principal axes of the descriptors. Principal "
-        "Feature Analysis clusters the features by their loadings on these axes, and keeps one feature of each cluster."
+        "Of the numbers that describe an image (features), some are kept. Leverage selection keeps those that weigh "
+        "most on the principal axes of the descriptors. Principal Feature Analysis clusters them by their loadings on "
+        "these axes, and keeps one of each cluster."
     )
-    return Section("Selected features", blocks, note)
+    return Section("Numbers kept", blocks, note, technical="selected features")
 
 
 def _overview(selections: Sequence[Selection]) -> Table:

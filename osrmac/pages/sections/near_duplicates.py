@@ -31,7 +31,7 @@ def near_duplicates_section(calibrations: Iterable[PictureCalibration | SceneCal
         "How far edited copies of some images are from their originals, and how well their pixels agree, beside the "
         f"nearest other images of the collection. The thresholds are those for a precision of {_PRECISION:g}."
     )
-    return Section("Near-duplicates", [Grid(charts)], note) if charts else None
+    return Section("Copies", [Grid(charts)], note, technical="calibration of near-duplicates") if charts else None
 
 
 def _picture_charts(found: PictureCalibration) -> list[LineChart]:

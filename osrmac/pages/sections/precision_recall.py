@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from osrmac.evaluation.pr_curve import RECALLS
 from osrmac.pages.charts import Line, LineChart
 from osrmac.pages.components import Grid, Section
 
-__all__ = ["precision_recall_section"]
+__all__ = ["Curves", "precision_recall_section"]
 
 _DESCRIBED = RECALLS.index(0.5)
 
 
-def precision_recall_section(curves: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]) -> Section | None:
-    """Return the section, or None if there are no curves.
+class Curves(NamedTuple):
+    """Curves of several methods in one query mode of a benchmark.
 
-    Args:
-        curves: For each benchmark and query mode, the mean precision at `RECALLS` by label of the method, 0..1.
+    Attributes:
+        benchmark: Name of the benchmark.
+        mode: Query mode.
+        precisions: Mean precision at `RECALLS` by label of the method, 0..1.
+        searched: Label of the method that searches use, if there is a curve of it.
     """
-    charts = [_chart(benchmark, mode, precisions) for (benchmark, mode), precisions in curves.items() if precisions]
+
+    benchmark: str
+    mode: str
+    precisions: Mapping[str, Sequence[float]]
+    searched: str | None
+
+
+def precision_recall_section(curves: Iterable[Curves]) -> Section | None:
+    """Return the section, or None if there are no curves."""
+    charts = [_chart(each) for each in curves if each.precisions]
     note = (
-        "Interpolated precision at eleven levels of recall: the highest precision at this recall or a greater one. "
-        "Mean over the queries, without junk images; images at the same distance are in the order of their ids. "
-        "Shown are the best methods, and the steps of the paper."
+        "How many of the images found are right (precision), once a part of all right ones is found (recall): the "
+        "higher a line, the better. Interpolated at eleven levels of recall, as the highest precision there or beyond; "
+        "mean over the queries, without junk images; images at the same distance are in the order of their ids. "
+        "Shown are the method that searches use, the best ones, and the steps of the paper."
     )
-    return Section("Precision and recall", [Grid(charts)], note) if charts else None
+    return Section("Right and complete", [Grid(charts)], note, technical="precision and recall") if charts else None
 
 
-def _chart(benchmark: str, mode: str, precisions: Mapping[str, Sequence[float]]) -> LineChart:
-    lines = [Line(label, list(zip(RECALLS, values, strict=True))) for label, values in precisions.items()]
+def _chart(curves: Curves) -> LineChart:
+    precisions = curves.precisions
+    lines = [
+        Line(
+            f"{label}, used by searches" if label == curves.searched else label,
+            list(zip(RECALLS, precisions[label], strict=True)),
+            strong=label == curves.searched,
+        )
+        for label in sorted(precisions, key=lambda label: label != curves.searched)
+    ]
     highest = max(precisions, key=lambda label: precisions[label][_DESCRIBED])
     description = f"At a recall of 0.5 the highest is {highest}, {precisions[highest][_DESCRIBED]:.2f}."
-    title = f"{benchmark}, queries: {mode}"
+    title = f"{curves.benchmark}, queries: {curves.mode}"
     return LineChart(title, "recall", "precision", lines, description, y_range=(0, 1), digits=3)

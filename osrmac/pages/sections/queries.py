@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from osrmac.pages.components import Galleries, Gallery, Picture, Section
+from osrmac.pages.components import Galleries, Gallery, Mark, Picture, Section
 from osrmac.pages.thumbnails import NO_THUMBNAIL, Thumbnail
-from osrmac.types import Box, QueryResult
+from osrmac.types import Box, Match, QueryResult
 
 __all__ = ["QueryExtremes", "queries_section"]
 
@@ -52,19 +52,45 @@ def queries_section(extremes: Sequence[QueryExtremes], thumbnails: _Thumbnails) 
         if results
     ]
     note = (
-        "The query image, then the ten images nearest to it. ✓ and a green frame: relevant. ✗ and a red frame: not "
-        "relevant. ○ and a dashed frame: junk, which is not counted."
+        "The query image, then the ten images nearest to it; one query of each group that looks for the same thing. "
+        "✓ and a green frame: right. ✗ and a red frame: wrong. Dimmed: after the last right one, where nothing is left "
+        "to be found. ○ and a dashed frame: not counted (junk)."
     )
-    return Section("Best and worst queries", blocks, note) if blocks else None
+    if not blocks:
+        return None
+    return Section("Best and worst answers", blocks, note, technical="queries by their score")
 
 
 def _gallery(result: QueryResult, measure: str, thumbnails: _Thumbnails) -> Gallery:
     image = result.image or ""
+    last = _last_relevant(result)
     pictures = [Picture(image, "query", thumbnails.get((image, result.box), NO_THUMBNAIL), "query")]
     pictures += [
-        Picture(match.id, str(match.rank), thumbnails.get((match.id, None), NO_THUMBNAIL), match.verdict or "")
+        Picture(match.id, str(match.rank), thumbnails.get((match.id, None), NO_THUMBNAIL), _mark(match, last))
         for match in result.matches
     ]
-    images = "image" if result.positives == 1 else "images"
-    note = f"{measure.removeprefix('m')} {result.values[measure]:.2f} · {result.positives} relevant {images}"
-    return Gallery(result.query, pictures, note)
+    score = f"{measure.removeprefix('m')} {result.values[measure]:.2f}"
+    return Gallery(result.query, pictures, f"{_in_words(result)} · {score}")
+
+
+def _last_relevant(result: QueryResult) -> int | None:
+    """Return the rank of the last relevant image if all of them are among the matches."""
+    ranks = [match.rank for match in result.matches if match.verdict == "relevant"]
+    return ranks[-1] if 0 < result.positives <= len(ranks) else None
+
+
+def _mark(match: Match, last: int | None) -> Mark:
+    if match.verdict == "wrong" and last is not None and match.rank > last:
+        return "beyond"
+    return match.verdict or ""
+
+
+def _in_words(result: QueryResult) -> str:
+    """Say how many of the images shown are relevant, and how many relevant ones there are."""
+    verdicts = [match.verdict for match in result.matches if match.verdict != "junk"]
+    right = verdicts.count("relevant")
+    if right < result.positives:
+        return f"{right or 'none'} of the first {len(verdicts)} right, {result.positives:,} to be found"
+    last = len(verdicts) - verdicts[::-1].index("relevant")
+    found = "the only right one" if right == 1 else f"all {right} right ones"
+    return f"{found} first" if last == right else f"{found} among the first {last}"

@@ -24,10 +24,10 @@ def sweeps_section(sweeps: Sequence[Sweep]) -> Section | None:
     charts = [chart for sweep in sweeps for chart in sweep_charts(sweep)]
     conditions = dict.fromkeys(f"{name} {value}" for sweep in sweeps for name, value in sweep.conditions.items())
     note = (
-        "The score as a function of the number of features kept, for several methods of reduction. "
+        "The score as a function of how many numbers are kept of each image, by several ways to choose them. "
         f"Conditions: {', '.join(conditions)}."
     )
-    return Section("Number of features", [Grid(charts)], note) if charts else None
+    return Section("How many numbers", [Grid(charts)], note, technical="number of features") if charts else None
 
 
 def sweep_charts(sweep: Sweep) -> list[LineChart]:

@@ -5,42 +5,69 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osrmac.pages.components import Block, Section
+from osrmac.pages.components import Block, Folded, Section
+from osrmac.pages.quantities import format_duration, format_rate
+from osrmac.runs.throughput import Throughput
 from osrmac.tables import Cell, Table, numeric, text
 
-__all__ = ["format_duration", "format_rate", "times_section"]
+__all__ = ["times_section"]
+
+_EXTRACTION = "extract"
+_WORDS = {
+    _EXTRACTION: "describing the images",
+    "fit": "choosing the numbers to keep",
+    "evaluate": "scoring",
+    "prune": "removing images",
+}
+"""Stages in words."""
 
 
-def times_section(stages: Mapping[str, Mapping[str, Any]]) -> Section | None:
+def times_section(stages: Mapping[str, Mapping[str, Any]], images: int) -> Section | None:
     """Return the section, or None if no stage has finished.
 
     Args:
         stages: Record of each stage by name, as stored in `run.json`.
+        images: Number of images of the run, failed ones included.
     """
     if not stages:
         return None
-    blocks: list[Block] = [_stages(stages)]
-    extraction = stages.get("extract", {})
+    extraction = stages.get(_EXTRACTION, {})
+    blocks: list[Block] = [_stages(stages, images)]
     if extraction.get("profile"):
-        blocks.append(_profile(**extraction["profile"]))
+        blocks.append(Folded("Where the time of the last extraction went", [_profile(**extraction["profile"])]))
     if extraction.get("nodes"):
-        blocks.append(_machines(extraction["nodes"]))
-    return Section("Times", blocks)
+        blocks.append(Folded("Machines of the last extraction", [_machines(extraction["nodes"])]))
+    return Section("Times", blocks, small=True)
 
 
-def _stages(stages: Mapping[str, Mapping[str, Any]]) -> Table:
-    longest = max(stage["seconds"] for stage in stages.values()) or 1
+def _stages(stages: Mapping[str, Mapping[str, Any]], images: int) -> Table:
+    whole = Throughput.of(stages.get(_EXTRACTION, {}))
+    seconds = {name: stage["seconds"] for name, stage in stages.items()}
+    if _EXTRACTION in stages:
+        seconds[_EXTRACTION] = whole.seconds
+    longest = max(seconds.values()) or 1
     rows = [
         (
-            name,
-            Cell(format_duration(stage["seconds"]), share=stage["seconds"] / longest),
-            format_rate(stage),
+            Cell(_WORDS.get(name, name), detail=name),
+            Cell(format_duration(seconds[name]), share=seconds[name] / longest),
+            format_rate(whole) if name == _EXTRACTION else "",
             str(stage["finished"]).replace("T", " ").replace("+00:00", " UTC"),
         )
         for name, stage in stages.items()
     ]
-    note = "The last run of each stage; of a stage that was interrupted and resumed, the time since it was resumed."
-    return Table("Stages", text("stage") + numeric("time", "throughput", "finished"), rows, [note])
+    columns = text("stage") + numeric("time", "throughput", "finished")
+    return Table("Stages", columns, rows, [_measured(whole, images)] if _EXTRACTION in stages else [])
+
+
+def _measured(whole: Throughput, images: int) -> str:
+    """Say how many images were described in the time of the extraction."""
+    measured = f"{whole.images:,} images were described in {format_duration(whole.seconds)}"
+    if whole.images >= images:
+        return f"{measured}, all extractions together. Of the other stages, the last time counts."
+    return (
+        f"{measured}. The time of the other {images - whole.images:,} was not recorded: their extraction was "
+        "interrupted, or by an earlier version. Of the other stages, the last time counts."
+    )
 
 
 def _profile(processes: int, describing: Mapping[str, float], command: Mapping[str, float]) -> Table:
@@ -51,7 +78,7 @@ def _profile(processes: int, describing: Mapping[str, float], command: Mapping[s
     ]
     note = ", ".join(f"{activity} {format_duration(seconds)}" for activity, seconds in command.items())
     columns = text("activity") + numeric("time", "share")
-    return Table(f"Time of the {processes} workers of the extraction", columns, rows, [f"Main process: {note}."])
+    return Table(f"Time of the {processes} workers", columns, rows, [f"Main process: {note}."])
 
 
 def _machines(nodes: Sequence[Mapping[str, Any]]) -> Table:
@@ -65,26 +92,4 @@ def _machines(nodes: Sequence[Mapping[str, Any]]) -> Table:
         )
         for node in nodes
     ]
-    return Table(
-        "Machines of the extraction", text("after") + numeric("nodes", "CPUs", "GPUs") + text("accelerators"), rows
-    )
-
-
-def format_rate(stage: Mapping[str, Any]) -> str:
-    """Return the throughput of a stage in images per second or, below 1, per minute; empty if it counted no images."""
-    if not stage.get("images") or not stage["seconds"]:
-        return ""
-    images = stage["images"] / stage["seconds"]
-    return f"{images:.1f} images/s" if images >= 1 else f"{60 * images:.1f} images/min"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units.
-
-    >>> format_duration(4.25), format_duration(95), format_duration(3725)
-    ('4.2 s', '1 min 35 s', '1 h 2 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return Table("Machines", text("after") + numeric("nodes", "CPUs", "GPUs") + text("accelerators"), rows)

@@ -33,7 +33,7 @@ def scene_cut(run: Run, method: Method, distance: Distance) -> float | None:
     found = stored_calibration(run, method, distance, "scene", len(images))
     if found is None and len(images) <= _SMALL:
         # A search by id must not wait for torch where the calibration is there.
-        from osrmac.runs.near_duplicates.calibrate import scene_calibration  # noqa: PLC0415
+        from osrmac.runs.near_duplicates.calibrate import scene_calibration
 
         found = scene_calibration(images, distance, torch_device("auto"))
     return (found.threshold(PRECISION) or None) if isinstance(found, SceneCalibration) else None

@@ -1,27 +1,54 @@
 from typing import Any
 
-from osrmac.pages.sections.times import format_duration, format_rate, times_section
+from osrmac.pages.components import Folded
+from osrmac.pages.sections.times import times_section
 from osrmac.tables import Cell, Table
 
 EXTRACTION: dict[str, Any] = {"seconds": 120.0, "finished": "2026-01-02T03:04:05+00:00", "images": 30, "nodes": []}
 FIT: dict[str, Any] = {"seconds": 3.0, "finished": "2026-01-02T03:05:05+00:00"}
 
 
-def tables(extraction: dict[str, Any]) -> list[Table]:
-    section = times_section({"extract": extraction, "fit": FIT})
+def tables(extraction: dict[str, Any], images: int = 30) -> list[Table]:
+    section = times_section({"extract": extraction, "fit": FIT}, images)
     assert section is not None
-    return [block for block in section.blocks if isinstance(block, Table)]
+    assert section.small
+    stages, *folded = section.blocks
+    assert isinstance(stages, Table)
+    return [stages, *(table for block in folded if isinstance(block, Folded) for table in block.blocks)]
 
 
 def test_every_stage_has_its_time_throughput_and_date() -> None:
     (stages,) = tables(EXTRACTION)
     assert stages.cells[0] == [
-        Cell("extract"),
+        Cell("describing the images", detail="extract"),
         Cell("2 min 0 s", share=1.0),
         Cell("15.0 images/min"),
         Cell("2026-01-02 03:04:05 UTC"),
     ]
-    assert [cell.text for cell in stages.cells[1][:3]] == ["fit", "3.0 s", ""]
+    assert [cell.text for cell in stages.cells[1][:3]] == ["choosing the numbers to keep", "3.0 s", ""]
+    assert stages.notes[0].startswith("30 images were described in 2 min 0 s, all extractions together.")
+
+
+def test_the_throughput_is_that_of_all_extractions_and_not_of_the_last_one() -> None:
+    (stages,) = tables(EXTRACTION | {"total": {"images": 1200, "seconds": 240.0}}, 1200)
+    assert [cell.text for cell in stages.cells[0][1:3]] == ["4 min 0 s", "5.0 images/s"]
+    assert stages.notes[0].startswith("1,200 images were described in 4 min 0 s, all extractions together.")
+
+
+def test_extractions_whose_time_was_not_recorded_are_named() -> None:
+    (stages,) = tables(EXTRACTION, 1100)
+    assert stages.cells[0][2].text == "15.0 images/min"
+    assert stages.notes[0].startswith(
+        "30 images were described in 2 min 0 s. The time of the other 1,070 was not recorded"
+    )
+
+
+def test_a_run_without_extraction_has_no_throughput() -> None:
+    section = times_section({"evaluate": FIT}, 0)
+    assert section is not None
+    (stages,) = section.blocks
+    assert isinstance(stages, Table)
+    assert not stages.notes
 
 
 def test_the_profile_of_an_extraction_is_shown_by_activity() -> None:
@@ -42,14 +69,4 @@ def test_the_machines_of_an_extraction_are_shown_as_they_change() -> None:
 
 
 def test_a_run_without_stages_has_no_section() -> None:
-    assert times_section({}) is None
-
-
-def test_a_rate_is_given_per_second_or_per_minute() -> None:
-    assert format_rate({"seconds": 2.0, "images": 30}) == "15.0 images/s"
-    assert format_rate(EXTRACTION) == "15.0 images/min"
-    assert format_rate({"seconds": 2.0}) == ""
-
-
-def test_a_duration_is_given_in_its_two_largest_units() -> None:
-    assert [format_duration(59.94), format_duration(3600), format_duration(0)] == ["59.9 s", "1 h 0 min", "0.0 s"]
+    assert times_section({}, 0) is None
