@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from osrmac.pages.embedded_images import EmbeddedImage, data_uri, embedded_images, longest_side
+from osrmac.pages.quantities import format_bytes
 from osrmac.pages.rendering import render
-from osrmac.pages.sections.collection import format_bytes
 from osrmac.retrieval.picture_difference import AMPLIFICATION, picture_difference
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.storage.run import Run
