@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from osrmac.table_files import Value
 
@@ -18,7 +19,8 @@ __all__ = ["ResultTable", "comparison_table", "duplicates_table", "query_table",
 _EDGES = ("left", "top", "right", "bottom")
 
 
-class ResultTable(NamedTuple):
+@dataclass(frozen=True)
+class ResultTable:
     """A result as a table.
 
     Attributes:

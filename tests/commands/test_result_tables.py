@@ -2,6 +2,7 @@ import datetime
 from dataclasses import replace
 
 from osrmac.commands.result_tables import (
+    ResultTable,
     comparison_table,
     duplicates_table,
     query_table,
@@ -19,7 +20,7 @@ from osrmac.types import Match, QueryResult
 def test_a_search_has_a_row_for_each_match() -> None:
     matches = (Match("a", 1, 0.25, "/a", tied=True), Match("b", 2, 0.5, "/b"))
     result = SearchResult("single", "l1", (QueryResult("q", matches), QueryResult("none", ())))
-    assert search_table(result) == (
+    assert search_table(result) == ResultTable(
         ["query", "rank", "id", "uri", "distance", "tied"],
         [["q", 1, "a", "/a", 0.25, True], ["q", 2, "b", "/b", 0.5, False]],
     )
@@ -36,7 +37,7 @@ def test_scores_and_boxes_of_a_search_have_columns_where_there_are_any() -> None
 def test_near_duplicates_say_which_images_to_keep_and_to_remove() -> None:
     time = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
     group = (Twin("a", "/a", 4, 3, 0.5, True, 10, time, "/run"), Twin("b", "/b", 2, 1, 0.5, run="/run"))
-    assert duplicates_table(Duplicates("single", "l1", 1.0, None, "as given", 1, 0, (group,))) == (
+    assert duplicates_table(Duplicates("single", "l1", 1.0, None, "as given", 1, 0, (group,))) == ResultTable(
         ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run"),
         [
             [1, "keep", "a", "/a", 4, 3, 10, time, 0.5, "/run"],
@@ -50,7 +51,7 @@ def test_scores_stand_beside_their_conditions() -> None:
     single = Score.of("single", "whole", "all", 4, results)
     drawn = replace(Score.of("random", "random", "all", 2, results), spread={"mAP": 0.5}, seeds=3)
     evaluation = Evaluation("groups", ("mAP",), "2 images", {"distance": "l1"}, (single, drawn))
-    assert query_table(evaluation) == (
+    assert query_table(evaluation) == ResultTable(
         ("system", "mode", "query", "mAP", "positives"),
         [[name, "all", query, value, 2] for name in ("single", "random") for query, value in (("a", 50), ("b", 30))],
     )
