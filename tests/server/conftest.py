@@ -52,9 +52,7 @@ def write_run(folder: Path) -> Run:
     recipes = {"single": dict(zip(IDS, vectors, strict=True))}
     failed = {FAILED: ("decode", "the <b>file</b> is empty")}
     sizes = dict.fromkeys(IDS, SIZE)
-    run = tiny_run(
-        folder / "run", recipes, failed=failed, sizes=sizes, rows_per_shard=7, photos=folder / "photos"
-    )
+    run = tiny_run(folder / "run", recipes, failed=failed, sizes=sizes, rows_per_shard=7, photos=folder / "photos")
     for number, name in enumerate(IDS):
         write_picture(folder / "photos" / name, 9 * number)
     return run

@@ -66,9 +66,7 @@ def same(found: tuple[Match, ...] | list[Match], expected: list[Match]) -> None:
     assert [(match.id, match.uri, match.box) for match in found] == [
         (match.id, match.uri, match.box) for match in expected
     ]
-    np.testing.assert_allclose(
-        [match.distance for match in found], [match.distance for match in expected], atol=1e-5
-    )
+    np.testing.assert_allclose([match.distance for match in found], [match.distance for match in expected], atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"query_expansion": 4}, {"rerank": "superglobal", "rerank_top": 9}])
