@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from osrmac.config import SearchConfig
+from osrmac.errors import OsrmacError
 from osrmac.runs.matches import find_matches
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchQuery, vectors
@@ -87,6 +88,7 @@ class OpenRun:
             self._blocks = self._held_blocks()
         self._device = torch_device(options.device)
         self._loading = threading.Lock()
+        self._unavailable: OsrmacError | None = None
 
     def __len__(self) -> int:
         return len(self._row)
@@ -134,7 +136,14 @@ class OpenRun:
     @property
     def _describer(self) -> QueryDescriber:
         with self._loading:
-            return self._loaded
+            if self._unavailable is not None:
+                raise type(self._unavailable)(*self._unavailable.args)
+            try:
+                return self._loaded
+            except OsrmacError as error:
+                # A copy: the traceback holds the network. Each upload would load in vain otherwise.
+                self._unavailable = type(error)(*error.args)
+                raise
 
     @cached_property
     def _loaded(self) -> QueryDescriber:

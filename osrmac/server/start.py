@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import secrets
 import socket
@@ -77,6 +78,7 @@ def serve(run: str, config: ServeConfig, ready: Callable[[str], None]) -> None:
             timeout_graceful_shutdown=_GRACE_SECONDS,
             backlog=_BACKLOG,
         )
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)  # nor are forms that are none
         _raise_file_limit()
         threading.Thread(target=site.load_network).start()  # one that is killed within torch would abort the process
         _Server(settings, lambda: ready(_url(config, port, token))).run([listening])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from osrmac.credentials import redact
@@ -61,8 +61,14 @@ def _pruning(request: Request, _error: Exception) -> Response:
     return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "Busy", text, _RETRY)
 
 
+def _disconnected(_request: Request, _error: Exception) -> Response:
+    """Return what nobody receives: the client went away before it had sent everything."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
 HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
     HTTPException: _http,
+    ClientDisconnect: _disconnected,
     QueryError: _query,
     PictureError: _query,
     ExpiredError: _expired,

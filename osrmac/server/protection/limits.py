@@ -26,8 +26,7 @@ _CONNECTIONS = 500
 _UPLOADS = ("/search", "/api/search")
 """Paths that take a picture. All others take no more than a short form, of visitors without a token, too."""
 
-_CLOSE = {"Connection": "close"}
-"""Header after a body that was not read to its end."""
+_RETRY = {"Retry-After": "2"}
 
 _SMALL = 10_000
 """Largest body of other requests, in bytes."""
@@ -92,7 +91,8 @@ class TimedProtocol(H11Protocol):
 class BodyLimit:
     """Refuses requests with too large a body, before it is read or as soon as it has grown too large.
 
-    All bodies together are limited, too, as many requests at once would fill the memory.
+    All bodies together are limited, too, as many requests at once would fill the memory. What still arrives after the
+    answer is dropped, for as long as headers may take: browsers show no answer before they have sent everything.
 
     Args:
         app: Application that answers the requests.
@@ -124,7 +124,7 @@ class BodyLimit:
             if received > limit:
                 raise _too_large(limit)
             if self._left < 0:
-                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Too many pictures arrive at once.", _CLOSE)
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Too many pictures arrive at once.", _RETRY)
             return message
 
         try:
@@ -136,4 +136,4 @@ class BodyLimit:
 def _too_large(limit: int) -> HTTPException:
     advice = "" if limit == _SMALL else ": see osrmac serve --max-upload"
     text = f"what was sent is larger than {limit / 1e6:g} MB{advice}"
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, _CLOSE)
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
