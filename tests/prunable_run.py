@@ -12,6 +12,7 @@ from osrmac.commands.prune import prune
 from osrmac.config import PruneConfig
 from osrmac.reduction.base import Selection
 from osrmac.runs.integrity import check_file, check_plan, check_shard, other_files
+from osrmac.runs.overview.make import make_overview
 from osrmac.runs.reductions.reduced_reader import digest, reduce_shard
 from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import manifest, schema, shards
@@ -36,6 +37,7 @@ def prunable_run(folder: Path) -> Run:
     _write_reduced(run)
     _write_queries(run)
     _write_evaluations(run)
+    make_overview(run)
     run.report.write_text("<html>even/00.png</html>")
     return run
 
