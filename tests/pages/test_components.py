@@ -7,7 +7,9 @@ from osrmac.pages.components import (
     Galleries,
     Gallery,
     Grid,
+    Group,
     Mark,
+    Montage,
     Picture,
     Section,
     Tile,
@@ -36,6 +38,7 @@ def report(word: str) -> str:
         Table(word, text(word, word), [row], [word]),
         Grid([*charts, DefinitionList({word: word}), Table(word, text(word, word), [row])]),
         Galleries(word, [Gallery(word, [*pictures, Picture(word, word)], word)], word),
+        Montage(word, [Group(word, [*pictures, Picture(word, word)], [word] * 5)], word),
     ]
     return report_page(word, word, [Tile(word, word, word, alarm=True)], [Section(word, blocks, word)], {word: word})
 
@@ -52,6 +55,25 @@ def test_verdicts_do_not_depend_on_colour_and_are_read_aloud() -> None:
     assert [value for value in page.values("li", "class") if value] == ["alarm", *MARKS]
     for sign in ("✓", "relevant", "✗", "wrong", "○", "not counted", " (best)"):
         assert sign in page.texts
+
+
+def test_a_group_shows_the_first_hundred_of_its_names() -> None:
+    names = [f"{number}.jpg" for number in range(1234)]
+    group = Group("1,234 images", [Picture(name, "", SHOWN) for name in names[:3]], names)
+    page = parse(report_page("t", "", [], [Section("p", [Montage("m", [group])])], {}))
+    assert page.values("img", "alt") == names[:3]
+    assert "mosaic of-3" in page.values("span", "class")
+    assert {"1,234 images", "99.jpg", "and 1,134 more"} <= set(page.texts)
+    assert "100.jpg" not in page.texts
+
+
+def test_a_gallery_without_a_title_has_no_heading() -> None:
+    section = Section("p", [Galleries("g", [Gallery("", [Picture("a", "", SHOWN)])])])
+    assert not page_headings(report_page("t", "", [], [section], {}))
+
+
+def page_headings(page: str) -> list[str]:
+    return [tag for tag, _ in parse(page).tags if tag == "h4"]
 
 
 def test_a_chart_has_a_description_and_its_numbers() -> None:
