@@ -14,6 +14,7 @@ from osrmac.reduction.base import Selection
 from osrmac.runs.integrity import check_file, check_plan, check_shard, other_files
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.runs.near_duplicates.stored import collection_state, store_duplicates
+from osrmac.runs.overview.make import make_overview
 from osrmac.runs.reductions.reduced_reader import digest, reduce_shard
 from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage import manifest, schema, shards
@@ -39,6 +40,7 @@ def prunable_run(folder: Path) -> Run:
     _write_queries(run)
     _write_evaluations(run)
     _write_duplicates(run)
+    make_overview(run)
     run.report.write_text("<html>even/00.png</html>")
     return run
 

@@ -9,6 +9,7 @@ import pytest
 from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
 from osrmac.commands.fit_weights import fit_weights
+from osrmac.commands.overview import overview
 from osrmac.commands.paper import paper
 from osrmac.commands.report import report
 from osrmac.commands.sweep import sweep
@@ -55,6 +56,7 @@ COMMANDS: dict[str, tuple[Part, Callable[[Run], object]]] = {
     "evaluate --rankings": (Part.EVALUATIONS, score_rankings),
     "sweep": (Part.EVALUATIONS, lambda run: sweep(run.url, groups(run), SweepConfig(recipe="osrmac", sizes=(8,)))),
     "paper": (Part.EVALUATIONS, compare),
+    "overview": (Part.OVERVIEW, lambda run: overview(run.url)),
     "report": (Part.REPORT, lambda run: report(run.url)),
 }
 

@@ -8,7 +8,9 @@ from osrmac.pages.components import (
     Galleries,
     Gallery,
     Grid,
+    Group,
     Mark,
+    Montage,
     Picture,
     Section,
     Strip,
@@ -38,6 +40,7 @@ def report(word: str) -> str:
         Grid([*charts, DefinitionList({word: word}), Table(word, text(word, word), [row])]),
         Galleries(word, [Gallery(word, [*pictures, Picture(word, word)], word)], word),
         Folded(word, [Table(word, text(word), [[word]])]),
+        Montage(word, [Group(word, [*pictures, Picture(word, word)], [word] * 5)], word),
     ]
     strip = Strip(word, [Picture(word, "", SHOWN)], word)
     section = Section(word, blocks, word, technical=word, small=True)
@@ -62,6 +65,25 @@ def test_verdicts_do_not_depend_on_colour_and_are_read_aloud() -> None:
 def test_the_title_of_the_page_names_the_collection() -> None:
     page = parse(report_page("harbour", "1,100 images", [], [], {}))
     assert {"harbour: report", "harbour", "1,100 images"} <= set(page.texts)
+
+
+def test_a_group_shows_the_first_hundred_of_its_names() -> None:
+    names = [f"{number}.jpg" for number in range(1234)]
+    group = Group("1,234 images", [Picture(name, "", SHOWN) for name in names[:3]], names)
+    page = parse(report_page("t", "", [], [Section("p", [Montage("m", [group])])], {}))
+    assert page.values("img", "alt") == names[:3]
+    assert "mosaic of-3" in page.values("span", "class")
+    assert {"1,234 images", "99.jpg", "and 1,134 more"} <= set(page.texts)
+    assert "100.jpg" not in page.texts
+
+
+def test_a_gallery_without_a_title_has_no_heading() -> None:
+    section = Section("p", [Galleries("g", [Gallery("", [Picture("a", "", SHOWN)])])])
+    assert not page_headings(report_page("t", "", [], [section], {}))
+
+
+def page_headings(page: str) -> list[str]:
+    return [tag for tag, _ in parse(page).tags if tag == "h4"]
 
 
 def test_a_chart_has_a_description_and_its_numbers() -> None:

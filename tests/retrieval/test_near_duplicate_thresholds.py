@@ -82,6 +82,22 @@ def test_the_threshold_of_scenes_is_where_few_different_ones_are_expected(images
     assert found.scene_threshold(images, 0.9) >= threshold
 
 
+@pytest.mark.parametrize("images", [100, 1000])
+def test_the_even_threshold_is_where_right_and_wrong_pairs_are_equally_dense(images: int) -> None:
+    rng = np.random.default_rng(0)
+    apart, near = rng.lognormal(0, 0.15, 200_000), rng.lognormal(-0.5, 0.15, 20_000_000 // (100 * images))
+    found = DistanceHistogram(1.0)
+    found.add(np.concatenate([apart, near]).astype(np.float32))
+    densities = len(near) * lognorm.pdf(found.edges, 0.15, scale=np.exp(-0.5)), 200_000 * lognorm.pdf(found.edges, 0.15)
+    crossing = found.edges[np.flatnonzero(densities[0] > densities[1])[-1]]
+    assert found.even_threshold(images) == pytest.approx(crossing, rel=0.05)
+
+
+def test_the_even_threshold_does_not_cross_a_gap() -> None:
+    assert 0.29 < histogram(200_000, 20_000).even_threshold(100) < 0.5
+    assert DistanceHistogram(1.0).even_threshold(0) == 0
+
+
 def test_without_shots_of_one_scene_there_is_no_threshold() -> None:
     assert histogram(200_000, 0).scene_threshold(1000, 0.99) < 0.5
     assert DistanceHistogram(1.0).scene_threshold(0, 0.99) == 0
