@@ -18,7 +18,7 @@ from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
 from osrmac.progress import Stage, note, stage
 from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
-from osrmac.runs.throughput import Throughput
+from osrmac.runs.summary.throughput import Throughput
 from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode

@@ -26,12 +26,12 @@ from osrmac.pages.tiles import summary_tiles
 from osrmac.reduction.base import Selection
 from osrmac.runs.evaluations import StoredQueryResults, load_evaluations, load_sweeps
 from osrmac.runs.failures import DEADLY, Failures, summary
-from osrmac.runs.image_stats import planned_bytes, sizes
 from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.calibration import load_calibrations
 from osrmac.runs.overview.stored import load_overview
 from osrmac.runs.reductions.stored import load_reductions
-from osrmac.runs.sample import sample
+from osrmac.runs.summary.image_stats import planned_bytes, sizes
+from osrmac.runs.summary.sample import sample
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.lock import Lock, Part, locked
 from osrmac.storage.run import Run

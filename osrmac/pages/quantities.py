@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osrmac.runs.throughput import Throughput
+from osrmac.runs.summary.throughput import Throughput
 
 __all__ = ["format_bytes", "format_duration", "format_rate"]
 

@@ -1,5 +1,5 @@
 from osrmac.pages.quantities import format_bytes, format_duration, format_rate
-from osrmac.runs.throughput import Throughput
+from osrmac.runs.summary.throughput import Throughput
 
 
 def test_bytes_are_given_in_the_largest_decimal_unit() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from osrmac.pages.charts import Histogram, nice_ticks
 from osrmac.pages.components import DefinitionList, Grid, Section
-from osrmac.runs.image_stats import Sizes
+from osrmac.runs.summary.image_stats import Sizes
 
 __all__ = ["sizes_section"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from osrmac.pages.components import Block, Folded, Section
 from osrmac.pages.quantities import format_duration, format_rate
-from osrmac.runs.throughput import Throughput
+from osrmac.runs.summary.throughput import Throughput
 from osrmac.tables import Cell, Table, numeric, text
 
 __all__ = ["times_section"]

@@ -3,7 +3,7 @@ from collections import Counter
 from osrmac.pages.charts import Histogram
 from osrmac.pages.components import DefinitionList, Grid
 from osrmac.pages.sections.sizes import sizes_section
-from osrmac.runs.image_stats import Sizes
+from osrmac.runs.summary.image_stats import Sizes
 
 
 def sizes_grid(sizes: Sizes) -> Grid:

@@ -1,4 +1,4 @@
-from osrmac.runs.throughput import Throughput
+from osrmac.runs.summary.throughput import Throughput
 
 
 def test_the_total_of_all_calls_is_read() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from osrmac.runs.sample import sample
+from osrmac.runs.summary.sample import sample
 from osrmac.storage import schema, shards
 from osrmac.storage.run import Run
 

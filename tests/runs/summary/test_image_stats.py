@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from osrmac.runs.image_stats import Sizes, planned_bytes, sizes
+from osrmac.runs.summary.image_stats import Sizes, planned_bytes, sizes
 from osrmac.storage import manifest, schema
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
