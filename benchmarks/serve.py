@@ -5,11 +5,24 @@ from a cache. The images of the run must be where they were described.
 """
 
 import http.client
+import json
+import statistics
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from benchmarks.common import parser, show
+import psutil
+
+from benchmarks.common import ROOT, parser, show
+from osrmac.runs.open_run import OpenRun
+from osrmac.storage.location import Location
+from osrmac.storage.run import Run
 
 Request = Callable[[http.client.HTTPConnection], None]
 
