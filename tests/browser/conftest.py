@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DAMAGED = {"cut off.jpg": 4000, "empty.jpg": 0}
 """Number of bytes of an image that each damaged file holds."""
 
+TOUCH = {"has_touch": True, "is_mobile": True}
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -110,7 +112,7 @@ def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
     def opened(
         path: str, screen: Screen = SCREENS[0], at: str = server, failing: int | None = None, **options: Any
     ) -> Page:
-        context = new_context(browser, screen, **options)
+        context = new_context(browser, screen, **(TOUCH if screen.name == "phone" else {}), **options)
         contexts.append(context)
         watches.append(Watch(context, at, failing))
         page = context.new_page()

@@ -280,7 +280,7 @@ def test_results_are_compared_with_the_query_one_after_the_other(open_page: Open
 
 
 def test_a_phone_uploads_draws_and_pages(open_page: OpenPage, photo: Path) -> None:
-    page = open_page("", PHONE, has_touch=True, is_mobile=True)
+    page = open_page("", PHONE)
     page.get_by_label("Take or choose a photo").set_input_files(photo)
     page.wait_for_url("**/search?upload=*")
     assert found(page)[0] == ORIGINAL

@@ -75,8 +75,9 @@ function start(element, { dots, tiles, buttons, status }, points) {
   function cellsOf(level) {
     if (levels.has(level)) return levels.get(level);
     const cells = new Map();
+    const place = (value) => Math.min(Math.floor(value * 2 ** level), 2 ** level - 1); // 1 is in the last one
     points.forEach(([, x, y], number) => {
-      const cell = `${Math.floor(x * 2 ** level)} ${Math.floor(y * 2 ** level)}`;
+      const cell = `${place(x)} ${place(y)}`;
       if (!cells.has(cell)) cells.set(cell, number);
     });
     levels.set(level, cells);
