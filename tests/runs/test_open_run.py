@@ -14,7 +14,8 @@ from osrmac.commands.search import search
 from osrmac.config import PruneConfig, SearchConfig
 from osrmac.descriptor.regions import region_boxes
 from osrmac.errors import PruningError, StorageError
-from osrmac.runs import open_run
+from osrmac.runs import open_run, query_describer
+from osrmac.runs.methods import Method
 from osrmac.runs.open_run import OpenRun, state
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
@@ -187,9 +188,15 @@ def test_blocks_are_joined_in_order(joined: int, monkeypatch: pytest.MonkeyPatch
 def test_the_network_is_loaded_once_by_whichever_thread_is_first(
     finished: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, loaded = OpenRun(finished, SearchConfig(method="single")), []
-    describer = open_run.QueryDescriber
-    monkeypatch.setattr(open_run, "QueryDescriber", lambda *given: loaded.append(given) or describer(*given))
+    opened = OpenRun(finished, SearchConfig(method="single"))
+    loaded: list[Run] = []
+
+    class Counted(query_describer.QueryDescriber):
+        def __init__(self, run: Run, method: Method) -> None:
+            loaded.append(run)
+            super().__init__(run, method)
+
+    monkeypatch.setattr(query_describer, "QueryDescriber", Counted)
     threads = [threading.Thread(target=opened.load_network) for _ in range(3)]
     for thread in threads:
         thread.start()
