@@ -67,13 +67,13 @@ def duplicates_sheet(run: str, duplicates: Duplicates) -> str:
     The differences of two images are shown after these have been aligned: see `picture_difference`.
     """
     place = Run(run)
-    shown = list(_first(duplicates.groups))
+    shown = _first(duplicates.groups)
     uris = [image.uri for group in shown for image in group]
     pairs = len(uris) - len(shown)
     found = embedded_images(place, uris, longest_side(len(uris) + pairs))
     images: list[EmbeddedImage] = []
     groups = [
-        _Group(f"Group {number}, {len(duplicates.groups[number - 1])} images", tuple(_pairs(group, found, images)))
+        _Group(_title(number, group, duplicates), tuple(_pairs(group, found, images)))
         for number, group in enumerate(shown, 1)
     ]
     all_pairs = sum(len(group) - 1 for group in duplicates.groups)
@@ -82,7 +82,7 @@ def duplicates_sheet(run: str, duplicates: Duplicates) -> str:
         "collection": place.record()["images"],
         "groups": str(len(duplicates.groups)),
         "images in groups": str(sum(map(len, duplicates.groups))),
-        "pairs": str(all_pairs) if pairs == all_pairs else f"{all_pairs}, the first {pairs} of them shown",
+        "pairs": str(all_pairs) if pairs == all_pairs else f"{all_pairs}, {pairs} of them shown",
         "method": duplicates.method,
         "threshold": f"{duplicates.threshold:.4g} ({duplicates.distance}{agreement}, {duplicates.reason})",
     }
@@ -97,14 +97,17 @@ def duplicates_sheet(run: str, duplicates: Duplicates) -> str:
     )
 
 
-def _first(groups: Sequence[Sequence[Twin]]) -> Iterator[Sequence[Twin]]:
-    """Yield groups, the last one cut, up to the largest number of pairs."""
-    left = _MAX_PAIRS
-    for group in groups:
-        if left <= 0:
-            return
-        yield group[: left + 1]
-        left -= len(group) - 1
+def _title(number: int, shown: Sequence[Twin], duplicates: Duplicates) -> str:
+    images = len(duplicates.groups[number - 1])
+    return f"Group {number}, {images} images" + (f", the first {len(shown)} shown" if len(shown) < images else "")
+
+
+def _first(groups: Sequence[Sequence[Twin]]) -> list[Sequence[Twin]]:
+    """Return the first images of as many groups as possible, equally many of the large ones."""
+    groups = groups[:_MAX_PAIRS]
+    others = [len(group) - 1 for group in groups]
+    most = next(most for most in range(_MAX_PAIRS, 0, -1) if sum(min(most, each) for each in others) <= _MAX_PAIRS)
+    return [group[: most + 1] for group in groups]
 
 
 def _pairs(group: Sequence[Twin], found: Iterator[_Found], images: list[EmbeddedImage]) -> Iterator[_Pair]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -20,6 +21,7 @@ from osrmac.table_files import plain_text
 __all__ = ["read_names"]
 
 _COLUMNS = ("id", "uri")
+_ACTION, _KEEP = "action", b"keep"
 
 
 def read_names(listed: Location) -> Iterator[list[str]]:
@@ -52,12 +54,17 @@ def _lines(_listed: Location, file: Any) -> Iterator[list[str | None]]:
 
 
 def _csv(listed: Location, file: Any) -> Iterator[list[str | None]]:
-    """Read values as bytes, which are not inferred to be numbers; tables that osrmac writes are read as they were."""
-    column = _column(listed, pyarrow.csv.open_csv(file).schema.names)
+    """Read values as bytes, which are not inferred to be numbers; tables that osrmac writes are read as they were.
+
+    Images that the list of `osrmac duplicates` keeps are left out.
+    """
+    found = pyarrow.csv.open_csv(file).schema.names
+    names = [_column(listed, found), *({_ACTION} & set(found))]
     file.seek(0)
-    options = pyarrow.csv.ConvertOptions(column_types={column: pa.binary()}, include_columns=[column])
+    options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary()), include_columns=names)
     for batch in pyarrow.csv.open_csv(file, convert_options=options):
-        yield [name and plain_text(name) for name in list_values.texts(pa.chunked_array([batch[column]]))]
+        rows = batch.filter(pc.not_equal(batch[_ACTION], _KEEP)) if _ACTION in names else batch
+        yield [name and plain_text(name) for name in list_values.texts(pa.chunked_array([rows[names[0]]]))]
 
 
 def _parquet(listed: Location, file: Any) -> Iterator[list[str | None]]:

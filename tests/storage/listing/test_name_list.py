@@ -33,6 +33,11 @@ def test_names_that_were_written_as_text_are_read_as_they_were(tmp_path: Path) -
     assert names(tmp_path / "a.csv") == ids
 
 
+def test_images_that_the_list_of_near_duplicates_keeps_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("group,action,id\n1,keep,a.jpg\n1,remove,b.jpg\n2,,c.jpg\n")
+    assert names(tmp_path / "a.csv") == ["b.jpg", "c.jpg"]
+
+
 def test_numbers_in_parquet_are_their_decimal_strings(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [1, None, 20]}), tmp_path / "a.parquet")
     assert names(tmp_path / "a.parquet") == ["1", "20"]
