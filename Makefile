@@ -42,7 +42,7 @@ browser: setup
 # Takes the screenshots of the README.
 screenshots: setup
 	$(BIN)/python -m pytest -s -m browser tests/browser -k documentation
-	cp build/screenshots/search.png build/screenshots/report.png docs/figures/
+	cp $(addprefix build/screenshots/, search.png report.png serve.png) docs/figures/
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from PIL import Image
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-__all__ = ["SCREENS", "SCREENSHOTS", "Screen", "has_scheme", "new_context", "save_screenshot"]
+__all__ = ["SCREENS", "SCREENSHOTS", "Screen", "has_scheme", "new_context", "save_screenshot", "save_small_screenshot"]
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
@@ -43,6 +45,16 @@ def new_context(browser: Browser, screen: Screen, **options: Any) -> BrowserCont
 def save_screenshot(page: Page, name: str, screen: Screen) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}-{screen}.png", full_page=True)
+
+
+def save_small_screenshot(page: Page, name: str) -> None:
+    """Save what the screen shows as a picture for the documentation, of at most 300 kB."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    file = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=file)
+    with Image.open(file) as image:
+        image.convert("RGB").quantize(256, kmeans=2).save(file, optimize=True)
+    assert file.stat().st_size < 300_000
 
 
 def has_scheme(page: Page, screen: Screen) -> bool:

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from osrmac.cli import main
-from tests.browser.screens import SCREENS, SCREENSHOTS, Screen, has_scheme, new_context, save_screenshot
+from tests.browser.screens import (
+    SCREENS,
+    SCREENSHOTS,
+    Screen,
+    has_scheme,
+    new_context,
+    save_screenshot,
+    save_small_screenshot,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -141,8 +148,4 @@ def test_the_screenshots_of_the_documentation_are_small(
 ) -> None:
     for name, height in (("search", 740), ("report", 1010)):
         page = visit(pages[name], Screen("desktop", 1280, height, "light"))
-        file = SCREENSHOTS / f"{name}.png"
-        page.screenshot(path=file)
-        with Image.open(file) as image:
-            image.convert("RGB").quantize(256, kmeans=2).save(file, optimize=True)
-        assert file.stat().st_size < 300_000
+        save_small_screenshot(page, name)

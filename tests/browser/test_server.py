@@ -336,6 +336,7 @@ def test_the_token_is_asked_for_once(open_page: OpenPage, run: Path, token_file:
         page.get_by_label("Token").fill(TOKEN)
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Search with a photo").wait_for()
+        found(page)
         page.goto(f"{closed}images")
         assert len(found(page)) == 60
         linked = open_page(f"images?token={TOKEN}&name=cat", at=closed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.browser.screens import SCREENS, Screen, has_scheme, save_screenshot
+from tests.browser.screens import SCREENS, Screen, has_scheme, save_screenshot, save_small_screenshot
 from tests.browser.served import ORIGINAL, TOKEN, OpenPage, search_for, serving
 
 if TYPE_CHECKING:
@@ -121,6 +121,12 @@ def test_the_token_page_is_accessible_and_fits_its_screen(screen: Screen, open_p
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
     check(page, "serve-token", screen)
+
+
+def test_the_screenshot_of_the_documentation_is_small(open_page: OpenPage) -> None:
+    page = open_page(search_for("coffee-cup/2.jpg"), Screen("desktop", 1280, 900, "light"))
+    page.wait_for_function("[...document.images].filter(image => image.complete).length > 12")
+    save_small_screenshot(page, "serve")
 
 
 def check(page: Page, name: str, screen: Screen) -> None:
