@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +6,6 @@ from starlette.datastructures import QueryParams
 
 from osrmac.server.addresses import BrowseAddress, QueryError, SearchAddress, number
 from osrmac.server.columns import Columns
-import pyarrow as pa
 
 COLUMNS = Columns(pa.table({"id": ["a"], "title": ["A"], "maker & co": ["B"]}))
 EDGES = st.integers(-1000, 100_000)

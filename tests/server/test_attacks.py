@@ -406,7 +406,7 @@ def test_slow_headers_are_ended(server: Server) -> None:
     started = time.monotonic()
     with server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        with pytest.raises(OSError):  # noqa: PT011  # broken or reset
+        with suppress(ConnectionError):
             while time.monotonic() - started < 25:
                 connection.sendall(b"X")
                 time.sleep(1)
