@@ -88,7 +88,7 @@ def _answer(response: HTTPResponse) -> Answer:
 
 def received(connection: socket.socket) -> bytes:
     """Return what a connection receives until it is closed."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = connection.recv(65536)

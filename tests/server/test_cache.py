@@ -6,10 +6,16 @@ from osrmac.server.cache import Cache
 
 
 def test_a_value_is_made_once() -> None:
-    cache, made = Cache[str](10), []
-    for key in ("a", "b", "a"):
-        assert cache.get(key, lambda key=key: made.append(key) or key.upper()) == key.upper()  # type: ignore[misc]
-    assert made == ["a", "b"]
+    cache = Cache[str](10)
+    made = []
+    for value in ("first", "second", "third"):
+
+        def make(value: str = value) -> str:
+            made.append(value)
+            return value
+
+        cache.get(value == "second", make)
+    assert (made, cache.get(False, str)) == (["first", "second"], "first")
     assert (cache.find("a"), cache.find("c")) == ("A", None)
 
 

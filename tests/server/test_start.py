@@ -59,7 +59,7 @@ def test_an_address_in_use_is_refused(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.name.invalid", "999.1.1.1", "a..b", "x" * 300, ""])
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
-    with pytest.raises(ConfigError, match="cannot listen at .* port 0: .*; choose others with --host and --port"):
+    with pytest.raises(ConfigError, match=r"cannot listen at .* port 0: .*; choose others with --host and --port"):
         serve("no run", ServeConfig(host=host, port=0), never)
 
 
