@@ -80,8 +80,7 @@ def serve(run: str, config: ServeConfig, ready: Callable[[str], None]) -> None:
         )
         logging.getLogger("python_multipart").setLevel(logging.ERROR)  # nor are forms that are none
         _raise_file_limit()
-        # The process waits for it at its end, as it would crash if it went away while torch loads.
-        threading.Thread(target=site.load_network).start()
+        threading.Thread(target=site.load_network).start()  # one that is killed within torch would abort the process
         _Server(settings, lambda: ready(_url(config, port, token))).run([listening])
 
 

@@ -1,10 +1,12 @@
 """`osrmac serve` as a process of its own, and raw connections to it."""
 
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import psutil
+from PIL import Image
 
-__all__ = ["Server", "form", "serving"]
+__all__ = ["Server", "answers", "form", "picture", "serving"]
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,17 @@ def serving(run: str, folder: Path, *options: str) -> Iterator[Server]:
         process.wait(timeout=30)
     said = (folder / "errors").read_text()
     assert "Traceback" not in said, said
+
+
+def answers(server: Server) -> bool:
+    """Return whether a server answers a search within seconds."""
+    started = time.monotonic()
+    found = server.ask("/search", {"id": "photo00.jpg"})
+    return found.status == 200 and b"Nearest to" in found.body and time.monotonic() - started < 5
+
+
+def picture(size: tuple[int, int] = (60, 40)) -> bytes:
+    """Return a JPEG file."""
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, "JPEG")
+    return file.getvalue()
