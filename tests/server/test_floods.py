@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from select import select
 from urllib.parse import quote
 
 import pytest
@@ -218,14 +219,12 @@ def test_slow_headers_are_ended(server: Server) -> None:
 def test_many_uploads_at_once_fill_no_memory(attacked: Run, tmp_path: Path) -> None:
     """Sixty clients send 20 MB each, and none sends its last byte."""
     with serving(attacked.url, tmp_path, "--max-upload", "25000000") as server, ExitStack() as sending:
-        before, content, refused = server.resident, bytes(20_000_000), []
+        before, content = server.resident, bytes(20_000_000)
 
         def send(connection: socket.socket) -> None:
             head = f"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content) + 1}\r\n\r\n"
-            try:
+            with suppress(ConnectionError):
                 connection.sendall(head.encode() + content)
-            except OSError:
-                refused.append(connection)
 
         connections = [sending.enter_context(server.connect()) for _ in range(60)]
         threads = [threading.Thread(target=send, args=(connection,)) for connection in connections]
@@ -235,4 +234,5 @@ def test_many_uploads_at_once_fill_no_memory(attacked: Run, tmp_path: Path) -> N
             thread.join()
         assert answers(server)
         assert server.resident - before < 800_000_000
-        assert refused
+        readable, _, _ = select(connections, [], [], 0)  # those that were refused
+        assert len(readable) > 30
