@@ -15,7 +15,9 @@ from osrmac.config import PruneConfig, SearchConfig
 from osrmac.descriptor.regions import region_boxes
 from osrmac.errors import PruningError, StorageError
 from osrmac.runs import open_run
+from osrmac.runs.methods import Method
 from osrmac.runs.open_run import OpenRun, state
+from osrmac.runs.query_describer import QueryDescriber
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
 from osrmac.storage.pruning.journal import Facts, Journal
@@ -188,8 +190,12 @@ def test_the_network_is_loaded_once_by_whichever_thread_is_first(
     finished: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, loaded = OpenRun(finished, SearchConfig(method="single")), []
-    describer = open_run.QueryDescriber
-    monkeypatch.setattr(open_run, "QueryDescriber", lambda *given: loaded.append(given) or describer(*given))
+
+    def load(run: Run, method: Method) -> QueryDescriber:
+        loaded.append(run)
+        return QueryDescriber(run, method)
+
+    monkeypatch.setattr(open_run, "QueryDescriber", load)
     threads = [threading.Thread(target=opened.load_network) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -202,4 +208,21 @@ def test_the_network_is_loaded_once_by_whichever_thread_is_first(
         np.testing.assert_allclose(described, stored, atol=1e-5)
     with pytest.raises(StorageError, match="x cannot be described, it failed at decode"):
         opened.describe("x", b"no picture")
+    assert len(loaded) == 1
+
+
+def test_weights_that_are_unavailable_are_not_loaded_with_each_upload(
+    whole: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def unavailable(run: Run, _method: Method) -> QueryDescriber:
+        loaded.append(run)
+        raise StorageError("the weights are gone")
+
+    monkeypatch.setattr(open_run, "QueryDescriber", unavailable)
+    opened = OpenRun(whole)
+    for _ in range(3):
+        with pytest.raises(StorageError, match="the weights are gone"):
+            opened.describe("x", b"")
     assert len(loaded) == 1
