@@ -17,7 +17,7 @@ def output_of(code: str) -> str:
     [
         *("osrmac", "osrmac.config", "osrmac.cli", "osrmac.commands.checks", "osrmac.commands.extract"),
         *("osrmac.commands.fit", "osrmac.commands.run", "osrmac.commands.info", "osrmac.commands.prune"),
-        "osrmac.commands.verify",
+        *("osrmac.commands.verify", "osrmac.server.start"),
     ],
 )
 def test_modules_that_check_arguments_load_neither_torch_nor_ray(module: str) -> None:

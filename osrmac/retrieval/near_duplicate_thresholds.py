@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from osrmac.types import Matrix
 
@@ -142,8 +142,8 @@ class DistanceHistogram:
         pairs, low = max(1, int(below[-1])), self._low(images)
         high = float(np.clip(_RATIO * low, *_HIGH))
         at_low, at_high = np.interp([low, high], below / pairs, logs)
-        spread = max((at_high - at_low) / (norm.ppf(high) - norm.ppf(low)), 1e-6)
-        return below, pairs * norm.cdf(norm.ppf(low) + (logs - at_low) / spread)
+        spread = max((at_high - at_low) / (ndtri(high) - ndtri(low)), 1e-6)
+        return below, pairs * ndtr(ndtri(low) + (logs - at_low) / spread)
 
     @staticmethod
     def _low(images: int) -> float:

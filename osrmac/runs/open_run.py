@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -19,13 +19,15 @@ from osrmac.errors import OsrmacError
 from osrmac.runs.matches import find_matches
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchQuery, vectors
-from osrmac.runs.query_describer import QueryDescriber
 from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.shard_reader import Block, list_shards, map_shards, read_blocks, unpruned
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 from osrmac.types import Box, Match, Matrix
+
+if TYPE_CHECKING:
+    from osrmac.runs.query_describer import QueryDescriber
 
 __all__ = ["OpenRun", "state"]
 
@@ -147,6 +149,8 @@ class OpenRun:
 
     @cached_property
     def _loaded(self) -> QueryDescriber:
+        from osrmac.runs.query_describer import QueryDescriber  # noqa: PLC0415  # the first page must not wait for torch
+
         return QueryDescriber(self.run, self.method)
 
     def search(self, query: Sequence[Matrix], top: int, outside: Collection[str] = ()) -> list[Match]:

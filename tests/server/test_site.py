@@ -38,7 +38,7 @@ def test_without_weights_images_of_the_run_can_still_be_searched(
     def unavailable(*_: object) -> None:
         raise StorageError("the weights are gone")
 
-    monkeypatch.setattr("osrmac.runs.open_run.QueryDescriber", unavailable)
+    monkeypatch.setattr("osrmac.runs.query_describer.QueryDescriber", unavailable)
     site = Site(own, ServeConfig(), NO_COLUMNS)
     site.load_network()
     shown = capsys.readouterr().err

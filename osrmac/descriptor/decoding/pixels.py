@@ -1,16 +1,16 @@
 """Conversion of decoded images to RGB and to arrays, block by block, which takes little memory beside the result."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT, TiffImageFile
-from torch import Tensor
-from torch.utils.dlpack import from_dlpack
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["WideGrey", "is_wide", "to_array", "to_rgb", "to_tensor"]
 
@@ -87,12 +87,16 @@ def to_array(image: Image.Image) -> NDArray[np.uint8]:
     return pixels
 
 
-def to_tensor(image: Image.Image) -> Tensor:
+def to_tensor(image: Image.Image) -> "Tensor":
     """Return the pixels of an RGB image: uint8, (H, W, 4), or (H, W, 3) if Pillow's memory is in several pieces.
 
     Pillow holds four bytes per pixel, of which the last one means nothing. They are not copied: copying takes time, and
     Python's global interpreter lock, which other threads need. The image must not be changed afterwards.
     """
+    # What only shows images must not wait for torch.
+    import torch  # noqa: PLC0415
+    from torch.utils.dlpack import from_dlpack  # noqa: PLC0415
+
     try:
         shared = pa.array(image)
     except ValueError:  # images of more than 16 MB

@@ -28,6 +28,9 @@ _HEADERS = {
 }
 """Headers of every response. No page loads, frames or sends anything across sites."""
 
+_OPEN = frozenset({"/static/icon.svg", "/static/style.css", "/token"})
+"""Paths that the page which asks for the token needs."""
+
 _COOKIE_SECONDS = 30 * 24 * 3600
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?")
@@ -108,7 +111,7 @@ class AccessMiddleware:
             return _refusal("this server is not known by that name: see osrmac serve --allowed-host")
         if _is_cross_site(request, self._access):
             return _refusal("requests from other sites are refused", HTTPStatus.FORBIDDEN)
-        if self._access.token is None or _is_open(_path(request)):
+        if self._access.token is None or _path(request) in _OPEN:
             return None
         return self._answer_by_token(request)
 
@@ -138,11 +141,6 @@ def with_cookie(response: Response, request: Request, access: Access) -> Respons
         samesite="lax",
     )
     return response
-
-
-def _is_open(path: str) -> bool:
-    """Return whether the page that asks for the token needs a path."""
-    return path == "/token" or path.startswith("/static/")
 
 
 def _refusal(reason: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Response:
