@@ -10,6 +10,7 @@ OVERVIEW = Overview(
     [[HOSTILE, *PLAIN[:8]], PLAIN[8:10]],
     {HOSTILE: Position(0.123456, 1, 0), PLAIN[20]: Position(0, 0.5, None)},
     [Outlier(PLAIN[20], 2.0)],
+    1.0,
     FACTS,
     "images have been added",
 )
