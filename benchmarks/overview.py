@@ -8,8 +8,11 @@ and pairs of images that show none are not judged: whether these belong together
 Without a run, only time and memory are measured, with `--synthetic` vectors of 348 numbers, ten for each scene.
 """
 
+import argparse
+import json
 import re
 import resource
+import time
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +22,6 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.cluster import HDBSCAN
 
-from benchmarks.common import parser, seconds, show
 from osrmac.api import Run
 from osrmac.reduction.base import l2_normalize
 from osrmac.retrieval.distances import distances
@@ -31,7 +33,8 @@ Labels = NDArray[np.int64]
 
 
 def main() -> None:
-    options = parser(__doc__)
+    # Not that of benchmarks.common, which imports torch: its memory would be measured, too.
+    options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("run", nargs="?")
     options.add_argument("--synthetic", type=int, default=10_000, help="number of vectors, without a run")
     options.add_argument("--method", help="recipe or reduction (default: the one that searches compare)")
@@ -39,13 +42,14 @@ def main() -> None:
     options.add_argument("--shots", type=int, help="photographs of each scene, numbered in a row")
     chosen = options.parse_args()
     if chosen.run is None:
-        show(measure(synthetic(chosen.synthetic))[1])
+        print(json.dumps(measure(synthetic(chosen.synthetic))[1], indent=2))
         return
     ids, vectors = Run(chosen.run).vectors(chosen.method)
     scenes = scenes_of(ids, chosen.ground_truth, chosen.shots)
     found, cost = measure(vectors)
     groups = {"overview": found.placed.labels, **others(vectors, found.threshold)}
-    show(cost | {name: judge(numbered(labels), scenes) for name, labels in groups.items()})
+    judged = {name: judge(numbered(labels), scenes) for name, labels in groups.items()}
+    print(json.dumps(cost | judged, indent=2))
 
 
 def synthetic(number: int) -> NDArray[np.float32]:
@@ -57,11 +61,12 @@ def synthetic(number: int) -> NDArray[np.float32]:
 
 def measure(vectors: NDArray[np.float32]) -> tuple[SampleOverview, dict[str, Any]]:
     """Make an overview of all vectors, and measure time, processor time and peak memory."""
-    made: list[SampleOverview] = []
-    elapsed, processor = seconds(lambda: made.append(SampleOverview.of(vectors, "l1")))
+    started = time.perf_counter(), time.process_time()
+    made = SampleOverview.of(vectors, "l1")
+    elapsed, processor = time.perf_counter() - started[0], time.process_time() - started[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
     times = {"seconds": round(elapsed, 1), "processor": round(processor, 1)}
-    return made[0], {"images": len(vectors), **times, "peak MB": peak}
+    return made, {"images": len(vectors), **times, "peak MB": peak}
 
 
 def scenes_of(ids: list[str], ground_truth: str | None, shots: int | None) -> Labels:

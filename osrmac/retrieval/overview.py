@@ -98,11 +98,9 @@ class SampleOverview:
                 pairs[stop : stop + count - row - 1] = others[row + 1 :]
                 stop += count - row - 1
                 histogram.add(others[row + 1 :])
-                others[row] = -1  # nearest to itself, also if other images are equal
             rows = slice(start, start + len(block))
             near[rows], apart[rows] = _nearest(block, near.shape[1])
             update(rows.stop)
-        apart[:, 0] = 0
         threshold = histogram.even_threshold(count)
         labels = average_groups(pairs, threshold)
         within = distances_within(pairs, labels)

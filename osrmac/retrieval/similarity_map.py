@@ -40,7 +40,7 @@ def similarity_map(vectors: Matrix, nearest: NDArray[np.int64], distances: Matri
 
     Args:
         vectors: Vectors of n images, (n, d).
-        nearest: Positions of each image's `map_neighbours(n)` nearest images, itself first, (n, k).
+        nearest: Positions of each image's `map_neighbours(n)` nearest images, itself among them, (n, k).
         distances: Distances to these, (n, k).
 
     Returns:

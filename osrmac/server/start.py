@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlencode
@@ -115,10 +115,12 @@ def _listening(config: ServeConfig) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
+        with ExitStack() as if_refused:
+            bound = if_refused.enter_context(socket.socket(family, kind, protocol))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            if_refused.pop_all()
+    except (OSError, UnicodeError) as error:  # names have labels of up to 63 characters
         raise ConfigError(
             f"cannot listen at {config.host} port {config.port}: {reason(error)}; choose others with --host and --port"
         ) from error

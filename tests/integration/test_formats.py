@@ -83,6 +83,10 @@ def test_removed_images_have_the_documented_column() -> None:
     assert columns(schema.REMOVED) == documented("removed")
 
 
+def test_an_overview_has_the_documented_columns() -> None:
+    assert columns(schema.OVERVIEW) == documented("overview")
+
+
 def test_the_metadata_keys_are_documented(scored: Run) -> None:
     text = PAGE.read_text()
     for folder in (scored.descriptors, scored.reduced("osrmac-pfa-32")):

@@ -74,6 +74,14 @@ def test_a_few_images_have_an_overview(count: int) -> None:
     assert ((placed.positions >= 0) & (placed.positions <= 1)).all()
 
 
+def test_many_copies_of_one_image_are_a_group() -> None:
+    vectors = np.concatenate([np.ones((110, 4)), np.random.default_rng(0).normal(size=(5, 4)) * 9]).astype(np.float32)
+    placed = SampleOverview.of(vectors, "l1").placed
+    assert len(set(placed.labels[:110].tolist())) == 1
+    assert placed.isolation[:110].tolist() == [0] * 110
+    assert np.isfinite(placed.positions).all()
+
+
 def test_groups_are_numbered_by_size() -> None:
     assert numbered(np.array([3, 1, 0, 1, 3, 3, -1, 2])).tolist() == [0, 1, -1, 1, 0, 0, -1, -1]
     assert numbered(np.array([-1, -1])).tolist() == [-1, -1]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from osrmac.runs.integrity import check_plan, check_shard
+from osrmac.runs.integrity import check_file, check_plan, check_shard, other_files
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
 from tests.tiny_run import tiny_run
@@ -34,6 +34,13 @@ def test_a_shard_of_unit_or_zero_vectors_is_sound(tmp_path: Path, vector: tuple[
 )
 def test_a_vector_that_is_not_sound_is_reported(tmp_path: Path, vector: tuple[float, float], problem: str) -> None:
     assert problems(run_of(tmp_path, *vector)) == [problem]
+
+
+def test_the_overview_is_checked_too(tmp_path: Path) -> None:
+    run = run_of(tmp_path, 0.6, 0.8)
+    run.overview.write_bytes(b"no table")
+    (file,) = other_files(run)
+    assert (check_file(file) or "").endswith("remove it and run osrmac overview again")
 
 
 def test_a_failed_row_needs_a_reason(tmp_path: Path) -> None:

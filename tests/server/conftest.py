@@ -1,5 +1,6 @@
 """Web applications that are asked without a network, on runs written row by row and on a described one."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from osrmac.server.columns import read_columns
 from osrmac.server.protection.access import Access
 from osrmac.server.site import Site
 from osrmac.storage.run import Run
+from tests.server.processes import Server, serving
 from tests.tiny_run import tiny_run
 
 Serve = Callable[..., TestClient]
@@ -83,3 +85,29 @@ def site_of(client: TestClient) -> Site:
     """Return what the requests of a client share."""
     site: Site = client.app.state.site  # type: ignore[attr-defined]
     return site
+
+
+MAX_UPLOAD = 2_000_000
+"""Largest picture that the attacked server takes, in bytes."""
+
+
+@pytest.fixture(scope="session")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run whose server is attacked, and whose collection is changed meanwhile."""
+    return write_run(tmp_path_factory.mktemp("attacked"))
+
+
+@pytest.fixture(scope="session")
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder for the temporary files of the server."""
+    return tmp_path_factory.mktemp("spool")
+
+
+@pytest.fixture(scope="session")
+def server(attacked: Run, spool: Path) -> Iterator[Server]:
+    """A server process that needs no token."""
+    with serving(attacked.url, spool, "--max-upload", str(MAX_UPLOAD)) as server:
+        while "cannot be searched for" not in (spool / "errors").read_text():  # memory grows until torch is loaded
+            assert server.process.poll() is None
+            time.sleep(0.05)
+        yield server

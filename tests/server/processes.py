@@ -1,10 +1,12 @@
 """`osrmac serve` as a process of its own, and raw connections to it."""
 
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import psutil
+from PIL import Image
 
-__all__ = ["Server", "form", "serving"]
+__all__ = ["Server", "answers", "form", "picture", "serving"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def _answer(response: HTTPResponse) -> Answer:
 
 def received(connection: socket.socket) -> bytes:
     """Return what a connection receives until it is closed."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = connection.recv(65536)
@@ -118,10 +121,23 @@ def serving(run: str, folder: Path, *options: str) -> Iterator[Server]:
         shown = process.stdout.readline()
         assert shown, (folder / "errors").read_text()
         yield Server(json.loads(shown)["url"], process)
-        assert process.poll() is None
     finally:
         process.terminate()
         process.stdout.close()
         process.wait(timeout=30)
     said = (folder / "errors").read_text()
     assert "Traceback" not in said, said
+
+
+def answers(server: Server) -> bool:
+    """Return whether a server answers a search within seconds."""
+    started = time.monotonic()
+    found = server.ask("/search", {"id": "photo00.jpg"})
+    return found.status == 200 and b"Nearest to" in found.body and time.monotonic() - started < 5
+
+
+def picture(size: tuple[int, int] = (60, 40)) -> bytes:
+    """Return a JPEG file."""
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, "JPEG")
+    return file.getvalue()

@@ -6,11 +6,17 @@ from osrmac.server.cache import Cache
 
 
 def test_a_value_is_made_once() -> None:
-    cache, made = Cache[str](10), []
-    for key in ("a", "b", "a"):
-        assert cache.get(key, lambda key=key: made.append(key) or key.upper()) == key.upper()  # type: ignore[misc]
-    assert made == ["a", "b"]
-    assert (cache.find("a"), cache.find("c")) == ("A", None)
+    cache = Cache[str](10)
+    made = []
+    for value in ("first", "second", "third"):
+
+        def make(value: str = value) -> str:
+            made.append(value)
+            return value
+
+        cache.get(value == "second", make)
+    assert made == ["first", "second"]
+    assert (cache.find(False), cache.find(True), cache.find("other")) == ("first", "second", None)
 
 
 def test_the_values_that_were_used_last_are_held() -> None:

@@ -131,7 +131,7 @@ def image_server() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            port = self.server.server_address[1]
+            port = int(self.headers["Host"].partition(":")[2])
             targets = {
                 "/elsewhere.jpg": f"http://localhost:{port}/a.jpg",
                 "/port.jpg": f"http://127.0.0.1:{port + 1}/a.jpg",
@@ -153,7 +153,7 @@ def image_server() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
     thread.join()

@@ -127,7 +127,7 @@ class TestToken:
         for header in (f"Bearer {TOKEN}", f"bearer {TOKEN}"):
             assert given.get(f"{root}/api/search", headers={"Authorization": header}).status_code == 200
         for header in (f"Basic {TOKEN}", TOKEN, "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer caf\xe9"):
-            refused = given.get(f"{root}/api/search", headers={"Authorization": header.encode("latin-1")})
+            refused = given.get(f"{root}/api/search", headers={b"Authorization": header.encode("latin-1")})
             assert refused.status_code == 401
 
     def test_in_the_address_it_becomes_a_cookie_and_is_taken_from_the_address(self, root: str) -> None:
@@ -165,7 +165,7 @@ def test_a_cookie_of_another_server_on_this_machine_does_not_disturb() -> None:
 
 def test_over_https_the_cookie_is_secure() -> None:
     given = client(TOKEN)
-    given.base_url = "https://localhost"  # type: ignore[assignment]
+    given.base_url = "https://localhost"
     assert "Secure" in given.get(f"/?token={TOKEN}").headers["set-cookie"]
 
 

@@ -179,7 +179,7 @@ def test_connections_that_send_no_request_are_closed() -> None:
             reader, _ = await given.connect(sent)
             assert await closed(reader)
         given.may.set()
-        reader, writer = await given.connect(REQUEST)
+        reader, _ = await given.connect(REQUEST)
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
         assert await closed(reader)
 
