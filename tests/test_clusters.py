@@ -17,7 +17,7 @@ from osrmac.config import ComputeConfig, DescriptorConfig
 from osrmac.distributed.worker_pool import size_worker_pool
 
 ROOT = Path(__file__).parents[1]
-INDIRECT = {"fsspec", "numpy", "pillow"}  # installed as dependencies of the named packages
+INDIRECT = {"fsspec", "numpy", "pillow", "threadpoolctl"}  # installed as dependencies of the named packages
 
 
 @pytest.fixture

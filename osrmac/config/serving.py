@@ -28,7 +28,7 @@ class ServeConfig(RefinementConfig, ComparisonConfig):
     port: Annotated[int, "N"] = 8000
     """Port to listen at; 0 chooses a free one."""
 
-    root_path: Annotated[str, "PATH"] = ""
+    root_path: Annotated[str, "PATH"] | None = None
     """Path at which a reverse proxy offers the pages, such as /search. Asks for a token. (default: /)"""
 
     allowed_host: Annotated[tuple[str, ...], "NAME"] = ()
@@ -53,11 +53,16 @@ class ServeConfig(RefinementConfig, ComparisonConfig):
         at_least_one(self, "max_upload", "keep_uploads")
         if not 0 <= self.port < 1 << 16:
             raise ConfigError(f"--port must be between 0 and 65535, not {self.port}")
-        if self.root_path and (not _PATH.fullmatch(self.root_path) or "//" in self.root_path):
+        if self.root_path is not None and (not _PATH.fullmatch(self.root_path) or "//" in self.root_path):
             raise ConfigError(f"--root-path must be a path such as /search, not {self.root_path}")
         for name in self.allowed_host:
             if not _NAME.fullmatch(name) and not _is_address(name.strip("[]")):
                 raise ConfigError(f"--allowed-host takes names without ports, such as search.example.org, not {name}")
+
+    @property
+    def path(self) -> str:
+        """Path below which the pages are, without a slash at its end."""
+        return (self.root_path or "").rstrip("/")
 
     @property
     def needs_token(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from osrmac.errors import OsrmacError
 from osrmac.progress import note
 from osrmac.runs.near_duplicates.scene_cut import scene_cut
 from osrmac.runs.open_run import OpenRun
+from osrmac.server.background import run_in_background
 
 __all__ = ["SceneCut"]
 
@@ -27,7 +29,7 @@ class SceneCut:
         with self._lock:
             if self._sought != images.version:
                 self._sought = images.version
-                threading.Thread(target=self.find, args=(images,), daemon=True).start()
+                run_in_background(partial(self.find, images))
             version, distance = self._found
             return distance if version == images.version else None
 

@@ -6,7 +6,6 @@ import logging
 import resource
 import secrets
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from ipaddress import ip_address
@@ -18,6 +17,7 @@ import uvicorn
 from osrmac.config import ServeConfig
 from osrmac.errors import ConfigError, NotFoundError, reason
 from osrmac.server.app import create_app
+from osrmac.server.background import run_in_background
 from osrmac.server.columns import read_columns
 from osrmac.server.protection.access import Access
 from osrmac.server.protection.limits import TimedProtocol
@@ -71,7 +71,7 @@ def serve(run: str, config: ServeConfig, ready: Callable[[str], None]) -> None:
             http=TimedProtocol,
             ws="none",
             lifespan="off",
-            root_path=config.root_path.rstrip("/"),
+            root_path=config.path,
             access_log=False,
             log_level="error",  # requests that are no HTTP are not worth a line each
             server_header=False,
@@ -80,7 +80,7 @@ def serve(run: str, config: ServeConfig, ready: Callable[[str], None]) -> None:
         )
         logging.getLogger("python_multipart").setLevel(logging.ERROR)  # nor are forms that are none
         _raise_file_limit()
-        threading.Thread(target=site.load_network).start()  # one that is killed within torch would abort the process
+        run_in_background(site.load_network)
         _Server(settings, lambda: ready(_url(config, port, token))).run([listening])
 
 
@@ -144,7 +144,7 @@ def _url(config: ServeConfig, port: int, token: str | None) -> str:
     host = socket.gethostname() if _is_unspecified(config.host) else config.host
     shown = f"[{host}]" if ":" in host else host
     query = "" if token is None or config.token_file is not None else f"?{urlencode({'token': token})}"
-    return f"http://{shown}:{port}{config.root_path.rstrip('/')}/{query}"
+    return f"http://{shown}:{port}{config.path}/{query}"
 
 
 def _raise_file_limit() -> None:
