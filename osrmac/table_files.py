@@ -32,7 +32,7 @@ _START = r"(?:^|(?<=[;\t\r\n]))"
 _FORMULA = r"(?='*(?:[\s\x00-\x1f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]))"
 """What makes a program evaluate a cell, the full-width signs in some languages."""
 
-_ESCAPE, _ESCAPED = re.compile(_START + _FORMULA), re.compile(f"{_START}'{_FORMULA}")
+_ESCAPE, _STARTS, _FORMULAS = map(re.compile, (_START + _FORMULA, _START, _FORMULA))
 
 _XLSX_ROWS, _XLSX_TEXT = 1_048_576, 32_767
 """Rows of a sheet with its heading, and characters of a text, that Excel can read."""
@@ -60,7 +60,11 @@ def plain_text(cell: str) -> str:
     >>> plain_text("'=1+1.jpg"), plain_text("'tis.jpg")
     ('=1+1.jpg', "'tis.jpg")
     """
-    return _ESCAPED.sub("", cell)
+    for start in reversed([match.start() for match in _STARTS.finditer(cell)]):
+        rest = cell[start + 1 :]  # as it was before it was written
+        if cell.startswith("'", start) and _FORMULAS.match(rest):
+            cell = cell[:start] + rest
+    return cell
 
 
 def _csv_cell(value: Value) -> object:

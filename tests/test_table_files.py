@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from osrmac import table_files as module
@@ -60,6 +60,7 @@ def _text(item: ElementTree.Element) -> str:
 
 
 @given(st.lists(TEXTS, max_size=4))
+@example(["\x00\r="])
 def test_no_cell_of_a_csv_file_starts_a_formula_and_all_can_be_read_back(texts: list[str]) -> None:
     content = csv_bytes(["text"], [[text] for text in texts])
     cells = [row[0] if row else "" for row in read_csv(content)[1:]]

@@ -98,6 +98,7 @@ def test_a_missing_extra_is_one_line(
     assert line == "osrmac: the web application is not installed: pip install 'osrmac[serve]'"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )

@@ -13,6 +13,8 @@ from osrmac.storage.run import Run
 from tests.server.conftest import HOSTILE, PLAIN, write_picture
 from tests.server.processes import Server, form, picture, serving
 
+pytestmark = pytest.mark.integration
+
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 

@@ -17,6 +17,8 @@ from osrmac.storage.run import Run
 from tests.bombs import bombs
 from tests.server.processes import Server, answers, form, picture, serving
 
+pytestmark = pytest.mark.integration
+
 GIGABYTE = 1 << 30
 
 
@@ -29,9 +31,8 @@ def test_a_declared_gigabyte_is_refused_at_once(server: Server) -> None:
             assert b"larger than 2.01 MB: see osrmac serve --max-upload" in answer.body
 
 
-@pytest.mark.parametrize("size", [1 << 26, pytest.param(GIGABYTE, marks=pytest.mark.integration)])
 @pytest.mark.parametrize("kind", ["application/octet-stream", "multipart/form-data; boundary=x"])
-def test_a_gigabyte_in_chunks_fills_neither_memory_nor_disk(kind: str, size: int, server: Server, spool: Path) -> None:
+def test_a_gigabyte_in_chunks_fills_neither_memory_nor_disk(kind: str, server: Server, spool: Path) -> None:
     assert answers(server)
     before, chunk = server.resident, bytes(1 << 20)
     with server.connect() as connection:
@@ -40,7 +41,7 @@ def test_a_gigabyte_in_chunks_fills_neither_memory_nor_disk(kind: str, size: int
         connection.sendall(head.encode() + f"{len(start):x}\r\n".encode() + start + b"\r\n")
         most = 0
         with suppress(ConnectionError):  # at the end of its time
-            for _ in range(size // len(chunk)):
+            for _ in range(GIGABYTE // len(chunk)):
                 connection.sendall(b"100000\r\n" + chunk + b"\r\n")
                 most = max(most, server.resident)
             connection.sendall(b"0\r\n\r\n")
@@ -202,7 +203,6 @@ def test_a_thousand_slow_connections_keep_nobody_waiting(sent: bytes, server: Se
     assert answers(server)
 
 
-@pytest.mark.integration
 def test_slow_headers_are_ended(server: Server) -> None:
     """One byte every second is not enough."""
     started = time.monotonic()
@@ -215,7 +215,6 @@ def test_slow_headers_are_ended(server: Server) -> None:
     assert 14 < time.monotonic() - started < 20
 
 
-@pytest.mark.integration
 def test_many_uploads_at_once_fill_no_memory(attacked: Run, tmp_path: Path) -> None:
     """Sixty clients send 20 MB each, and none sends its last byte."""
     with serving(attacked.url, tmp_path, "--max-upload", "25000000") as server, ExitStack() as sending:
