@@ -117,6 +117,8 @@ def test_a_signal_ends_it_with_one_line(number: int, status: int, word: str, run
 
 def test_json_has_the_address(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(start._Server, "run", lambda server, _sockets: server._ready())
+    # The network would be made in another thread, while other tests make networks from the same random numbers.
+    monkeypatch.setattr(start, "run_in_background", lambda _work: None)
     main(["serve", run.url, "--port", "0", "--format", "json", "--quiet"])
     url = json.loads(capsys.readouterr().out)["url"]
     assert url.startswith("http://127.0.0.1:")
