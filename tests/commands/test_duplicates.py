@@ -165,6 +165,7 @@ COPIES = {
 }
 
 
+@pytest.mark.integration
 def test_copies_of_photographs_are_found_without_a_threshold(photographs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     found = duplicates(photographs.url)
     assert set(map(frozenset, ids(found))) == COPIES

@@ -169,6 +169,7 @@ def test_cropped_queries_are_described_once(finished_with_crops: Run, oxford: st
     np.testing.assert_allclose(crops.values[0], half, atol=1e-5)
 
 
+@pytest.mark.integration
 def test_revisited_queries_are_cropped_and_removed_from_the_collection(
     run: Run, revisited: str, one_worker: ComputeConfig
 ) -> None:

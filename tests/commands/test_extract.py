@@ -100,6 +100,7 @@ def test_only_missing_images_are_described(
     assert rows(run.descriptors) == complete
 
 
+@pytest.mark.integration
 def test_crops_and_missing_files_are_described_or_fail_row_by_row(
     photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> None:

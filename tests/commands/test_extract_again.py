@@ -24,6 +24,7 @@ from tests.zoo import LIMIT, zoo
 COMPUTE = ComputeConfig(workers=1, shard_rows=4)
 
 
+@pytest.mark.integration
 def test_failed_images_are_described_again_on_request(
     own_photos: Path, own_run: Run, small: DescriptorConfig, make_picture: Callable[[int], bytes]
 ) -> None:
@@ -45,6 +46,7 @@ def reduced_vectors(run: Run) -> dict[str, list[float]]:
     return {row["id"]: row["vector"] for table in tables for row in table.to_pylist()}
 
 
+@pytest.mark.integration
 def test_changed_and_new_images_are_described(
     own_photos: Path,
     own_run: Run,

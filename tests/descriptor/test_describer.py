@@ -357,6 +357,7 @@ def test_reduced_precision_agrees_with_fp32_up_to_rounding(
         assert 1 - tolerance < cosine < 1 - tolerance / 1e4
 
 
+@pytest.mark.integration
 def test_a_compiled_describer_does_not_compile_uncommon_shapes(resnet18: Weights, describer: Describer) -> None:
     compiled = Describer(build("resnet18", (), resnet18.state, embedding=True), CONFIG, compiled=True)
     image = encoded(textured(90, 70))

@@ -83,6 +83,7 @@ def test_an_error_of_a_worker_is_raised_as_itself_in_a_ray_that_the_host_program
         time.sleep(0.1)
 
 
+@pytest.mark.integration
 def test_a_recipe_that_only_the_driver_has_registered_is_described(
     photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
