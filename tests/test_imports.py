@@ -28,6 +28,7 @@ def test_public_names_load_only_their_module() -> None:
     assert output_of("import sys, osrmac; osrmac.DescriptorConfig; print('osrmac.api' in sys.modules)") == "False"
 
 
+@pytest.mark.integration
 def test_images_are_described_without_ray() -> None:
     code = """
 import sys
@@ -43,6 +44,7 @@ print(describer([buffer.getvalue()])[0].vectors["osrmac"].shape)
     assert output_of(code) == "(768,)"
 
 
+@pytest.mark.integration
 def test_a_run_is_searched_scored_reported_and_exported_without_ray(run: Run, tmp_path: Path) -> None:
     (tmp_path / "groups.csv").write_text("id,group\neven/00.png,0\ncopy0.png,0\n")
     code = f"""

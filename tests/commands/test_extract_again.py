@@ -103,6 +103,7 @@ def test_a_locked_run_is_refused(photos: Path, run: Run, small: DescriptorConfig
         extract(str(photos), run.url, small)
 
 
+@pytest.mark.integration
 def test_every_kind_of_good_and_bad_image_has_one_row(
     tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
 ) -> None:

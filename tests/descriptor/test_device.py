@@ -101,6 +101,7 @@ def test_both_devices_give_the_same_pixels(size: tuple[int, int]) -> None:
                 assert torch.equal(batch[position], expected)
 
 
+@pytest.mark.integration
 def test_a_decoding_thread_starts_no_threads() -> None:
     code = """
 import os, threading

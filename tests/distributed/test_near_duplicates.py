@@ -53,6 +53,7 @@ def exact(images: VectorPieces, others: VectorPieces | None) -> set[tuple[int, .
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("size", [256_000_000, 2_000])
 def test_pairs_in_near_clusters_are_found_and_no_others(
     images: VectorPieces, others: VectorPieces, monkeypatch: pytest.MonkeyPatch, size: int

@@ -52,6 +52,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("seconds", "status"),
     [
@@ -65,6 +66,7 @@ def test_the_time_limit_is_that_of_an_image_where_results_come_in_batches(second
     assert done.returncode == status, done.stderr
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("read", "decode", "longest_fetch", "status"),
     [
