@@ -126,7 +126,7 @@ def test_the_navigation_and_the_numbers_of_charts_work_by_keyboard(
     top = heading.evaluate("element => element.getBoundingClientRect().top")
     bar = page.get_by_role("navigation").evaluate("element => element.getBoundingClientRect().bottom")
     assert bar <= top < 200
-    numbers = page.locator("details").first
+    numbers = page.locator("figure details").first
     numbers.locator("summary").press("Enter")
     assert numbers.get_by_role("table").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[2].width
