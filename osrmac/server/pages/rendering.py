@@ -1,19 +1,16 @@
-"""Render the templates of the web application; values are escaped, and URLs lose their credentials."""
+"""Pages of the web application from templates, and what requests for them share."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from osrmac.credentials import redact
+from osrmac.pages.rendering import templates
 from osrmac.runs.open_run import OpenRun
 from osrmac.server.addresses import SearchAddress
 from osrmac.server.site import Site
@@ -22,29 +19,13 @@ __all__ = ["Linked", "current_run", "linked", "page", "root", "site"]
 
 
 class Linked(NamedTuple):
-    """An image, and the query string of the search for it."""
+    """An image, and the address of the search for it."""
 
     id: str
     address: SearchAddress
 
 
-_SEPARATORS = re.compile(r"(?<=[/_.\-])(?=[^/_.\-])")
-
-
-def _wrapping(name: str) -> Markup:
-    """Return a name that may wrap after its separators."""
-    return Markup("<wbr>").join(_SEPARATORS.split(redact(name)))
-
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("osrmac.server"),
-    autoescape=True,
-    finalize=lambda value: redact(value) if type(value) is str else value,  # not Markup, which is a page's own
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters["wrapping"] = _wrapping
+_TEMPLATES = templates("osrmac.server")
 
 
 def linked(images: Iterable[str]) -> list[Linked]:

@@ -5,7 +5,7 @@ from osrmac.server.pages.rendering import _TEMPLATES, Linked, linked, root
 
 
 def test_values_are_escaped_and_lose_their_credentials() -> None:
-    text = _TEMPLATES.from_string("{{ a }} {{ a | wrapping }}").render(a="s3://key:secret@b/<i>_c.jpg")
+    text = _TEMPLATES.from_string("{{ a }} {{ a | breakable }}").render(a="s3://key:secret@b/<i>_c.jpg")
     assert "secret" not in text
     assert "<i>" not in text
     assert "&lt;i&gt;_<wbr>c.<wbr>jpg" in text
