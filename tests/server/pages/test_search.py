@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from osrmac.storage.run import Run
-from tests.server.conftest import BROKEN_LINE, ENCODED, HOSTILE, PLAIN, QUOTED, Serve
+from tests.server.conftest import BROKEN_LINE, ENCODED, HOSTILE, PLAIN, QUOTED, Serve, site_of
 
 
 @pytest.mark.parametrize("name", [HOSTILE, QUOTED, BROKEN_LINE, ENCODED])
@@ -30,6 +30,19 @@ def test_pages_are_numbered_and_results_lead_on(client: TestClient) -> None:
     assert ("Next result" in first, "Previous result" in first) == (True, False)
     assert ("Next result" in last, "Previous result" in last) == (False, True)
     assert client.get("/compare", params={"id": PLAIN[0], "rank": "30"}).status_code == 404
+
+
+def test_results_are_divided_at_the_distance_up_to_which_they_are_likely_the_same(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = client.get("/api/search", params={"id": PLAIN[0], "top": 29}).json()["matches"]
+    distances = [match["distance"] for match in found]
+    monkeypatch.setattr(site_of(client).scene_cut, "of", lambda _images: distances[4])
+    likely, similar = client.get("/search", params={"id": PLAIN[0]}).text.split(">Similar<")
+    near = sum(distance <= distances[4] for distance in distances)
+    assert ">Likely the same<" in likely
+    assert (likely.count('class="frame"'), similar.count('class="frame"')) == (near, 24 - near)
+    assert "Likely" not in client.get("/search", params={"id": PLAIN[0], "page": "2"}).text
 
 
 def test_results_are_filtered(serve: Serve, written: Run, tmp_path: Path) -> None:
