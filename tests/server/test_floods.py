@@ -47,7 +47,7 @@ def test_a_gigabyte_in_chunks_fills_neither_memory_nor_disk(kind: str, server: S
             connection.sendall(b"0\r\n\r\n")
             assert connection.recv(1000).startswith(b"HTTP/1.1 413")
     assert most - before < 60_000_000
-    assert not [file for file in spool.iterdir() if file.name != "errors"]
+    assert [file.name for file in spool.iterdir() if file.is_file()] == ["errors"]  # torch has made a folder
     assert answers(server)
 
 
