@@ -8,8 +8,7 @@ from ipaddress import ip_address
 from typing import Annotated
 
 from osrmac.config.checks import at_least_one
-# pdoc looks for the types of inherited options in the module of the class.
-from osrmac.config.choices import Device, Distance  # noqa: F401
+from osrmac.config.choices import Device, Distance  # noqa: F401 - pdoc needs the types of inherited options
 from osrmac.config.refinement import RefinementConfig
 from osrmac.config.search import ComparisonConfig
 from osrmac.errors import ConfigError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from osrmac.evaluation.pr_curve import RECALLS
 from osrmac.pages.charts import Line, LineChart
@@ -14,7 +14,8 @@ __all__ = ["Curves", "precision_recall_section"]
 _DESCRIBED = RECALLS.index(0.5)
 
 
-class Curves(NamedTuple):
+@dataclass(frozen=True)
+class Curves:
     """Curves of several methods in one query mode of a benchmark.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,7 +19,8 @@ from osrmac.server.site import Site
 __all__ = ["Linked", "current_run", "linked", "page", "root", "site"]
 
 
-class Linked(NamedTuple):
+@dataclass(frozen=True)
+class Linked:
     """An image, and the address of the search for it."""
 
     id: str
