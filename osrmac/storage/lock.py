@@ -49,6 +49,7 @@ class Part(StrEnum):
     CALIBRATION = "lock-calibration.json"
     DUPLICATES = "lock-duplicates.json"
     OVERVIEW = "lock-overview.json"
+    INDEX = "lock-index.json"
 
 
 @contextmanager

@@ -122,6 +122,10 @@ class Run:
         """Folder of the shards of descriptors reduced by a reduction."""
         return self.location / "reduced" / name
 
+    def index(self, name: str) -> Location:
+        """Folder of the approximate index over a reduction."""
+        return self.location / "index" / name
+
     def evaluation(self, name: str, suffix: str) -> Location:
         """File of an evaluation, for example `evaluation/oxford5k-queries.parquet`."""
         return self.location / "evaluation" / (name + suffix)
