@@ -159,8 +159,7 @@ class _Build:
             write_index(self.place, self.reduction.name, result)
             seconds = time.monotonic() - started
             self.place.finish_stage("index", seconds, method=self.reduction.name, images=result.images)
-        named = {result.quantizer, *(part.file for part in result.parts)}
-        IndexFiles(self.folder).remove_others(named)
+        IndexFiles(self.folder).remove_others(result.files)
         return Indexing(
             run=self.place.url,
             method=self.reduction.name,
@@ -172,7 +171,7 @@ class _Build:
             trained_on=result.trained_on,
             factory=result.factory,
             parts=len(result.parts),
-            bytes=sum(int(self.folder.fs.size((self.folder / name).path)) for name in named),
+            bytes=sum(int(self.folder.fs.size((self.folder / name).path)) for name in result.files),
             seconds=round(time.monotonic() - started, 3),
         )
 
@@ -215,12 +214,12 @@ class _Build:
         factory = index_factory(images, self.reduction.dimension)
         drawn = draw_sample([shard.rows for shard in present], sample_size(images), seed=0)
         sample = [(present[position], rows) for position, rows in drawn.items()]
-        made_from = (
+        origin = (
             *(vectors.reduction, self.space, factory, replaces.quantizer_digest if replaces else None),
             [(shard.shard, shard.generation, shard.rows) for shard in present],
         )
         with stage("training the index"):
-            name, content_digest = train(vectors, sample, factory, files, made_from, self.cluster)
+            name, content_digest = train(vectors, sample, factory, files, origin, self.cluster)
         return StoredIndex(
             reduction=vectors.reduction,
             space=self.space,

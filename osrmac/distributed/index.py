@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from osrmac.distributed.cluster.connect import connect
 from osrmac.distributed.tasks import OnProgress, root_cause, run_tasks
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
-from osrmac.runs.index.files import IndexFiles, file_digest, index_file_is_intact, write_file
+from osrmac.runs.index.files import IndexFiles, file_digest, index_file_is_intact, part_origin, write_file
 from osrmac.runs.index.lists import encode
 from osrmac.runs.index.quantizer import indexed_vectors, load_quantizer, train_quantizer
 from osrmac.runs.index.stored import IndexedShard, IndexPart
@@ -65,7 +64,7 @@ def train(
     sample: Sequence[tuple[ReducedShard, NDArray[np.int64]]],
     factory: str,
     files: IndexFiles,
-    made_from: Sequence[Any],
+    origin: Sequence[Any],
     cluster: ClusterConfig,
 ) -> tuple[str, str]:
     """Train an index on a sample, on all CPUs of one node, unless that was done before.
@@ -75,13 +74,13 @@ def train(
         sample: Shards to read, and the rows of each to train on.
         factory: Kind of index, in the notation of FAISS's `index_factory`.
         files: Files of the index.
-        made_from: What the trained index depends on.
+        origin: What the trained index depends on.
         cluster: The cluster.
 
     Returns:
         Name and digest of the file of the trained index.
     """
-    found = _intact(files.find("quantizer", *made_from))
+    found = _intact(files.find("quantizer", origin))
     if found is not None:
         return found
     connect(cluster)
@@ -89,7 +88,7 @@ def train(
     cpus = max(int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"])
     task = _train.options(num_cpus=max(1, cpus))
     with root_cause():
-        written: tuple[str, str] = ray.get(task.remote(vectors, list(sample), factory, files.folder, list(made_from)))
+        written: tuple[str, str] = ray.get(task.remote(vectors, list(sample), factory, files.folder, list(origin)))
     return written
 
 
@@ -116,7 +115,7 @@ def write_parts(
     connect(cluster)
     name, digest = quantizer
     trained = ray.put(np.frombuffer((files.folder / name).read_bytes(), np.uint8))
-    existing = [files.find("part", digest, _made_from(group)) for group in groups]
+    existing = [files.find("part", part_origin(digest, group)) for group in groups]
     calls = [
         (vectors, tuple(group), trained, digest, files.folder, found)
         for group, found in zip(groups, existing, strict=True)
@@ -130,14 +129,14 @@ def _train(
     sample: Sequence[tuple[ReducedShard, NDArray[np.int64]]],
     factory: str,
     folder: Location,
-    made_from: Sequence[Any],
+    origin: Sequence[Any],
 ) -> tuple[str, str]:
     drawn = [read[rows] for read, (_, rows) in zip(_read_ahead(vectors, [s for s, _ in sample]), sample, strict=True)]
     joined = np.concatenate(drawn)
     del drawn
     # Ray sets the variable to the CPUs of the task, unless the user has set it.
     content = train_quantizer(joined, factory, threads=int(os.environ.get("OMP_NUM_THREADS", "1")))
-    return write_file(folder, "quantizer", content, *made_from)
+    return write_file(folder, "quantizer", content, origin)
 
 
 @ray.remote
@@ -153,16 +152,12 @@ def _write_part(
     if found is None:
         numbered = zip((shard.number for shard in group), _read_ahead(vectors, group), strict=True)
         content = encode(load_quantizer(trained.tobytes()), numbered)
-        found = write_file(folder, "part", content, digest, _made_from(group))
+        found = write_file(folder, "part", content, part_origin(digest, group))
     return IndexPart(*found, tuple(group))
 
 
 def _read_ahead(vectors: Vectors, within: Sequence[ReducedShard | IndexedShard]) -> Iterator[Matrix]:
-    return prefetch(partial(vectors.read), within, threads=_READ_AHEAD, depth=_READ_AHEAD)
-
-
-def _made_from(group: Sequence[IndexedShard]) -> list[tuple[str, int, int]]:
-    return [(shard.shard, shard.generation, shard.number) for shard in group]
+    return prefetch(vectors.read, within, threads=_READ_AHEAD, depth=_READ_AHEAD)
 
 
 def _intact(file: Location | None) -> tuple[str, str] | None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from osrmac.runs.index.stored import IndexedShard
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
-__all__ = ["IndexFiles", "file_digest", "index_file_is_intact", "indexed_methods", "write_file"]
+__all__ = ["IndexFiles", "file_digest", "index_file_is_intact", "indexed_methods", "part_origin", "write_file"]
 
 Kind = Literal["quantizer", "part"]
 
-_NAME = re.compile(r"(?P<made_from>(?:quantizer|part)-[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.faiss")
+_NAME = re.compile(r"(?P<origin>(?:quantizer|part)-[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.faiss")
 _DIGITS = 16
 
 
@@ -49,9 +50,9 @@ class IndexFiles:
         self.folder = folder
         self.names = {file.name for file in folder.files(".faiss")}
 
-    def find(self, kind: Kind, *made_from: Any) -> Location | None:
-        """Return the file that was made from some values, which JSON can represent; None if there is none."""
-        prefix = _prefix(kind, made_from)
+    def find(self, kind: Kind, origin: Sequence[Any]) -> Location | None:
+        """Return the file of some origin; None if there is none."""
+        prefix = _prefix(kind, origin)
         found = sorted(name for name in self.names if name.startswith(prefix))
         return self.folder / found[0] if found else None
 
@@ -62,20 +63,25 @@ class IndexFiles:
         self.folder.remove_unfinished()
 
 
-def write_file(folder: Location, kind: Kind, content: bytes, *made_from: Any) -> tuple[str, str]:
+def part_origin(quantizer_digest: str, shards: Sequence[IndexedShard]) -> list[Any]:
+    """Return what a part is made from."""
+    return [quantizer_digest, [[shard.shard, shard.generation, shard.number] for shard in shards]]
+
+
+def write_file(folder: Location, kind: Kind, content: bytes, origin: Sequence[Any]) -> tuple[str, str]:
     """Write a file of an index, atomically, and return its name and its digest.
 
     Args:
         folder: Folder of the index.
         kind: What it is.
         content: Its content.
-        made_from: What it was made from, values that JSON can represent.
+        origin: What it was made from, values that JSON can represent.
     """
     digest = file_digest(content)
-    name = f"{_prefix(kind, made_from)}{digest[:_DIGITS]}.faiss"
+    name = f"{_prefix(kind, origin)}{digest[:_DIGITS]}.faiss"
     (folder / name).write_bytes(content)
     return name, digest
 
 
-def _prefix(kind: Kind, made_from: tuple[Any, ...]) -> str:
-    return f"{kind}-{file_digest(json.dumps(made_from).encode())[:_DIGITS]}-"
+def _prefix(kind: Kind, origin: Sequence[Any]) -> str:
+    return f"{kind}-{file_digest(json.dumps(origin).encode())[:_DIGITS]}-"
