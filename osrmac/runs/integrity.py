@@ -75,7 +75,7 @@ def check_indexes(run: Run) -> Iterator[str]:
         except DamagedFileError:  # which `check_file` says
             continue
         files = IndexFiles(run.index(name))
-        for missing in sorted(index.files - files.names) if index else ():
+        for missing in sorted(index.files - files.names()) if index else ():
             yield f"{files.folder / missing} is missing: run osrmac index again"
 
 

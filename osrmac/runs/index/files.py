@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from osrmac.runs.index.stored import IndexedShard
@@ -19,7 +20,7 @@ __all__ = ["IndexFiles", "file_digest", "index_file_is_intact", "indexed_methods
 
 Kind = Literal["quantizer", "part"]
 
-_NAME = re.compile(r"(?P<origin>(?:quantizer|part)-[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.faiss")
+_NAME = re.compile(r"(?:quantizer|part)-[0-9a-f]{16}-(?P<digest>[0-9a-f]{16})\.faiss")
 _DIGITS = 16
 
 
@@ -39,26 +40,32 @@ def indexed_methods(run: Run) -> list[str]:
     return [folder.name for folder in (run.location / "index").folders()]
 
 
+@dataclass(frozen=True)
 class IndexFiles:
-    """The finished files in the folder of an index, as they are now.
+    """The files of an index.
 
-    Args:
+    Attributes:
         folder: Folder of the index.
     """
 
-    def __init__(self, folder: Location) -> None:
-        self.folder = folder
-        self.names = {file.name for file in folder.files(".faiss")}
+    folder: Location
 
-    def find(self, kind: Kind, origin: Sequence[Any]) -> Location | None:
-        """Return the file of some origin; None if there is none."""
-        prefix = _prefix(kind, origin)
-        found = sorted(name for name in self.names if name.startswith(prefix))
-        return self.folder / found[0] if found else None
+    def names(self) -> set[str]:
+        """Return the names of the quantizers and parts that exist."""
+        return {file.name for file in self.folder.files(".faiss")}
 
-    def remove_others(self, named: Iterable[str]) -> None:
+    def find(self, kind: Kind, origins: Sequence[Sequence[Any]]) -> list[Location | None]:
+        """Return the file of each of some origins; None for one that does not exist."""
+        by_prefix = {name.rpartition("-")[0]: self.folder / name for name in sorted(self.names())}
+        return [by_prefix.get(_prefix(kind, origin)) for origin in origins]
+
+    def size(self, names: Iterable[str]) -> int:
+        """Return the size of some files together, in bytes."""
+        return sum(int(self.folder.fs.size((self.folder / name).path)) for name in names)
+
+    def remove_others(self, named: Collection[str]) -> None:
         """Remove all files but those of these names, also those that killed writers left."""
-        for name in sorted(self.names - set(named)):
+        for name in sorted(self.names().difference(named)):
             (self.folder / name).remove()
         self.folder.remove_unfinished()
 
@@ -78,10 +85,10 @@ def write_file(folder: Location, kind: Kind, content: bytes, origin: Sequence[An
         origin: What it was made from, values that JSON can represent.
     """
     digest = file_digest(content)
-    name = f"{_prefix(kind, origin)}{digest[:_DIGITS]}.faiss"
+    name = f"{_prefix(kind, origin)}-{digest[:_DIGITS]}.faiss"
     (folder / name).write_bytes(content)
     return name, digest
 
 
 def _prefix(kind: Kind, origin: Sequence[Any]) -> str:
-    return f"{kind}-{file_digest(json.dumps(origin).encode())[:_DIGITS]}-"
+    return f"{kind}-{file_digest(json.dumps(origin).encode())[:_DIGITS]}"
