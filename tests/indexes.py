@@ -1,6 +1,8 @@
-"""Indexes built without Ray, and what the files of an index hold."""
+"""Indexes built without Ray, what the files of an index hold, and changes of the images of a run."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import faiss
@@ -14,8 +16,10 @@ from osrmac.runs.index.quantizer import load_quantizer, train_quantizer
 from osrmac.runs.index.source import IndexSource
 from osrmac.runs.index.stored import IndexPart, StoredIndex, load_index, split_keys, write_index
 from osrmac.runs.index.update import plan_update
+from osrmac.storage import manifest, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
+from tests.tiny_run import tiny_run
 
 
 def build_index(
@@ -89,3 +93,36 @@ def rows_of(source: IndexSource) -> dict[tuple[str, int], list[int]]:
 def without(shards: Sequence[str], rows: dict[tuple[str, int], list[int]]) -> dict[tuple[str, int], list[int]]:
     """The rows of all other shards."""
     return {key: value for key, value in rows.items() if key[0] not in shards}
+
+
+def generations(run: Run) -> dict[str, int]:
+    """The generation of each shard of a run."""
+    return {shard.name: shards.generation(shard) for shard in shards.paths(run.descriptors)}
+
+
+def add_images(run: Run, vectors: Mapping[str, np.ndarray], rows_per_shard: int = 5) -> None:
+    """Add described images, in shards of their own."""
+    number = len(shards.paths(run.manifest))
+    folder = Path(run.url).with_name(f"added-{number}")
+    added = tiny_run(folder, {"osrmac": vectors}, rows_per_shard=rows_per_shard)
+    for shard in shards.paths(added.descriptors):
+        shutil.copy(shard, run.descriptors)
+    (part,) = shards.paths(added.manifest)
+    shutil.copy(part, run.manifest / f"part-{number:05d}.parquet")
+    shutil.rmtree(folder)
+
+
+def change_images(run: Run, shard: str, seed: int) -> None:
+    """Exchange the vectors of the images of a shard, which is of a new generation then."""
+    file = run.descriptors / shard
+    rows, generation = shards.read(file), shards.generation(file) + 1
+    order = np.random.default_rng(seed).permutation(rows.num_rows)
+    column = rows.column_names.index("osrmac")
+    exchanged = rows.set_column(column, rows.schema.field(column), rows["osrmac"].take(order))
+    for part in shards.paths(run.manifest):
+        table = shards.read(part)
+        planned = table["generation"].to_numpy().copy()
+        planned[np.array(table["shard"].to_pylist()) == shard] = generation
+        column = table.column_names.index("generation")
+        manifest.write_part(part, table.set_column(column, table.schema.field(column), [planned]))
+    shards.replace(file, exchanged, generation)

@@ -22,7 +22,7 @@ from osrmac.runs.index.stored import StoredIndex, load_index
 from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
-from tests.indexes import indexed_rows, rows_of
+from tests.indexes import add_images, change_images, generations, indexed_rows, rows_of
 from tests.tiny_run import tiny_run
 
 pytestmark = pytest.mark.integration
@@ -80,35 +80,6 @@ def check(run: Run) -> None:
     assert list(verify(run.url)) == []
 
 
-def generations(run: Run) -> dict[str, int]:
-    return {shard.name: shards.generation(shard) for shard in shards.paths(run.descriptors)}
-
-
-def add_images(run: Run, first: int, end: int) -> None:
-    """Describe more images, in shards of their own."""
-    other = tiny_run(Path(run.url).with_name(f"more-{first}"), {"osrmac": images(first, end)}, rows_per_shard=5)
-    for shard in shards.paths(other.descriptors):
-        shutil.copy(shard, run.descriptors)
-    number = len(shards.paths(run.manifest))
-    (part,) = shards.paths(other.manifest)
-    shutil.copy(part, run.manifest / f"part-{number:05d}.parquet")
-
-
-def change_images(run: Run, shard: str) -> None:
-    """Describe the images of a shard again, with other vectors."""
-    file = run.descriptors / shard
-    rows = shards.read(file)
-    column = rows.column_names.index("osrmac")
-    shards.replace(file, rows.set_column(column, rows.schema.field(column), rows["osrmac"].take([4, 3, 2, 1, 0])), 1)
-    for part in shards.paths(run.manifest):
-        table = shards.read(part)
-        own = np.array(table["shard"].to_pylist()) == shard
-        planned = np.where(own, 1, table["generation"].to_numpy())
-        place = table.column_names.index("generation")
-        field = table.schema.field(place)
-        manifest.write_part(part, table.set_column(place, field, [planned.astype(np.int32)]))
-
-
 def test_an_index_is_built_and_a_second_time_nothing_is_done(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     check(run)
     assert (stored(run).trained_on, stored(run).trained_for, stored(run).factory) == (60, 60, "IVF1,Flat")
@@ -126,8 +97,8 @@ def refuse(*_: object) -> None:
 
 def test_new_and_changed_shards_go_into_new_parts(run: Run) -> None:
     before = stored(run)
-    add_images(run, 60, 70)
-    change_images(run, before.parts[0].shards[3].shard)
+    add_images(run, images(60, 70))
+    change_images(run, before.parts[0].shards[3].shard, seed=1)
     assert info(run.url).indexes[0].state == "incomplete"
     result = index(run.url)
     assert (result.images, result.shards, result.added, result.trained) == (70, 14, 3, False)
@@ -160,7 +131,7 @@ def test_an_index_of_a_run_that_has_grown_far_is_trained_again(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("osrmac.runs.index.update._GROWTH", 1.9)
-    add_images(run, 60, 120)
+    add_images(run, images(60, 120))
     assert index(run.url).trained
     assert "the index is built again: it was trained for 60 images, and there are 120" in capsys.readouterr().err
     assert stored(run).trained_for == 120

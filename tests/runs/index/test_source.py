@@ -41,7 +41,7 @@ def test_shards_that_are_missing_or_of_an_earlier_fit_are_left_out(run: Run) -> 
     (run.reduced("osrmac-pfa-2") / lost.shard).remove()
     assert lost not in source_of(run).shards
     refitted = replace(load_reductions(run)[0], seed=1)
-    assert IndexSource.of(run, refitted, "l2").shards == ()  # type: ignore[arg-type]
+    assert IndexSource.of(run, refitted, "l2").shards == ()
 
 
 def test_a_shard_that_was_replaced_meanwhile_is_refused(run: Run) -> None:
