@@ -129,7 +129,7 @@ def check(run: Run, history: dict[tuple[str, int], Matrix]) -> int:
     assert {key: len(indexed) for key, indexed in rows.items()} == {key: len(history[key]) for key in rows}
     for part in found.parts:
         lists = lists_of(run.index(NAME) / part.file)
-        by_key = {}
+        by_key: dict[int, Matrix] = {}
         for shard in part.shards:
             known = history[shard.shard, shard.generation]
             if found.space == "cosine":
