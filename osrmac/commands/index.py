@@ -100,6 +100,7 @@ def index(run: str, options: IndexConfig = IndexConfig(), cluster: ClusterConfig
             write_index(place, reduction.name, result)
             place.finish_stage("index", time.monotonic() - started, method=reduction.name, images=source.images)
         files.remove_others(result.files)
+        size = files.size(result.files)
     return Indexing(
         run=place.url,
         method=reduction.name,
@@ -111,7 +112,7 @@ def index(run: str, options: IndexConfig = IndexConfig(), cluster: ClusterConfig
         trained_on=result.trained_on,
         factory=result.factory,
         parts=len(result.parts),
-        bytes=files.size(result.files),
+        bytes=size,
         seconds=round(time.monotonic() - started, 3),
     )
 
