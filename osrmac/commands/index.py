@@ -95,8 +95,8 @@ def index(run: str, options: IndexConfig = IndexConfig(), cluster: ClusterConfig
             with stage("training the index"):
                 base = train(source, files, stored, cluster)
         result, added = _extended(base, source, files, cluster)
+        lock.confirm()
         if result != stored:
-            lock.confirm()
             write_index(place, reduction.name, result)
             place.finish_stage("index", time.monotonic() - started, method=reduction.name, images=source.images)
         files.remove_others(result.files)
