@@ -144,7 +144,7 @@ def _load(
         if image.format == "HEIF":
             _check_tiles(encoded, max_pixels)
         stored_size = image.size
-        if min_longest_side is not None:
+        if min_longest_side is not None and image.format in {"JPEG", "MPO"}:  # others would decode a thumbnail
             image.draft(image.mode, _draft_size(stored_size, min_longest_side))
         _fit_into_memory(image, encoded, stored_size, min_longest_side, max(_MEMORY, _BYTES_PER_PIXEL * max_pixels))
         grey = WideGrey.of(image)

@@ -59,7 +59,7 @@ def coded_pixels(encoded: bytes) -> int | None:
         and all(found.types[item] == {_GRID} or (found.types[item] == {_CODED} and item in sizes) for item in decoded)
         and sizes
     )
-    return sum(sizes[item].pixels for item in [*tiles, *sizes]) if is_known else None
+    return sum(sizes[item].pixels for item in [*tiles, *(sizes.keys() - set(tiles))]) if is_known else None
 
 
 def decoder_memory(encoded: bytes, mode: str, pixels: int) -> int | None:

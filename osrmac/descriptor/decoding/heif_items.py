@@ -94,7 +94,8 @@ class HeifItems:
             yield from hevc.units(content)
 
 
-def _bounded(values: Iterator[_T], limit: int = _MAX_ENTRIES) -> Iterator[_T]:
+def _bounded(values: Iterator[_T], limit: int | None = None) -> Iterator[_T]:
+    limit = _MAX_ENTRIES if limit is None else limit
     yield from islice(values, limit)
     if next(values, None) is not None:
         raise ValueError(f"more than {limit} entries in the header")
