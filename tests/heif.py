@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import pytest
 from PIL import Image
 
 from osrmac.descriptor.decoding.formats import available_formats
 from tests.pictures import encoded
 
-__all__ = ["Item", "configuration", "heif", "needs_heif", "parameter_set", "stream"]
+__all__ = ["NO_ENCODER", "Item", "can_encode", "configuration", "grid", "heif", "ispe", "parameter_set", "stream"]
 
 
 def can_encode() -> bool:
@@ -19,7 +18,8 @@ def can_encode() -> bool:
     return "HEIF" in available_formats() and "HEIF" in Image.SAVE
 
 
-needs_heif = pytest.mark.skipif(not can_encode(), reason="pillow-heif is not installed, or has no encoder")
+NO_ENCODER = "pillow-heif is not installed, or has no encoder"
+"""Reason to skip a test."""
 
 
 @dataclass(frozen=True)

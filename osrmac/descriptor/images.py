@@ -113,8 +113,8 @@ def decode(
 
 def _unidentified(encoded: bytes) -> str:
     """Return why no plugin has opened a file."""
-    if heif.is_heif(encoded) and "HEIF" not in available_formats():
-        return heif.MISSING
+    if heif.is_heif(encoded):
+        return "a damaged HEIC file" if "HEIF" in available_formats() else heif.MISSING
     refused = refused_format(encoded)
     return f"{refused} is not decoded" if refused else "not an image of a known format"
 

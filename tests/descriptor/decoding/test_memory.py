@@ -8,7 +8,7 @@ from PIL import Image
 from osrmac.descriptor.decoding.memory import decoding_memory
 from osrmac.descriptor.decoding.pillow_settings import pillow_settings
 from tests.bombs import bombs, webp
-from tests.heif import needs_heif
+from tests.heif import NO_ENCODER, can_encode
 from tests.pictures import encoded, png
 
 ROW = 8
@@ -67,7 +67,7 @@ def test_an_avif_whose_pixels_are_hidden_is_unknown() -> None:
     assert memory(file[:start] + bytes(len(file) - start)) is None
 
 
-@needs_heif
+@pytest.mark.skipif(not can_encode(), reason=NO_ENCODER)
 @pytest.mark.parametrize(
     ("mode", "subsampling", "decoder"), [("RGB", "4:2:0", 5), ("RGB", "4:4:4", 8), ("RGBA", "4:2:0", 7)]
 )
@@ -92,7 +92,7 @@ def test_bombs_take_gigabytes() -> None:
         "a PNG of 300 megapixels in IPTC",
         "a FITS file to decompress",
         "a TIFF of a million strips",
-        "a HEIF of 65280 tiles",
+        "a HEIF of 961 tiles",
     )
 
     needed = {name: memory(file) or 0 for name, file in bombs().items() if name not in others}
