@@ -148,17 +148,14 @@ def _load(
             image.draft(image.mode, _draft_size(stored_size, min_longest_side))
         _fit_into_memory(image, encoded, stored_size, min_longest_side, max(_MEMORY, _BYTES_PER_PIXEL * max_pixels))
         grey = WideGrey.of(image)
-        if image.format == "HEIF":  # libheif turns these upright; their EXIF orientation means nothing
-            image.load()
-            if image.size != stored_size:
-                raise DecodeError(f"{image.width}x{image.height} pixels instead of {stored_size[0]}x{stored_size[1]}")
-            transposition = None
-        elif isinstance(image, TiffImageFile):  # Pillow turns these upright as it loads them
+        if isinstance(image, TiffImageFile):  # Pillow turns these upright as it loads them
             transposition = None if exif_orientation else _INVERSE.get(_orientation(image))
             image.load()
         else:
             image.load()
             transposition = _TRANSPOSITIONS.get(_orientation(image)) if exif_orientation else None
+        if image.format == "HEIF" and image.size != stored_size:  # the limits were those of another size
+            raise DecodeError(f"{image.width}x{image.height} pixels instead of {stored_size[0]}x{stored_size[1]}")
         upright = image if transposition is None else image.transpose(transposition)
         return upright, grey, stored_size[::-1] if transposition in _SIDEWAYS else stored_size
 

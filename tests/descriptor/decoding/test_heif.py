@@ -146,6 +146,17 @@ def test_a_tile_that_is_used_many_times_counts_as_often() -> None:
         decode(heic_of_tiles(16, 16), max_pixels=64 * 64)
 
 
+def test_an_image_of_another_size_than_its_header_states_is_refused() -> None:
+    """The size in the container is that of the clean aperture, which libheif ignores where the picture is smaller."""
+    file = bytearray(encoded(smooth(48, 80), "HEIF"))
+    height = file.index(b"clap") + 12
+    assert file[height : height + 4] == (48).to_bytes(4)
+    file[height : height + 4] = (100).to_bytes(4)
+
+    with pytest.raises(DecodeError, match=r"^80x64 pixels instead of 80x100$"):
+        decode(bytes(file))
+
+
 OTHERS = {
     "a JPEG inside": [Item(b"jpeg", encoded(smooth(64, 64), "JPEG"), (ispe(64, 64),))],
     "a grid of grids": [
