@@ -24,6 +24,7 @@ from osrmac.config.search import (
     ExportConfig,
     MethodConfig,
     OverviewConfig,
+    SearchClusterConfig,
     SearchConfig,
 )
 from osrmac.config.serving import ServeConfig
@@ -54,6 +55,7 @@ __all__ = [
     "ReductionConfig",
     "RefinementConfig",
     "ScoreSheetConfig",
+    "SearchClusterConfig",
     "SearchConfig",
     "SelectionMethod",
     "ServeConfig",
