@@ -10,7 +10,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from osrmac.cli import files, main, search_batch
+from osrmac.cli import files, main
+from osrmac.cli.arguments import Output
+from osrmac.cli.search_batch import write_batch
 from osrmac.commands.search import ResultStream, search
 from osrmac.config import SearchConfig
 from osrmac.errors import StorageError
@@ -60,8 +62,8 @@ def test_a_batch_is_written_as_parquet(
     expected = expected_rows(run, listed)
     assert [row["rank"] for row in expected] == [1, 2, None, 1, 2]
     assert pq.read_table(file).to_pylist() == expected
-    found = duckdb.sql(f"select query, id, distance, error from '{file}' where error is null order by query, rank")
-    assert found.fetchall() == [
+    query = f"select query, id, distance, error from '{file}' where error is null order by query, rank"
+    assert duckdb.execute(query).fetchall() == [
         (row["query"], row["id"], row["distance"], None) for row in expected if row["error"] is None
     ]
     shown = capsys.readouterr()
@@ -103,7 +105,7 @@ def test_a_search_that_fails_leaves_the_earlier_table(tmp_path: Path, run: Run) 
 
     stream = ResultStream("single", "l1", {}, False, results())
     with pytest.raises(StorageError, match="a shard is lost"):
-        search_batch.write_batch(stream, run.url, file, search_batch.Output())
+        write_batch(stream, run.url, file, Output())
     assert file.read_bytes() == b"earlier"
     assert [path.name for path in tmp_path.glob("*found*")] == ["found.parquet"]
     assert not run.copies()
