@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from osrmac.cli.app import main
 from osrmac.commands.fit import fit
-from osrmac.commands.search import search
+from osrmac.commands.search import search, search_stream
 from osrmac.config import Distance, ReductionConfig, SearchClusterConfig, SearchConfig, fingerprint
 from osrmac.descriptor.regions import region_boxes
 from osrmac.distributed import scan
@@ -313,6 +313,12 @@ def test_queries_of_other_settings_are_refused(tmp_path: Path) -> None:
     other = tiny_run(tmp_path / "other", {"early": {"a.jpg": [1, 2, 3]}})
     with pytest.raises(StorageError, match="was made with other settings"):
         search(run.url, [], SearchConfig(query_run=other.url))
+
+
+def test_a_missing_list_is_refused_before_the_search(tmp_path: Path) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    with pytest.raises(OsrmacError, match="no list"):
+        search_stream(run.url, [], SearchConfig(queries_from=str(tmp_path / "gone.txt")))
 
 
 @pytest.mark.parametrize(
