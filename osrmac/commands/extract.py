@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -23,10 +23,12 @@ from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing.collection import listing
+from osrmac.storage.listing.member_indexes import MemberIndexes
+from osrmac.storage.listing.skipped import Skipped, describe_skipped
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
-from osrmac.storage.manifest import Changes
-from osrmac.storage.reading.access import CredentialFilter
+from osrmac.storage.manifest import Changes, ShardCount
+from osrmac.storage.reading.access import AccessUrls, CredentialFilter
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["Extraction", "Profile", "extract"]
@@ -62,6 +64,8 @@ class Extraction:
         failures: Images without descriptors, grouped by stage and reason.
         new: Number of images that this call described, or failed to.
         changes: Differences between the collection and the images planned before.
+        skipped: Numbers of files, by kind, that the listing passed over: the suffix in lower case, `no suffix`,
+            `hidden`, `special` (pipes, sockets and devices), or `other kinds`.
         profile: Time of this call by stage.
     """
 
@@ -70,6 +74,7 @@ class Extraction:
     failures: tuple[Failures, ...]
     new: int
     changes: Changes
+    skipped: Mapping[str, int]
     profile: Profile
 
     @property
@@ -111,11 +116,10 @@ def extract(
     """
     watch = Stopwatch()
     place, source = Run(run), Location.of(images)
-    check_descriptor(descriptor)
-    check_writable(place.location)
-    check_separate(source, place)
+    skipped, indexes = Skipped(), MemberIndexes(place.archives)
+    _check(source, place, descriptor)
     with stage("listing"):
-        listed = listing(source, excluded=place.location)
+        listed = listing(source, place.location, skipped, indexes, collection.image_column)
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
     from osrmac.distributed.cluster.startup import connect_while_importing
 
@@ -134,15 +138,15 @@ def extract(
     with locked(place.location, Part.DESCRIPTORS) as lock:
         _check_files(place)
         with watch("plan"), stage("listing") as progress:
-            place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
-            credentials = CredentialFilter(place.manifest)
-            tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection, place.removed)
-            _note_pruned(changes, collection)
+            named = without_credentials(to_unicode(images))
+            place.open(identity, named, _versions(), failures, collection.image_column)
+            indexes.begin_writing(place.removed)
+            sharding = shard_count(identity, weights, compute)
+            changes, access = _plan(place, _counted(listed, progress), sharding, collection)
+            _note_left_out(changes, collection, skipped)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
-            access = credentials.access
             done = describe(place.manifest, place.descriptors, identity, weights, compute, failures, access)
         with watch("summary"), stage("counting"):
             described, failure_kinds, damaged = _count(place)
@@ -156,8 +160,9 @@ def extract(
                 described, failure_kinds, _ = _count(place)
         profile = Profile(watch.take(), done.workers, done.seconds)
         lock.confirm()
-        result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, profile)
-        place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
+        result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, skipped.counts, profile)
+        counts = {"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed}
+        place.set_counts(counts, result.skipped)
         if done.rows:
             seconds = sum(profile.command.values())
             total = Throughput.of(place.record()["stages"].get("extract", {})) + Throughput(done.rows, seconds)
@@ -168,6 +173,21 @@ def extract(
     return result
 
 
+def _check(images: Location, run: Run, descriptor: DescriptorConfig) -> None:
+    check_descriptor(descriptor)
+    check_writable(run.location)
+    check_separate(images, run)
+
+
+def _plan(
+    run: Run, listed: Iterator[pa.Table], count: ShardCount, collection: CollectionConfig
+) -> tuple[Changes, AccessUrls | None]:
+    """Plan the images of a listing, and return the URLs with credentials apart."""
+    credentials = CredentialFilter(run.manifest)
+    changes = manifest.update(run.manifest, run.descriptors, credentials(listed), count, collection, run.removed)
+    return changes, credentials.access
+
+
 def _check_files(run: Run) -> None:
     """Check that every shard is planned, and remove what killed processes left unfinished."""
     manifest.check_committed(run.manifest, run.descriptors)
@@ -176,7 +196,9 @@ def _check_files(run: Run) -> None:
         note(f"{run.url}/run.json was lost: it is written again")
 
 
-def _note_pruned(changes: Changes, collection: CollectionConfig) -> None:
+def _note_left_out(changes: Changes, collection: CollectionConfig, skipped: Skipped) -> None:
+    if skipped.counts:
+        note(f"skipped: {describe_skipped(skipped.counts)}")
     if changes.pruned and not collection.restore_removed:
         note(
             f"{changes.pruned} listed images were removed by osrmac prune and are left out: --restore-removed "

@@ -16,6 +16,7 @@ from osrmac.runs.shard_reader import find_rows
 from osrmac.storage import schema
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.location import Location
+from osrmac.storage.reading.member_uri import enclosing_file
 from osrmac.storage.run import Run
 from osrmac.types import Box, Matrix, QueryResult
 
@@ -119,7 +120,7 @@ def _described(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list
     if not queries:
         return []
     for query in queries:
-        image = Location.of(query.uri)
+        image = Location.of(enclosing_file(query.uri))
         if image.is_local and not image.exists():
             raise NotFoundError(f"{query.name} is neither the id of an image of {run.url} nor a file")
     # A search by id, or a mistyped one, must not wait for torch.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,9 @@ weights among the options of the descriptors, which are read again."""
 
 _READING = ("max_bytes", "public_http_only")
 """Options of `FetchConfig` that a run keeps."""
+
+_KEPT = ("counts", "skipped", "stages", "copies", "search")
+"""Keys of run.json that stay as they are when a run is continued."""
 
 USUAL_REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
@@ -131,6 +134,11 @@ class Run:
         return self.location / "evaluation" / (name + suffix)
 
     @property
+    def archives(self) -> Location:
+        """Folder of the members of the tar archives of the collection: see `storage.listing.member_indexes`."""
+        return self.location / "archives"
+
+    @property
     def calibrations(self) -> Location:
         """Folder of the calibrations of near-duplicates."""
         return self.location / "calibration"
@@ -209,7 +217,12 @@ class Run:
         return FetchConfig(**{name: limits[name] for name in _READING if name in limits})
 
     def open(
-        self, identity: Identity, images: str, versions: dict[str, str], reading: FetchConfig = FetchConfig()
+        self,
+        identity: Identity,
+        images: str,
+        versions: dict[str, str],
+        reading: FetchConfig = FetchConfig(),
+        image_column: str | None = None,
     ) -> None:
         """Begin a run, or continue an existing one.
 
@@ -218,6 +231,7 @@ class Run:
             images: The collection as the user named it.
             versions: Versions of the libraries in use, by name.
             reading: Limits of the reading of images, to which later commands keep, too.
+            image_column: Column with the images in Parquet files, as the user named it.
 
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
@@ -231,6 +245,7 @@ class Run:
             "osrmac": __version__,
             "fingerprint": identity.fingerprint,
             "images": images,
+            "image_column": image_column,
             "descriptor": identity.descriptor.to_json(),
             "identity": identity.values,
             "weights": identity.weights,
@@ -240,9 +255,7 @@ class Run:
             "versions": versions,
             "reading": {name: getattr(reading, name) for name in _READING},
         }
-        self._record.update_json(
-            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages", "copies", "search")}
-        )
+        self._record.update_json(lambda found: record | {key: (found or {}).get(key, {}) for key in _KEPT})
 
     def require(self, identity: Identity, advice: str) -> None:
         """Raise an error unless the run's descriptors have this identity.
@@ -279,9 +292,15 @@ class Run:
         entry = {stage: {"finished": now(), "seconds": round(seconds, 3), **facts}}
         self._update(lambda record: record | {"stages": record["stages"] | entry})
 
-    def set_counts(self, counts: dict[str, int]) -> None:
-        """Record the numbers of images that were planned, were described, and failed."""
-        self._update(lambda record: record | {"counts": counts})
+    def set_counts(self, counts: Mapping[str, int], skipped: Mapping[str, int] | None = None) -> None:
+        """Record the numbers of images that were planned, were described, and failed.
+
+        Args:
+            counts: These numbers.
+            skipped: Numbers of files, by kind, that the listing passed over; None leaves those of the last listing.
+        """
+        changed = {"counts": counts} | ({} if skipped is None else {"skipped": skipped})
+        self._update(lambda record: record | changed)
 
     def set_search_method(self, recipe: str, method: str) -> None:
         """Record the method that a search uses by default where it compares a recipe."""

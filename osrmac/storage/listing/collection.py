@@ -4,47 +4,47 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-from fsspec.spec import AbstractFileSystem
 from fsspec.utils import glob_translate
 
 from osrmac.credentials import without_credentials
 from osrmac.errors import ConfigError, NotFoundError, StorageError, reason
-from osrmac.progress import note
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.filesystem import storage_errors
-from osrmac.storage.listing import uri_list
-from osrmac.storage.listing.archives import Archive, archive_rows
+from osrmac.storage.listing import parquet_images, uri_list
+from osrmac.storage.listing.archives import archive_rows
+from osrmac.storage.listing.container import Container
 from osrmac.storage.listing.member_indexes import MemberIndexes
-from osrmac.storage.listing.parquet_images import ParquetFile, parquet_rows, schema_of
-from osrmac.storage.listing.parquet_images import image_column as image_column_of
-from osrmac.storage.listing.tar_members import COMPRESSED
+from osrmac.storage.listing.skipped import Skipped, describe_skipped
+from osrmac.storage.listing.suffixes import image_suffixes, is_image_name
 from osrmac.storage.listing.walk import File, version, walk
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
 
-__all__ = ["IMAGE_SUFFIXES", "folder_within", "is_image", "listing"]
+__all__ = ["folder_within", "listing"]
 
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _TAR, _PARQUET = ".tar", ".parquet"
+_COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 _WILDCARDS = frozenset("*?[")
 
 
 def listing(
     images: Location,
     excluded: Location | None = None,
-    indexes: MemberIndexes = MemberIndexes(None),
+    skipped: Skipped | None = None,
+    indexes: MemberIndexes | None = None,
     image_column: str | None = None,
 ) -> Iterator[pa.Table]:
     """List the images of a collection, in tables of `schema.COLLECTION`.
 
-    The id of an image is its path relative to the folder; in a list without ids it is the URI. Tar archives, and Parquet
-    files with a column of bytes, count as folders.
+    The id of an image is its path relative to the folder; in a list without ids it is the URI. Tar archives, and
+    Parquet files with a column of bytes, are like folders of images.
 
     Args:
         images: A folder, a bucket's prefix, a glob, a tar archive, a Parquet file with a column of bytes, or a list of
@@ -52,6 +52,8 @@ def listing(
             `size`, `etag` and `mtime`. Ids, URIs and etags of a CSV file are taken literally; numbers in a Parquet file
             become their decimal string.
         excluded: A folder below that of the images, whose files are left out: the run.
+        skipped: Counts the files and members of archives that are passed over because their names are not those of
+            images. It is complete when the tables have been read. A list passes over nothing.
         indexes: Members of archives that were listed before.
         image_column: Column with the bytes of the images, for Parquet files that have several.
 
@@ -59,38 +61,42 @@ def listing(
         A table of up to 100 000 rows at a time.
 
     Raises:
-        ConfigError: A Parquet file has several columns of bytes, and no column is given.
+        ConfigError: A Parquet file has several columns of bytes and none is named, or an archive is compressed.
         StorageError: There is no such folder or file, it has no images, or the list cannot be used.
     """
+    skipped = Skipped() if skipped is None else skipped
+    indexes = MemberIndexes(None) if indexes is None else indexes
     with storage_errors(images.url):
-        files = _single_file(images, indexes, image_column)
-        tables = _files(images, excluded, indexes, image_column) if files is None else files
+        tables = _tables(images, excluded, skipped, indexes, image_column)
     checked = _with_clear_errors(images, (table for table in tables if table.num_rows))
     first = next(checked, None)
     if first is None:
-        raise NotFoundError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}, also in .tar files")
+        found = describe_skipped(skipped.counts) or f"osrmac looks for {' '.join(image_suffixes())}"
+        raise NotFoundError(f"no images in {images}: {found}")
     return chain([first], checked)
 
 
-def is_image(name: str) -> bool:
-    """Return whether a file name is that of an image."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def _single_file(images: Location, indexes: MemberIndexes, image_column: str | None) -> Iterator[pa.Table] | None:
-    """Return the rows of a collection that is one file: a list, an archive, or a Parquet file; None for any other."""
+def _tables(
+    images: Location,
+    excluded: Location | None,
+    skipped: Skipped,
+    indexes: MemberIndexes,
+    image_column: str | None,
+) -> Iterator[pa.Table]:
     name = without_credentials(images.path).partition("?")[0].lower()
-    if name.endswith(COMPRESSED) and images.fs.isfile(images.path):
-        raise ConfigError(f"the members of {images} cannot be read by themselves: decompress it to a .tar file")
-    if name.endswith((_TAR, _PARQUET)) and images.fs.isfile(images.path):
+    is_file = name.endswith((_TAR, _PARQUET, *_COMPRESSED)) and images.fs.isfile(images.path)
+    if is_file and name.endswith(_COMPRESSED):
+        raise ConfigError(f"members of the compressed archive {images} cannot be read alone: decompress it to .tar")
+    if is_file:
         file = version(images.path, images.fs.info(images.path))
+        only = Container(file, _uri(images, file), "")
         if name.endswith(_TAR):
-            return archive_rows(images.fs, [Archive(file, _uri(images, file), "")], indexes, is_image)
-        schema = schema_of(images.fs, file)
-        column = None if "uri" in schema.names else image_column_of(images.url, schema, image_column)
-        if column is not None:
-            return parquet_rows(images.fs, [(ParquetFile(file, _uri(images, file), ""), column)])
-    return uri_list.rows(images) if uri_list.is_list(images) else None
+            return archive_rows(images.fs, [only], indexes, skipped)
+        if parquet_images.has_images(images.fs, only, image_column):
+            return parquet_images.rows(images.fs, [only], image_column, skipped)
+    if uri_list.is_list(images):
+        return uri_list.rows(images)
+    return _folder_tables(images, excluded, skipped, indexes, image_column)
 
 
 def _with_clear_errors(images: Location, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -103,10 +109,33 @@ def _with_clear_errors(images: Location, tables: Iterator[pa.Table]) -> Iterator
         ) from error
 
 
-def _files(
-    images: Location, excluded: Location | None, indexes: MemberIndexes, image_column: str | None
+def _folder_tables(
+    images: Location,
+    excluded: Location | None,
+    skipped: Skipped,
+    indexes: MemberIndexes,
+    image_column: str | None,
 ) -> Iterator[pa.Table]:
-    """Yield the rows of a folder, prefix or glob: first its pictures, then those in its archives and Parquet files."""
+    """Yield the images in a folder, prefix or glob, and then those in its archives and Parquet files."""
+    found = _Containers()
+    for batch in uri_list.batched(_image_rows(images, excluded, skipped, found)):
+        yield pa.Table.from_pylist(batch, schema=COLLECTION)
+    yield from archive_rows(images.fs, found.archives, indexes, skipped)
+    yield from parquet_images.rows(images.fs, found.parquets, image_column, skipped)
+
+
+@dataclass(frozen=True)
+class _Containers:
+    """Files of a folder that may have images within."""
+
+    archives: list[Container] = field(default_factory=list)
+    parquets: list[Container] = field(default_factory=list)
+
+
+def _image_rows(
+    images: Location, excluded: Location | None, skipped: Skipped, containers: _Containers
+) -> Iterator[dict[str, Any]]:
+    """Yield the image files in a folder, prefix or glob, and collect the files that may have images within."""
     fs, path = images.fs, images.path
     is_glob = _WILDCARDS & set(path) and not fs.isdir(path)  # the name of a folder may contain an asterisk
     root = _fixed_part(path) if is_glob else path
@@ -114,48 +143,24 @@ def _files(
         files = walk(fs, root, _depth(path, root) if is_glob else None)
     except FileNotFoundError as error:
         raise NotFoundError(
-            f"no folder {images}: give a folder, a bucket's prefix, a glob, a .tar or .parquet file, or a list of URIs"
+            f"no folder {images}: give a folder, a bucket's prefix, a glob, a tar archive, or a list of URIs"
         ) from error
     prefix = root.rstrip("/") + "/"
     left_out = None if excluded is None else folder_within(excluded, Location(images.url, fs, root))
-    kept = (file for file in files if not (left_out and file.path.startswith(prefix + left_out)))
-    archives: list[Archive] = []
-    parquets: list[ParquetFile] = []
-    compressed: list[str] = []
-
-    def pictures() -> Iterator[dict[str, Any]]:
-        for file in _matching(kept, path) if is_glob else kept:
-            name, within = file.path.lower(), file.path.removeprefix(prefix)
-            if name.endswith(IMAGE_SUFFIXES):
-                yield {"id": to_unicode(within), "uri": _uri(images, file), **_version(file)}
-            elif name.endswith(_TAR):
-                archives.append(Archive(file, _uri(images, file), f"{within}/"))
-            elif name.endswith(_PARQUET):
-                parquets.append(ParquetFile(file, _uri(images, file), f"{within}/"))
-            elif name.endswith(COMPRESSED):
-                compressed.append(within)
-
-    for batch in uri_list.batched(pictures()):
-        yield pa.Table.from_pylist(batch, schema=COLLECTION)
-    if compressed:
-        note(f"passed over {len(compressed)} compressed archives, first {compressed[0]}: decompress them to .tar files")
-    yield from archive_rows(fs, archives, indexes, is_image)
-    yield from parquet_rows(fs, _with_images(fs, parquets, image_column))
-
-
-def _with_images(
-    fs: AbstractFileSystem, files: Iterable[ParquetFile], image_column: str | None
-) -> Iterator[tuple[ParquetFile, str]]:
-    """Yield the Parquet files that have images, and their column; a note says how many have none."""
-    others: list[str] = []
-    for parquet in files:
-        column = image_column_of(parquet.uri, schema_of(fs, parquet.file), image_column)
-        if column is None:
-            others.append(parquet.uri)
+    for file in _matching(files, path) if is_glob else files:
+        if left_out and file.path.startswith(prefix + left_out):
+            continue
+        name, within = file.path.lower(), file.path.removeprefix(prefix)
+        if file.is_special:
+            skipped.add_special()
+        elif is_image_name(name):
+            yield {"id": to_unicode(within), "uri": _uri(images, file), **_version(file)}
+        elif name.endswith(_TAR):
+            containers.archives.append(Container(file, _uri(images, file), f"{within}/"))
+        elif name.endswith(_PARQUET):
+            containers.parquets.append(Container(file, _uri(images, file), f"{within}/"))
         else:
-            yield parquet, column
-    if others:
-        note(f"passed over {len(others)} Parquet files without a column of images, first {others[0]}")
+            skipped.add(file.path)
 
 
 def folder_within(inner: Location, outer: Location) -> str | None:

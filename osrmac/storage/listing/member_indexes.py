@@ -76,6 +76,11 @@ class MemberIndexes:
             metadata = {_VERSION: _version(archive), _FACTS: facts}
             shards.write_groups(self._folder / _name(uri), [members.images.replace_schema_metadata(metadata)])
 
+    def clear(self) -> None:
+        """Remove all files."""
+        for file in shards.paths(self._folder) if self._folder is not None else ():
+            file.remove()
+
     def begin_writing(self, removed: Location) -> None:
         """Write what waits, and from now on what is added.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -12,17 +12,16 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.config import FetchConfig
 from osrmac.errors import ConfigError, StorageError, reason
+from osrmac.progress import note
 from osrmac.storage.file_names import absolute, is_unicode, to_unicode
 from osrmac.storage.listing import list_values
-from osrmac.storage.listing.walk import File
-from osrmac.storage.reading.fetch import retrying
+from osrmac.storage.listing.container import Container
+from osrmac.storage.listing.skipped import Skipped
 from osrmac.storage.reading.member_uri import Row
-from osrmac.storage.reading.range_file import open_ranges
 from osrmac.storage.schema import COLLECTION
 
-__all__ = ["ParquetFile", "columns_of_bytes", "image_column", "parquet_rows", "schema_of"]
+__all__ = ["columns_of_bytes", "has_images", "image_column", "rows"]
 
 _BLOCK = 1 << 20
 """Bytes that are read at once from remote storage: footers, and columns of names."""
@@ -31,32 +30,19 @@ _OWN = b"osrmac."
 """What the keys of the metadata in files of runs begin with."""
 
 
-@dataclass(frozen=True)
-class ParquetFile:
-    """A Parquet file of a collection.
+def has_images(fs: AbstractFileSystem, parquet: Container, wanted: str | None) -> bool:
+    """Return whether a file has a column of bytes, and no column `uri`, which makes it a list.
 
-    Attributes:
-        file: The file and its version.
-        uri: Path or URL of the file.
-        prefix: What the ids of its images begin with, unless it has a column `id`.
-    """
-
-    file: File
-    uri: str
-    prefix: str
-
-
-def schema_of(fs: AbstractFileSystem, file: File) -> pa.Schema:
-    """Read the schema of a Parquet file.
+    Args:
+        fs: File system of the file.
+        parquet: The file.
+        wanted: Name of the column, if the user gave one.
 
     Raises:
-        StorageError: It is no Parquet file.
+        ConfigError: There are several columns of bytes, and none was given.
     """
-    with _opened(fs, file) as opened:
-        try:
-            return pq.read_schema(opened)
-        except pa.ArrowException as error:
-            raise StorageError(f"{file.path} is no Parquet file: {reason(error)}") from error
+    with _read(fs, parquet) as opened:
+        return image_column(parquet.uri, opened.schema_arrow, wanted) is not None
 
 
 def columns_of_bytes(schema: pa.Schema) -> dict[str, str]:
@@ -71,14 +57,13 @@ def columns_of_bytes(schema: pa.Schema) -> dict[str, str]:
     """
     if any(key.startswith(_OWN) for key in schema.metadata or {}):
         return {}
-    found = {}
-    for field in schema:
-        if _is_bytes(field.type):
-            found[field.name] = field.name
-        elif pt.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
-            if _is_bytes(field.type.field("bytes").type):
-                found[field.name] = f"{field.name}.bytes"
-    return found
+    plain = {field.name: field.name for field in schema if _is_bytes(field.type)}
+    structs = {field.name: f"{field.name}.bytes" for field in schema if _has_bytes(field.type)}
+    return plain | structs
+
+
+def _has_bytes(kind: pa.DataType) -> bool:
+    return pt.is_struct(kind) and kind.get_field_index("bytes") >= 0 and _is_bytes(kind.field("bytes").type)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -96,7 +81,7 @@ def image_column(uri: str, schema: pa.Schema, wanted: str | None) -> str | None:
     Raises:
         ConfigError: There are several, and none was given.
     """
-    columns = columns_of_bytes(schema)
+    columns = {} if "uri" in schema.names else columns_of_bytes(schema)
     if wanted is not None:
         return columns.get(wanted)
     if len(columns) > 1:
@@ -106,7 +91,9 @@ def image_column(uri: str, schema: pa.Schema, wanted: str | None) -> str | None:
     return next(iter(columns.values()), None)
 
 
-def parquet_rows(fs: AbstractFileSystem, files: Iterable[tuple[ParquetFile, str]]) -> Iterator[pa.Table]:
+def rows(
+    fs: AbstractFileSystem, files: Iterable[Container], wanted: str | None, skipped: Skipped
+) -> Iterator[pa.Table]:
     """Yield the images in Parquet files, in tables of `schema.COLLECTION`.
 
     Only footers and columns of names are read. The id is the column `id` if there is one; or else the path of the
@@ -115,29 +102,35 @@ def parquet_rows(fs: AbstractFileSystem, files: Iterable[tuple[ParquetFile, str]
 
     Args:
         fs: File system of the files.
-        files: The files, and the path of the column with the images in each.
+        files: The files.
+        wanted: Name of the column with the images, if the user gave one.
+        skipped: Counts the files without images.
     """
-    for parquet, column in files:
-        with _opened(fs, parquet.file) as opened:
-            try:
-                yield from _rows(parquet, column, pq.ParquetFile(opened))
-            except pa.ArrowException as error:
-                raise StorageError(f"cannot read {parquet.uri}: {reason(error)}") from error
+    for parquet in files:
+        column = None
+        try:
+            with _read(fs, parquet) as opened:
+                column = image_column(parquet.uri, opened.schema_arrow, wanted)
+                if column is None:
+                    skipped.add(parquet.file.path)
+                else:
+                    yield from _rows(parquet, column, opened)
+        except StorageError as error:
+            if column is not None or not parquet.prefix:
+                raise
+            note(f"passed over {parquet.uri}: {error}")
 
 
-def _opened(fs: AbstractFileSystem, file: File) -> Any:
-    config = FetchConfig()
-    return open_ranges(
-        fs,
-        file.path,
-        size=file.size,
-        timeout=config.fetch_timeout,
-        block=_BLOCK,
-        retrying=retrying(config.attempts),
-    )
+@contextmanager
+def _read(fs: AbstractFileSystem, parquet: Container) -> Iterator[pq.ParquetFile]:
+    try:
+        with parquet.open(fs, _BLOCK) as file:
+            yield pq.ParquetFile(file)
+    except pa.ArrowException as error:
+        raise StorageError(f"cannot read the Parquet file {parquet.uri}: {reason(error)}") from error
 
 
-def _rows(parquet: ParquetFile, column: str, opened: pq.ParquetFile) -> Iterator[pa.Table]:
+def _rows(parquet: Container, column: str, opened: pq.ParquetFile) -> Iterator[pa.Table]:
     schema = opened.schema_arrow
     path = column.removesuffix("bytes") + "path" if column.endswith(".bytes") else None
     if path is not None and schema.field(column.removesuffix(".bytes")).type.get_field_index("path") < 0:
@@ -156,9 +149,7 @@ def _rows(parquet: ParquetFile, column: str, opened: pq.ParquetFile) -> Iterator
             ids = [f"{parquet.prefix}{each}" for each in paths]
         if paths is not None and _without_values(rows, column):
             uris = [_resolved(each, parquet.uri) or uri for each, uri in zip(paths, uris, strict=True)]
-        named = [
-            _unicode(each or f"{parquet.prefix}{number:09d}") for each, number in zip(ids, numbers, strict=True)
-        ]
+        named = [_unicode(each or f"{parquet.prefix}{number:09d}") for each, number in zip(ids, numbers, strict=True)]
         version = [[parquet.file.etag] * len(uris), [parquet.file.mtime] * len(uris)]
         yield pa.table([named, uris, [None] * len(uris), *version], schema=COLLECTION)
         first += rows.num_rows

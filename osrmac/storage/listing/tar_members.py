@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from osrmac.errors import StorageError, reason
+from osrmac.errors import StorageError
+from osrmac.storage.listing.skipped import Skipped
+from osrmac.storage.listing.suffixes import is_image_name
 
-__all__ = ["COMPRESSED", "MEMBERS", "TarMembers", "read_members"]
-
-COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
-"""Suffixes of archives whose members cannot be read by themselves."""
+__all__ = ["MEMBERS", "TarMembers", "read_members"]
 
 MEMBERS = pa.schema(
     [
@@ -28,8 +27,8 @@ MEMBERS = pa.schema(
 )
 """An image in an archive: the bytes of its name, and the position and number of those of its content."""
 
-_LINKS, _SPARSE, _REPEATED = "links", "sparse files", "members that a later one of the same name replaces"
-_NO_SUFFIX = "without a suffix"
+_LINKS, _SPARSE, _REPEATED = "links to other files", "sparse files", "members replaced by later ones of their name"
+"""Kinds of members that are passed over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class TarMembers:
     damage: str | None = None
 
 
-def read_members(file: BinaryIO, is_image: Callable[[str], bool]) -> TarMembers:
+def read_members(file: BinaryIO) -> TarMembers:
     """Read the headers of an archive: ustar, GNU and pax.
 
     Of several members of one name, the last one counts, as when the archive is unpacked. A hard or symbolic link to an
@@ -55,63 +54,73 @@ def read_members(file: BinaryIO, is_image: Callable[[str], bool]) -> TarMembers:
 
     Args:
         file: The archive, which is read at increasing positions.
-        is_image: Whether the name of a member is that of an image.
 
     Raises:
         StorageError: It is no tar archive.
     """
-    found: dict[str, tuple[int, int]] = {}
-    passed_over: Counter[str] = Counter()
+    members = _Members()
     try:
         archive = tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     except tarfile.ReadError as error:
-        raise StorageError(f"it is no tar archive: {error}") from error
-    count, damage = 0, None
+        raise StorageError(f"it is no tar archive, {error}") from error
     with archive:
+        count, damage = 0, None
         while True:
             try:
                 member = archive.next()
             except tarfile.ReadError as error:
-                damage = f"{error}"
+                damage = str(error)
                 break
             if member is None:
                 damage = _early_end(file, archive.offset)
                 break
-            archive.members.clear()  # it keeps all of them otherwise
+            archive.members.clear()  # type: ignore[attr-defined]  # all of them would be kept
             count += 1
-            _add(member, found, passed_over, is_image)
-    names = [os.fsencode(name) for name in found]
-    starts, lengths = zip(*found.values(), strict=True) if found else ((), ())
-    images = pa.table([names, starts, lengths], schema=MEMBERS)
-    return TarMembers(images, dict(passed_over), damage and f"{damage}, after {count} members")
+            members.add(member)
+    return members.found(damage and f"{damage}, after {count} members")
 
 
-def _add(
-    member: tarfile.TarInfo,
-    found: dict[str, tuple[int, int]],
-    passed_over: Counter[str],
-    is_image: Callable[[str], bool],
-) -> None:
-    name = _plain(member.name)
-    if member.isdir():
-        return
-    if not is_image(name):
-        passed_over[PurePosixPath(name).suffix.lower() or _NO_SUFFIX] += 1
-        return
-    place = (member.offset_data, member.size)
-    if member.islnk() or member.issym():
-        target = member.linkname if member.islnk() else str(PurePosixPath(name).parent / member.linkname)
-        linked = found.get(os.path.normpath(_plain(target)))
-        if linked is None:
-            passed_over[_LINKS] += 1
+class _Members:
+    """The members so far."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, tuple[int, int]] = {}
+        self._skipped = Skipped()
+        self._unreadable: Counter[str] = Counter()
+
+    def add(self, member: tarfile.TarInfo) -> None:
+        name = _plain(member.name)
+        if member.isdir():
             return
-        place = linked
-    elif member.issparse() or not member.isreg():
-        passed_over[_SPARSE if member.issparse() else "devices and pipes"] += 1
-        return
-    if found.pop(name, None) is not None:
-        passed_over[_REPEATED] += 1
-    found[name] = place
+        if not is_image_name(name):
+            self._skipped.add(name)
+            return
+        place = self._place(member, name)
+        if place is None:
+            return
+        if self._places.pop(name, None) is not None:
+            self._unreadable[_REPEATED] += 1
+        self._places[name] = place
+
+    def _place(self, member: tarfile.TarInfo, name: str) -> tuple[int, int] | None:
+        if member.islnk() or member.issym():
+            target = member.linkname if member.islnk() else str(PurePosixPath(name).parent / member.linkname)
+            place = self._places.get(os.path.normpath(_plain(target)))
+            self._unreadable[_LINKS] += place is None
+            return place
+        if not member.isreg():
+            self._skipped.add_special()
+            return None
+        if member.issparse():
+            self._unreadable[_SPARSE] += 1
+            return None
+        return member.offset_data, member.size
+
+    def found(self, damage: str | None) -> TarMembers:
+        names = [os.fsencode(name) for name in self._places]
+        starts, lengths = zip(*self._places.values(), strict=True) if names else ((), ())
+        passed_over = self._skipped.counts | {kind: count for kind, count in self._unreadable.items() if count}
+        return TarMembers(pa.table([names, starts, lengths], schema=MEMBERS), passed_over, damage)
 
 
 def _plain(name: str) -> str:

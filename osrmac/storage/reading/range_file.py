@@ -49,7 +49,6 @@ def open_ranges(
     if known is None:
         raise StorageError("the storage does not tell the size of the file")
 
-
     def read(span: Span) -> bytes:
         return content.read(fs, path, _admit_all, timeout, span)
 
