@@ -89,7 +89,7 @@ def _tables(
         raise ConfigError(f"members of the compressed archive {images} cannot be read alone: decompress it to .tar")
     if is_file:
         file = version(images.path, images.fs.info(images.path))
-        only = Container(file, _uri(images, file), "")
+        only = Container(file, _uri(images, file) if images.is_local else images.url, "")
         if name.endswith(_TAR):
             return archive_rows(images.fs, [only], indexes, skipped)
         if parquet_images.has_images(images.fs, only, image_column):

@@ -70,7 +70,7 @@ class Fetcher:
         self._concurrent = concurrent
         self._leave_host = leave_host
         self._retrying = retrying(config.attempts)
-        self._rows = RowReader()
+        self._rows = RowReader(concurrent)
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Yield the content of each file, or the exception that prevented reading it.

@@ -31,10 +31,6 @@ _BLOCK = 8 << 20
 _BATCH_BYTES = 8 << 20
 """Bytes of the values that are decoded at once, about."""
 
-_KEPT_ROWS = 32
-"""Rows read last that are kept of each row group, at least: twice as many as are usually read at the same time, as
-threads do not ask for them in order."""
-
 _STREAMS, _FOOTERS = 2, 16
 """Row groups that are read at the same time, and files whose footers are kept."""
 
@@ -44,11 +40,16 @@ T = TypeVar("T")
 class RowReader:
     """Reads values of binary columns; may be used by several threads.
 
-    Keeps two row groups open. Each holds 16 MB of values, or the 32 that were read last if they are larger, and a block
-    of 8 MB; files on remote storage are read by such blocks.
+    Keeps two row groups open. Each holds about 16 MB of values, or as many values as are read at the same time if those
+    are larger; a block of 8 MB, by which remote files are read; and a page of the file, which may be larger.
+
+    Args:
+        concurrent: Number of rows that are read at the same time. Threads do not ask for them in order, so that as many
+            must be kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, concurrent: int) -> None:
+        self._concurrent = concurrent
         self._footers = _Recent[_Footer](_FOOTERS)
         self._streams = _Recent[_Stream](_STREAMS)
 
@@ -69,7 +70,7 @@ class RowReader:
             group, number = footer.position(row.number)
             stream = self._streams.get(
                 (row.file, row.column, group),
-                lambda: _Stream(fs, path, timeout, footer.metadata, group, row.column),
+                lambda: _Stream(fs, path, timeout, footer.metadata, group, row.column, self._concurrent),
             )
             value = stream.value(number)
         except pa.ArrowException as error:
@@ -129,7 +130,14 @@ class _Stream:
     """One column of a row group, read forward."""
 
     def __init__(
-        self, fs: AbstractFileSystem, path: str, timeout: float, metadata: pq.FileMetaData, group: int, column: str
+        self,
+        fs: AbstractFileSystem,
+        path: str,
+        timeout: float,
+        metadata: pq.FileMetaData,
+        group: int,
+        column: str,
+        concurrent: int,
     ) -> None:
         self._open = lambda: open_ranges(fs, path, timeout=timeout, block=_BLOCK)
         self._metadata, self._group, self._column = metadata, group, column
@@ -139,7 +147,7 @@ class _Stream:
             raise StorageError(f"the Parquet file has no column {column}")
         average = max(1, columns[column].total_uncompressed_size // max(1, rows.num_rows))
         self._batch_rows = max(1, _BATCH_BYTES // average)
-        self._kept = max(2, -(-_KEPT_ROWS // self._batch_rows))
+        self._kept = 1 + -(-(concurrent + 1) // self._batch_rows)
         self._lock = threading.Lock()
         self._restart()
 
