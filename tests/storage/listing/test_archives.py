@@ -73,9 +73,7 @@ def test_an_archive_within_an_archive_is_read(tmp_path: Path) -> None:
     assert contents(rows) == [b"first", b"second"]
 
 
-def test_a_truncated_archive_costs_its_missing_members_only(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_truncated_archive_costs_its_missing_members_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     archive = tar_bytes({f"{number}.jpg": bytes([number]) * 2000 for number in range(4)})
     (tmp_path / "cut.tar").write_bytes(archive[: 2 * 2560 + 1000])
     (tmp_path / "whole.tar").write_bytes(tar_bytes(MEMBERS))
@@ -85,7 +83,9 @@ def test_a_truncated_archive_costs_its_missing_members_only(
     assert whole == [bytes(2000), b"\1" * 2000]
     assert str(cut) == "the archive ends before the image does: 488 of 2000 bytes are there"
     (note,) = capsys.readouterr().err.splitlines()
-    assert note == f"{tmp_path}/cut.tar is damaged: unexpected end of data, after 3 members; images after them are missing"
+    assert (
+        note == f"{tmp_path}/cut.tar is damaged: unexpected end of data, after 3 members; images after them are missing"
+    )
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

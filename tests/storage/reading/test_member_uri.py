@@ -11,7 +11,9 @@ from osrmac.storage.reading.member_uri import ByteRange, Row, enclosing_file, im
 names = st.binary(min_size=1, max_size=40).map(os.fsdecode)
 files = st.one_of(
     st.text(max_size=20).map(lambda name: f"/photos/{name}.tar"),
-    st.sampled_from(["s3://b/a.tar?versionId=3", "https://h/a.tar?sig=1&se=2", "zip://a.tar::/a::b.zip", "/a::b/c.tar"]),
+    st.sampled_from(
+        ["s3://b/a.tar?versionId=3", "https://h/a.tar?sig=1&se=2", "zip://a.tar::/a::b.zip", "/a::b/c.tar"]
+    ),
 )
 numbers = st.integers(0, 10**13)
 

@@ -13,9 +13,7 @@ from osrmac.storage.reading.range_file import open_ranges
 
 CONTENT = os.urandom(5000)
 steps = st.lists(
-    st.tuples(
-        st.integers(0, 6000), st.sampled_from([os.SEEK_SET, os.SEEK_CUR, os.SEEK_END]), st.integers(-1, 3000)
-    )
+    st.tuples(st.integers(0, 6000), st.sampled_from([os.SEEK_SET, os.SEEK_CUR, os.SEEK_END]), st.integers(-1, 3000))
 )
 
 
