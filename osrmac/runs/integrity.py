@@ -28,14 +28,7 @@ _TOLERANCE = 1e-3
 
 _OTHERS = (
     "archives",
-    "queries",
-    "selection",
-    "reduced",
-    "evaluation",
-    "calibration",
-    "duplicates",
-    "overview",
-    "removed",
+    *("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "overview", "removed"),
 )
 """Folders of a run beside those of the plan and the descriptors."""
 

@@ -19,7 +19,7 @@ from osrmac.storage.listing import archives
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
 from tests.archives import hugging_face_file, tar_bytes
-from tests.committed import described, rows
+from tests.committed import rows
 
 pytestmark = pytest.mark.integration
 
@@ -48,15 +48,8 @@ def test_images_within_files_are_described_found_shown_and_removed(
     done = extract(str(mixed), run.url, small, COMPUTE)
     assert (done.described, done.failed, done.skipped) == (IN_TAR + IN_PARQUET + 1, 0, {".json": 1})
     found = rows(run.descriptors)
-    (tmp_path / "files").mkdir()
-    for number in range(IN_TAR):
-        (tmp_path / "files" / f"{number}.png").write_bytes(make_picture(number))
-    as_files = Run(str(tmp_path / "as_files"))
-    extract(str(tmp_path / "files"), as_files.url, small, COMPUTE)
-    expected = described(rows(as_files.descriptors))
-    vectors = described(found)
-    for number in range(IN_TAR):
-        assert str(vectors[f"a.tar/x/{number}.png"]) == str(expected[f"{number}.png"])
+    of_file, of_member = (found[name] | {"id": "", "uri": ""} for name in ("copy.png", "a.tar/x/3.png"))
+    assert of_file == of_member
 
     (result,) = search(run.url, ["a.tar/x/3.png"])
     assert {match.id for match in result.matches[:2]} == {"a.tar/x/3.png", "copy.png"}
