@@ -3,6 +3,7 @@
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -15,7 +16,7 @@ from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, Dup
 from osrmac.pages.thumbnails import NO_THUMBNAIL, thumbnails
 from osrmac.server.pictures import Pictures
 from osrmac.storage import shards
-from osrmac.storage.listing import archives
+from osrmac.storage.listing.tar_members import TarMembers, read_members
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
 from tests.archives import hugging_face_file, tar_bytes
@@ -84,8 +85,13 @@ def test_an_archive_that_grows_is_read_again_and_others_are_not(
     for name in ("1", "2"):
         (folder / f"{name}.tar").write_bytes(tar_bytes({"a.png": make_picture(1), "b.png": make_picture(2)}))
     assert extract(str(folder), run.url, small, COMPUTE).new == 4
-    read, read_members = [], archives.read_members
-    monkeypatch.setattr(archives, "read_members", lambda file: (read.append(file.name), read_members(file))[1])
+    read: list[str] = []
+
+    def recording(file: BinaryIO) -> TarMembers:
+        read.append(file.name)
+        return read_members(file)
+
+    monkeypatch.setattr("osrmac.storage.listing.archives.read_members", recording)
     assert extract(str(folder), run.url, small, COMPUTE).new == 0
     assert read == []
     with tarfile.open(folder / "2.tar", "a") as archive:

@@ -1,4 +1,7 @@
+import sys
+
 import pytest
+from fsspec.registry import _registry
 
 from osrmac.errors import StorageError
 from osrmac.storage.filesystem import open_url
@@ -7,3 +10,10 @@ from osrmac.storage.filesystem import open_url
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(StorageError, match="carrier-pigeon"):
         open_url("carrier-pigeon://coop/a.jpg")
+
+
+def test_a_missing_package_of_the_hugging_face_hub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(_registry, "hf", raising=False)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(StorageError, match=r"hf://datasets/me/x needs huggingface_hub: pip install 'osrmac\[hugging"):
+        open_url("hf://datasets/me/x")

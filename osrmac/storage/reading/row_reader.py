@@ -10,10 +10,11 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -139,7 +140,9 @@ class _Stream:
         column: str,
         concurrent: int,
     ) -> None:
-        self._open = lambda: open_ranges(fs, path, timeout=timeout, block=_BLOCK)
+        self._open: Callable[[], AbstractContextManager[BinaryIO]] = partial(
+            open_ranges, fs, path, timeout=timeout, block=_BLOCK
+        )
         self._metadata, self._group, self._column = metadata, group, column
         rows = metadata.row_group(group)
         columns = {rows.column(number).path_in_schema: rows.column(number) for number in range(rows.num_columns)}
@@ -157,8 +160,7 @@ class _Stream:
         self._end = 0
 
     def _read_batches(self) -> Iterator[pa.Array]:
-        with ExitStack() as opened:
-            file = opened.enter_context(self._open())
+        with self._open() as file:
             parquet = pq.ParquetFile(file, metadata=self._metadata, buffer_size=_BLOCK, pre_buffer=False)
             for batch in parquet.iter_batches(
                 self._batch_rows, row_groups=[self._group], columns=[self._column], use_threads=False

@@ -1,14 +1,14 @@
 import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pytest
 
 from osrmac.storage import shards
-from osrmac.storage.listing import archives
 from osrmac.storage.listing.collection import listing
 from osrmac.storage.listing.member_indexes import MemberIndexes
-from osrmac.storage.listing.tar_members import MEMBERS, TarMembers
+from osrmac.storage.listing.tar_members import MEMBERS, TarMembers, read_members
 from osrmac.storage.listing.walk import File
 from osrmac.storage.location import Location
 from osrmac.storage.pruning import removed
@@ -84,8 +84,13 @@ def test_all_are_removed(folder: Location) -> None:
 def test_headers_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "1.tar").write_bytes(tar_bytes({"a.jpg": b"", "b.txt": b""}))
     (tmp_path / "2.tar").write_bytes(tar_bytes({"a.jpg": b""})[:600])
-    read, read_members = [], archives.read_members
-    monkeypatch.setattr(archives, "read_members", lambda file: (read.append(file.name), read_members(file))[1])
+    read: list[str] = []
+
+    def recording(file: BinaryIO) -> TarMembers:
+        read.append(file.name)
+        return read_members(file)
+
+    monkeypatch.setattr("osrmac.storage.listing.archives.read_members", recording)
 
     def listed() -> pa.Table:
         indexes = MemberIndexes(Location.of(tmp_path / "run" / "archives"))
