@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pyarrow as pa
@@ -36,7 +36,8 @@ __all__ = ["Extraction", "Profile", "extract"]
 _LONGEST_WRITE = 3600.0
 """Seconds after which a hidden file in a run's folder is one of a killed process; other commands write there, too."""
 
-_RECORDED_PACKAGES = ("ray", "torch", "torchvision", "pyarrow", "pillow", "numpy")
+_RECORDED_PACKAGES = ("ray", "torch", "torchvision", "pyarrow", "pillow", "pillow-heif", "numpy")
+"""Packages whose versions a run states, if they are installed."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,11 @@ def _count(run: Run) -> tuple[int, list[Failures], list[str]]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _RECORDED_PACKAGES} | {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
+    for name in _RECORDED_PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def _counted(tables: Iterable[pa.Table], progress: Stage) -> Iterator[pa.Table]:
