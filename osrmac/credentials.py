@@ -17,7 +17,7 @@ _LINK = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<user>[^/?#]*@)?(
 _NAMING_SCHEMES = frozenset(
     {
         *("abfs", "abfss", "adl", "az", "wasb", "wasbs"),  # container@account
-        *("git", "github", "gitlab"),  # organization:repository@branch
+        *("git", "github", "gitlab", "hf"),  # organization:repository@branch
         *("file", "libarchive", "local", "memory", "reference", "rar", "tar", "zip"),  # a path
     }
 )

@@ -46,7 +46,8 @@ def _argument(
 _NEW_RUN = "Folder or URL of the run, which holds all results. It is created, or continued if it exists."
 _OPTIONAL_RUN = "Folder or URL of the run. With --rankings it is optional, and the scores are written into it."
 _IMAGES = (
-    "Images: a folder, a glob, s3://bucket/prefix or another fsspec URL, or a .txt, .csv or .parquet list of URIs."
+    "Images: a folder, a glob, s3://bucket/prefix or another fsspec URL, a .tar archive, a Parquet file with image "
+    "bytes, or a .txt, .csv or .parquet list of URIs."
 )
 _QUERIES = "Ids of images of the run, or else paths or URLs of any images. ./NAME is always a path."
 _RANKINGS = (

@@ -23,11 +23,12 @@ from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing.collection import listing
+from osrmac.storage.listing.member_indexes import MemberIndexes
 from osrmac.storage.listing.skipped import Skipped, describe_skipped
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
-from osrmac.storage.manifest import Changes
-from osrmac.storage.reading.access import CredentialFilter
+from osrmac.storage.manifest import Changes, ShardCount
+from osrmac.storage.reading.access import AccessUrls, CredentialFilter
 from osrmac.storage.run import Identity, Run
 
 __all__ = ["Extraction", "Profile", "extract"]
@@ -115,12 +116,11 @@ def extract(
             by another process, too small a cluster, or too many failures.
     """
     watch = Stopwatch()
-    place, source, skipped = Run(run), Location.of(images), Skipped()
-    check_descriptor(descriptor)
-    check_writable(place.location)
-    check_separate(source, place)
+    place, source = Run(run), Location.of(images)
+    skipped, indexes = Skipped(), MemberIndexes(place.archives)
+    _check(source, place, descriptor)
     with stage("listing"):
-        listed = listing(source, excluded=place.location, skipped=skipped)
+        listed = listing(source, place.location, skipped, indexes, collection.image_column)
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
     from osrmac.distributed.cluster.startup import connect_while_importing
 
@@ -139,15 +139,15 @@ def extract(
     with locked(place.location, Part.DESCRIPTORS) as lock:
         _check_files(place)
         with watch("plan"), stage("listing") as progress:
-            place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
-            credentials = CredentialFilter(place.manifest)
-            tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection, place.removed)
+            named = without_credentials(to_unicode(images))
+            place.open(identity, named, _versions(), failures, collection.image_column)
+            indexes.begin_writing(place.removed)
+            sharding = shard_count(identity, weights, compute)
+            changes, access = _plan(place, _counted(listed, progress), sharding, collection)
             _note_left_out(changes, collection, skipped)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
-            access = credentials.access
             done = describe(place.manifest, place.descriptors, identity, weights, compute, failures, access)
         with watch("summary"), stage("counting"):
             described, failure_kinds, damaged = _count(place)
@@ -172,6 +172,21 @@ def extract(
             )
     note_stale_exports(place, described)
     return result
+
+
+def _check(images: Location, run: Run, descriptor: DescriptorConfig) -> None:
+    check_descriptor(descriptor)
+    check_writable(run.location)
+    check_separate(images, run)
+
+
+def _plan(
+    run: Run, listed: Iterator[pa.Table], count: ShardCount, collection: CollectionConfig
+) -> tuple[Changes, AccessUrls | None]:
+    """Plan the images of a listing, and return the URLs with credentials apart."""
+    credentials = CredentialFilter(run.manifest)
+    changes = manifest.update(run.manifest, run.descriptors, credentials(listed), count, collection, run.removed)
+    return changes, credentials.access
 
 
 def _check_files(run: Run) -> None:

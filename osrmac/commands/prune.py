@@ -20,6 +20,7 @@ from osrmac.runs.shard_reader import unpruned
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing.collection import listing
+from osrmac.storage.listing.member_indexes import MemberIndexes
 from osrmac.storage.listing.name_list import read_names
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Lock, Part, locked
@@ -136,8 +137,10 @@ def _listed(run: Run, images: str | None) -> Iterator[pa.Table]:
     """List the collection of a run as `osrmac extract` does."""
     advice = "" if images else "; if the collection of the run is elsewhere, name it with --images"
     try:
-        source = Location.of(images or run.record()["images"])
-        yield from CredentialFilter(run.manifest)(listing(source, excluded=run.location))
+        record = run.record()
+        source, indexes = Location.of(images or record["images"]), MemberIndexes(run.archives)
+        listed = listing(source, run.location, indexes=indexes, image_column=record.get("image_column"))
+        yield from CredentialFilter(run.manifest)(listed)
     except StorageError as error:
         raise type(error)(f"{error}: nothing is removed{advice}") from error
 
@@ -191,6 +194,7 @@ def _finish(run: Run, journal: Journal, facts: Facts) -> None:
         remove_duplicates(run, journal)
         remove_from_overview(run, journal)
         _remove_from_indexes(run, journal)
+        MemberIndexes(run.archives).clear()
         for _, rows in journal.parts():
             remove_late_shards(run.descriptors, rows)
     if run.exists():

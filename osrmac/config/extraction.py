@@ -125,6 +125,9 @@ class CollectionConfig:
     trust_size: bool = False
     """Take an image that has moved for the same if its path and size are, and do not describe it again."""
 
+    image_column: Annotated[str, "NAME"] | None = None
+    """Column with the bytes of the images, in Parquet files with several columns of bytes. (default: the only one)"""
+
     restore_removed: bool = False
     """Describe images again that osrmac prune has removed, if they are listed. They are left out otherwise."""
 

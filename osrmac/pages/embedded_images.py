@@ -13,9 +13,8 @@ from PIL import Image
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.images import DecodedImage, DecodeError, decode
+from osrmac.pages.thumbnails import picture_link
 from osrmac.prefetch import prefetch
-from osrmac.storage.file_names import file_url
-from osrmac.storage.location import Location
 from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
 
@@ -73,10 +72,9 @@ def embedded_images(run: Run, uris: Sequence[str], side: int) -> Iterator[tuple[
         if image is None:
             yield None
         else:
-            place, source = Location.of(uri), data_uri(image.image)
-            link = file_url(place.path) if place.is_local else ""
+            source = data_uri(image.image)
             name = ids.setdefault(source, f"image-{len(ids)}")
-            yield EmbeddedImage(name, source, *image.size, link), image.image
+            yield EmbeddedImage(name, source, *image.size, picture_link(uri)), image.image
 
 
 def _decoded(content: bytes | Exception, config: DescriptorConfig, side: int) -> DecodedImage | None:

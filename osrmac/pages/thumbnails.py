@@ -15,10 +15,11 @@ from osrmac.storage import shards
 from osrmac.storage.file_names import file_url
 from osrmac.storage.location import Location
 from osrmac.storage.reading.fetch import Fetcher
+from osrmac.storage.reading.member_uri import parse
 from osrmac.storage.run import Run
 from osrmac.types import Box
 
-__all__ = ["NO_THUMBNAIL", "Thumbnail", "thumbnails", "thumbnails_by_id"]
+__all__ = ["NO_THUMBNAIL", "Thumbnail", "picture_link", "thumbnails", "thumbnails_by_id"]
 
 
 class Thumbnail(NamedTuple):
@@ -53,8 +54,7 @@ def thumbnails(
         if isinstance(content, Exception):
             yield NO_THUMBNAIL
             continue
-        location = Location.of(uri)
-        link = file_url(location.path) if location.is_local else ""
+        link = picture_link(uri)
         try:
             image, size = decode(
                 content,
@@ -70,6 +70,14 @@ def thumbnails(
             if box is not None:
                 _frame(image, box, size)
             yield Thumbnail(_data_uri(image), link)
+
+
+def picture_link(uri: str) -> str:
+    """Return the link to the file of an image; nothing for a part of a file, or one that is not on this machine."""
+    if parse(uri) is not None:
+        return ""
+    location = Location.of(uri)
+    return file_url(location.path) if location.is_local else ""
 
 
 def thumbnails_by_id(

@@ -28,7 +28,10 @@ _TOLERANCE = 1e-3
 """Largest difference between the norm of a part of a descriptor and one."""
 
 
-_OTHERS = ("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "overview", "index", "removed")
+_OTHERS = (
+    "archives",
+    *("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "overview", "index", "removed"),
+)
 """Folders of a run beside those of the plan and the descriptors."""
 
 

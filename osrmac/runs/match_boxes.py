@@ -19,6 +19,7 @@ from osrmac.retrieval.distances import distances
 from osrmac.runs.methods import Method
 from osrmac.runs.reductions.reduced_reader import read_regions
 from osrmac.storage.location import Location
+from osrmac.storage.reading.member_uri import image_name
 from osrmac.storage.run import Run
 from osrmac.types import Box, Match, Matrix
 
@@ -115,4 +116,4 @@ def _decoded_sizes(uri: str, size: tuple[int, int], largest: int) -> list[tuple[
     tell which files are JPEGs; a wrong one costs at most one cell of the map.
     """
     sizes = [size, jpeg_size(size, largest)]
-    return sizes[::-1] if PurePosixPath(uri).suffix.lower() in _JPEG else sizes
+    return sizes[::-1] if PurePosixPath(image_name(uri)).suffix.lower() in _JPEG else sizes

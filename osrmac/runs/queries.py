@@ -17,6 +17,7 @@ from osrmac.runs.shard_reader import find_rows, map_shards
 from osrmac.storage import schema
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.location import Location
+from osrmac.storage.reading.member_uri import enclosing_file
 from osrmac.storage.run import Run
 from osrmac.storage.shards import Vectors
 from osrmac.types import Box, Matrix, QueryResult
@@ -197,7 +198,7 @@ def _refusal(run: Run, query: SearchQuery) -> OsrmacError | None:
     if row is not None and row["status"] != schema.OK:
         return StorageError(f"{query.name} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
     if row is None:
-        image = Location.of(query.uri)
+        image = Location.of(enclosing_file(query.uri))
         if image.is_local and not image.exists():
             return NotFoundError(f"{query.name} is neither the id of an image of {run.url} nor a file")
     return None

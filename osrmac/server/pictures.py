@@ -16,6 +16,7 @@ from osrmac.errors import StorageError, reason
 from osrmac.server.cache import Cache
 from osrmac.storage.location import Location
 from osrmac.storage.reading.fetch import Fetcher
+from osrmac.storage.reading.member_uri import enclosing_file
 from osrmac.storage.run import Run
 
 __all__ = ["SIDES", "PictureError", "Pictures", "Size"]
@@ -57,7 +58,7 @@ class Pictures:
         Raises:
             PictureError: The file cannot be read, or a symbolic link leads out of the collection.
         """
-        location = Location.of(uri)
+        location = Location.of(enclosing_file(uri))
         if location.is_local:
             self._require_inside(location.path)
         (content,) = self._fetch([uri])

@@ -40,6 +40,8 @@ def open_url(
     try:
         fs, path = url_to_fs(url, **retry.options(url, retries=retries), **options)
     except (ImportError, ValueError) as error:
+        if isinstance(error, ImportError) and url.startswith("hf://"):
+            raise StorageError(f"{url} needs huggingface_hub: pip install 'osrmac[huggingface]'") from error
         raise StorageError(f"cannot open {url}: {error}") from error
     retry.configure(fs, url, retries=retries)
     return fs, path

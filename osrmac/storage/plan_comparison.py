@@ -27,20 +27,38 @@ _MEMORY = "1GB"
 
 _VERSION = [name for name in schema.COLLECTION.names if name not in {"id", "uri"}]
 
+_MACROS = r"""
+    create macro is_member(uri) as starts_with(uri, 'bytes://');
+    create macro is_row(uri) as starts_with(uri, 'row://');
+    create macro archive(uri) as regexp_extract(uri, '::(.+)$', 1, 's');
+    create macro place(uri) as
+        case when is_member(uri) then regexp_replace(uri, '^bytes://\d+\+\d+/', '') else uri end;
+    create macro path(uri) as
+        case when is_member(uri)
+        then archive(uri) || '/' || coalesce(try(url_decode(regexp_extract(uri, '^bytes://[^/]*/([^:]*)', 1))), '')
+        else uri end;
+    create macro file_order(uri) as case when is_member(uri) or is_row(uri) then archive(uri) else '' end;
+    create macro row_order(uri) as case when is_row(uri) then uri else '' end;
+"""
+"""Macros for URIs of images within files, see `osrmac.storage.reading.member_uri`: where an image is, whatever its
+position in the archive; its path as if the archive were a folder; and the order in which such files are best read."""
+
 _COMPARED = """
     create table compared as
-    select * exclude (is_elsewhere, same_size, same_version) from (
+    select * exclude (is_elsewhere, is_shifted, same_size, same_version) from (
         select
             listing.*,
             planned.part,
-            planned.is_relative and ends_with(listing.uri, '/' || id) as is_relative,
-            hash(listing.uri) <> planned.uri_hash as is_elsewhere,
+            planned.is_relative and ends_with(path(listing.uri), '/' || id) as is_relative,
+            hash(place(listing.uri)) <> planned.place_hash as is_elsewhere,
+            hash(listing.uri) <> planned.uri_hash as is_shifted,
             coalesce(listing.size = planned.size, false) and not ({others_differ}) as same_size,
-            same_size and coalesce(listing.etag = planned.etag or listing.mtime = planned.mtime, false) as same_version,
+            (same_size or (is_row(listing.uri) and not ({others_differ})))
+            and coalesce(listing.etag = planned.etag or listing.mtime = planned.mtime, false) as same_version,
             case
                 when is_elsewhere and (same_version or (same_size and {trust_size})) then 'moved'
                 when is_elsewhere then 'replaced'
-                when {others_differ} or {version_differs} then 'changed'
+                when is_shifted or {others_differ} or {version_differs} then 'changed'
                 when {version_learned} then 'learned'
             end as state
         from listing join planned using (id)
@@ -106,7 +124,7 @@ class PlanComparison:
         replaced = "from compared where state = 'replaced' and is_relative"
         common = self.planned - self.removed
         if common and 2 * self._count(replaced) > common:
-            return self._tables.execute(f"select id, uri {replaced} order by id limit 1").fetchone()
+            return self._tables.execute(f"select id, path(uri) {replaced} order by id limit 1").fetchone()
         return self._in_another_folder() if self.planned and not common else None
 
     def differing(self) -> Iterator[tuple[str, pa.Table]]:
@@ -127,17 +145,19 @@ class PlanComparison:
         return self._tables.sql("from pruned").to_arrow_table()["id"]
 
     def unplanned(self) -> pa.RecordBatchReader:
-        """Return the listed rows that are not planned, in order of id."""
-        return self._tables.sql("from listing anti join planned using (id) order by id").to_arrow_reader(_BATCH)
+        """Return the listed rows that are not planned, in order of id; those in Parquet files by file and row."""
+        query = "from listing anti join planned using (id) order by file_order(uri), row_order(uri), id"
+        return self._tables.sql(query).to_arrow_reader(_BATCH)
 
     def _in_another_folder(self) -> tuple[str, str] | None:
         """Return the first listed image, if its folder is not that of the first planned image."""
-        first = self._tables.execute("select id, uri from listing order by id limit 1").fetchone()
+        first = self._tables.execute("select id, path(uri) from listing order by id limit 1").fetchone()
         if first is None:  # all of them were removed from the run
             return None
         listed_id, listed_uri = first
         planned = shards.read(shards.paths(self.folder)[0], ["id", "uri"]).slice(0, 1).to_pylist()[0]
-        folders = {_folder_above(uri, name) for name, uri in ((listed_id, listed_uri), tuple(planned.values()))}
+        ((planned_path,),) = self._tables.execute("select path(?)", [planned["uri"]]).fetchall()
+        folders = {_folder_above(listed_uri, listed_id), _folder_above(planned_path, planned["id"])}
         return (listed_id, listed_uri) if len(folders) == 2 and None not in folders else None
 
     def _count(self, relation: str) -> int:
@@ -170,6 +190,7 @@ def compare_with_plan(
         restore: Whether they do count.
     """
     with database() as tables:
+        tables.execute(_MACROS)
         columns = _load_listing(tables, listing)
         _load_plan(tables, folder, columns)
         _load_pruned(tables, removed)
@@ -219,7 +240,10 @@ def _load_listing(tables: duckdb.DuckDBPyConnection, listing: Iterable[pa.Table]
 
 def _load_plan(tables: duckdb.DuckDBPyConnection, folder: Location, columns: pa.Schema) -> None:
     """Make the table `planned`, which has a hash for each URI, and the part of the manifest that the row is in."""
-    derived = "* exclude (uri), hash(uri) as uri_hash, ends_with(uri, '/' || id) as is_relative"
+    derived = (
+        "* exclude (uri), hash(uri) as uri_hash, hash(place(uri)) as place_hash, "
+        "ends_with(path(uri), '/' || id) as is_relative"
+    )
     tables.register("no_rows", columns.empty_table())
     tables.execute(f"create table planned as select {derived}, '' as part from no_rows")  # noqa: S608  # constants
     for part in shards.paths(folder):

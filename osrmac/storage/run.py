@@ -134,6 +134,11 @@ class Run:
         return self.location / "evaluation" / (name + suffix)
 
     @property
+    def archives(self) -> Location:
+        """Folder of the members of the tar archives of the collection: see `storage.listing.member_indexes`."""
+        return self.location / "archives"
+
+    @property
     def calibrations(self) -> Location:
         """Folder of the calibrations of near-duplicates."""
         return self.location / "calibration"
@@ -212,7 +217,12 @@ class Run:
         return FetchConfig(**{name: limits[name] for name in _READING if name in limits})
 
     def open(
-        self, identity: Identity, images: str, versions: dict[str, str], reading: FetchConfig = FetchConfig()
+        self,
+        identity: Identity,
+        images: str,
+        versions: dict[str, str],
+        reading: FetchConfig = FetchConfig(),
+        image_column: str | None = None,
     ) -> None:
         """Begin a run, or continue an existing one.
 
@@ -221,6 +231,7 @@ class Run:
             images: The collection as the user named it.
             versions: Versions of the libraries in use, by name.
             reading: Limits of the reading of images, to which later commands keep, too.
+            image_column: Column with the images in Parquet files, as the user named it.
 
         Raises:
             StorageError: The run was made with other settings; the message names the differences.
@@ -234,6 +245,7 @@ class Run:
             "osrmac": __version__,
             "fingerprint": identity.fingerprint,
             "images": images,
+            "image_column": image_column,
             "descriptor": identity.descriptor.to_json(),
             "identity": identity.values,
             "weights": identity.weights,

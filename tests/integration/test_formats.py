@@ -12,6 +12,7 @@ from osrmac.commands.fit_weights import fit_weights
 from osrmac.config import EvaluationConfig, LayerWeightsConfig, ReductionConfig
 from osrmac.reduction.base import LayerWeighting, Projection, Selection
 from osrmac.storage import schema, shards
+from osrmac.storage.listing.tar_members import MEMBERS
 from osrmac.storage.location import Location
 from osrmac.storage.run import FORMAT_VERSION, Run
 from tests import documents
@@ -81,6 +82,10 @@ def test_queries_have_one_column_more_than_images() -> None:
 
 def test_removed_images_have_the_documented_column() -> None:
     assert columns(schema.REMOVED) == documented("removed")
+
+
+def test_the_images_of_an_archive_have_the_documented_columns() -> None:
+    assert columns(MEMBERS) == documented("archives")
 
 
 def test_an_overview_has_the_documented_columns() -> None:

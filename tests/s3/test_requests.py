@@ -1,8 +1,10 @@
 """Every kind of request under every kind of fault, made through the storage package."""
 
+import io
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import s3fs
 
@@ -11,6 +13,7 @@ from osrmac.storage import retry, shards
 from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.reading.fetch import Fetcher
+from tests.archives import tar_bytes
 
 from .proxy import TRANSIENT, Fault, Proxy, Rule
 
@@ -36,6 +39,20 @@ def _list(url: str, _fs: s3fs.S3FileSystem) -> None:
     assert found["id"].to_pylist() == ["a.png"]
 
 
+def _list_archive(url: str, fs: s3fs.S3FileSystem) -> None:
+    fs.pipe_file(f"{url}/tars/1.tar", tar_bytes({"a.png": b"A" * 1000}))
+    (found,) = listing(Location.of(f"{url}/tars"))
+    assert list(Fetcher()(found["uri"].to_pylist())) == [b"A" * 1000]
+
+
+def _list_rows(url: str, fs: s3fs.S3FileSystem) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"image": [b"A" * 1000]}), buffer)
+    fs.pipe_file(f"{url}/rows/1.parquet", buffer.getvalue())
+    (found,) = listing(Location.of(f"{url}/rows"))
+    assert list(Fetcher()(found["uri"].to_pylist())) == [b"A" * 1000]
+
+
 def _write(url: str, fs: s3fs.S3FileSystem) -> None:
     Location.of(f"{url}/run/new").write_bytes(b"new" * 500)
     assert fs.cat_file(f"{url}/run/new") == b"new" * 500
@@ -53,7 +70,9 @@ def _remove(url: str, fs: s3fs.S3FileSystem) -> None:
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-@pytest.mark.parametrize("act", [_read, _fetch, _read_shard, _list, _write, _create, _remove])
+@pytest.mark.parametrize(
+    "act", [_read, _fetch, _read_shard, _list, _list_archive, _list_rows, _write, _create, _remove]
+)
 def test_a_request_succeeds_after_transient_faults(
     act: Callable[[str, s3fs.S3FileSystem], None], fault: Fault, bucket: str, direct: s3fs.S3FileSystem, proxy: Proxy
 ) -> None:

@@ -1,6 +1,8 @@
+import sys
 from pathlib import Path
 
 import pytest
+from fsspec.registry import _registry
 
 from osrmac.errors import StorageError
 from osrmac.storage.filesystem import open_url, replacing
@@ -27,3 +29,10 @@ def test_a_file_is_replaced_when_it_has_been_written_as_a_whole(tmp_path: Path) 
         stop()
     assert file.read_bytes() == b"first"
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_missing_package_of_the_hugging_face_hub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(_registry, "hf", raising=False)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(StorageError, match=r"hf://datasets/me/x needs huggingface_hub: pip install 'osrmac\[hugging"):
+        open_url("hf://datasets/me/x")

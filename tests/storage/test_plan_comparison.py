@@ -6,8 +6,10 @@ import pyarrow as pa
 import pytest
 
 from osrmac.storage import manifest, schema
+from osrmac.storage.file_names import to_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.plan_comparison import compare_with_plan
+from osrmac.storage.reading.member_uri import ByteRange, Row
 
 NOON = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)
 EVENING = NOON.replace(hour=18)
@@ -95,3 +97,64 @@ def test_a_plan_that_does_not_exist_has_no_images(tmp_path: Path) -> None:
     rows = listing({"id": "a", "uri": "/a"})
     with compare_with_plan(Location.of(tmp_path / "manifest"), [rows], trust_size=False) as found:
         assert (found.planned, found.new, found.other_collection()) == (0, 1, None)
+
+
+A_TAR = {"id": "a.tar/x/é.jpg", "uri": ByteRange("/photos/a.tar", 512, 5, "x/é.jpg").uri, "size": 5, "mtime": NOON}
+A_ROW = {"id": "7", "uri": Row("/photos/a.parquet", 3, "image").uri, "etag": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("planned", "listed", "state"),
+    [
+        (A_TAR, {}, None),
+        (A_TAR, {"mtime": EVENING}, "changed"),
+        (A_TAR, {"uri": ByteRange("/photos/a.tar", 2048, 5, "x/é.jpg").uri, "mtime": EVENING}, "changed"),
+        (A_TAR, {"uri": ByteRange("/photos/a.tar", 2048, 5, "x/é.jpg").uri}, "changed"),
+        (A_TAR, {"uri": ByteRange("/moved/a.tar", 512, 5, "x/é.jpg").uri}, "moved"),
+        (A_TAR, {"uri": ByteRange("/moved/a.tar", 512, 5, "x/é.jpg").uri, "mtime": EVENING}, "replaced"),
+        (A_ROW, {}, None),
+        (A_ROW, {"etag": "v2"}, "changed"),
+        (A_ROW, {"uri": Row("/moved/a.parquet", 3, "image").uri}, "moved"),
+        (A_ROW, {"uri": Row("/moved/a.parquet", 3, "image").uri, "etag": "v2"}, "replaced"),
+        (A_ROW, {"uri": Row("/photos/a.parquet", 4, "image").uri, "etag": "v2"}, "replaced"),
+    ],
+)
+def test_an_image_within_a_file_is_compared_with_its_plan(
+    planned: dict[str, Any], listed: dict[str, Any], state: str | None, tmp_path: Path
+) -> None:
+    folder = plan(tmp_path, planned)
+    with compare_with_plan(folder, [listing(planned | listed)], trust_size=False) as found:
+        assert [rows["state"].to_pylist() for _, rows in found.differing()] == ([[state]] if state else [])
+
+
+def test_archives_that_were_rewritten_are_the_same_collection_and_those_elsewhere_are_not(tmp_path: Path) -> None:
+    names = ["x/é.jpg", "b.jpg", "c\udce9.jpg"]
+
+    def listed(folder: str, start: int, mtime: datetime.datetime) -> pa.Table:
+        return listing(
+            *(
+                {
+                    "id": to_unicode(f"a.tar/{name}"),
+                    "uri": ByteRange(f"{folder}/a.tar", start, 5, name).uri,
+                    "size": 5,
+                    "mtime": mtime,
+                }
+                for name in names
+            )
+        )
+
+    folder = plan(tmp_path, *listed("/photos", 512, NOON).to_pylist())
+    with compare_with_plan(folder, [listed("/photos", 1024, EVENING)], trust_size=False) as found:
+        assert found.other_collection() is None
+    with compare_with_plan(folder, [listed("/others", 512, EVENING)], trust_size=False) as found:
+        assert found.other_collection() == ("a.tar/b.jpg", "/others/a.tar/b.jpg")
+
+
+def test_rows_are_planned_in_the_order_of_their_files(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{9 - number}", "uri": Row(f"/photos/{name}.parquet", number, "image").uri}
+        for name, numbers in (("b", range(3)), ("a", range(3, 6)))
+        for number in numbers
+    ]
+    folder = plan(tmp_path, *rows, {"id": "x", "uri": "/photos/x.jpg"}, {"id": "2", "uri": "/photos/2.jpg"})
+    assert manifest.read_all(folder, ["id"])["id"].to_pylist() == ["2", "x", "6", "5", "4", "9", "8", "7"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,54 +13,90 @@ from typing import Any
 import pyarrow as pa
 from fsspec.utils import glob_translate
 
-from osrmac.errors import NotFoundError, StorageError, reason
+from osrmac.credentials import without_credentials
+from osrmac.errors import ConfigError, NotFoundError, StorageError, reason
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.filesystem import storage_errors
-from osrmac.storage.listing import uri_list
+from osrmac.storage.listing import parquet_images, uri_list
+from osrmac.storage.listing.archives import archive_rows
+from osrmac.storage.listing.container import Container
+from osrmac.storage.listing.member_indexes import MemberIndexes
 from osrmac.storage.listing.skipped import Skipped, describe_skipped
 from osrmac.storage.listing.suffixes import image_suffixes, is_image_name
-from osrmac.storage.listing.walk import File, walk
+from osrmac.storage.listing.walk import File, version, walk
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
 
 __all__ = ["folder_within", "listing"]
 
+_TAR, _PARQUET = ".tar", ".parquet"
+_COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 _WILDCARDS = frozenset("*?[")
 
 
-def listing(images: Location, excluded: Location | None = None, skipped: Skipped | None = None) -> Iterator[pa.Table]:
+def listing(
+    images: Location,
+    excluded: Location | None = None,
+    skipped: Skipped | None = None,
+    indexes: MemberIndexes | None = None,
+    image_column: str | None = None,
+) -> Iterator[pa.Table]:
     """List the images of a collection, in tables of `schema.COLLECTION`.
 
-    The id of an image is its path relative to the folder; in a list without ids it is the URI.
+    The id of an image is its path relative to the folder; in a list without ids it is the URI. Tar archives, and
+    Parquet files with a column of bytes, are like folders of images.
 
     Args:
-        images: A folder, a bucket's prefix, a glob, or a list of URIs: a text file with one URI a line, or
-            a CSV or Parquet file with the column `uri` and optionally `id`, `size`, `etag` and `mtime`. Ids, URIs and
-            etags of a CSV file are taken literally; numbers in a Parquet file become their decimal string.
+        images: A folder, a bucket's prefix, a glob, a tar archive, a Parquet file with a column of bytes, or a list of
+            URIs: a text file with one URI a line, or a CSV or Parquet file with the column `uri` and optionally `id`,
+            `size`, `etag` and `mtime`. Ids, URIs and etags of a CSV file are taken literally; numbers in a Parquet file
+            become their decimal string.
         excluded: A folder below that of the images, whose files are left out: the run.
-        skipped: Counts the files that are passed over because their names are not those of images. It is complete when
-            the tables have been read. A list passes over nothing.
+        skipped: Counts the files and members of archives that are passed over because their names are not those of
+            images. It is complete when the tables have been read. A list passes over nothing.
+        indexes: Members of archives that were listed before.
+        image_column: Column with the bytes of the images, for Parquet files that have several.
 
     Returns:
         A table of up to 100 000 rows at a time.
 
     Raises:
+        ConfigError: A Parquet file has several columns of bytes and none is named, or an archive is compressed.
         StorageError: There is no such folder or file, it has no images, or the list cannot be used.
     """
     skipped = Skipped() if skipped is None else skipped
+    indexes = MemberIndexes(None) if indexes is None else indexes
     with storage_errors(images.url):
-        is_list = uri_list.is_list(images)
-    if is_list:
-        tables = uri_list.rows(images)
-    else:
-        rows = uri_list.batched(_image_rows(images, excluded, skipped))
-        tables = (pa.Table.from_pylist(batch, schema=COLLECTION) for batch in rows)
+        tables = _tables(images, excluded, skipped, indexes, image_column)
     checked = _with_clear_errors(images, (table for table in tables if table.num_rows))
     first = next(checked, None)
     if first is None:
         found = describe_skipped(skipped.counts) or f"osrmac looks for {' '.join(image_suffixes())}"
         raise NotFoundError(f"no images in {images}: {found}")
     return chain([first], checked)
+
+
+def _tables(
+    images: Location,
+    excluded: Location | None,
+    skipped: Skipped,
+    indexes: MemberIndexes,
+    image_column: str | None,
+) -> Iterator[pa.Table]:
+    name = without_credentials(images.path).partition("?")[0].lower()
+    is_file = name.endswith((_TAR, _PARQUET, *_COMPRESSED)) and images.fs.isfile(images.path)
+    if is_file and name.endswith(_COMPRESSED):
+        raise ConfigError(f"members of the compressed archive {images} cannot be read alone: decompress it to .tar")
+    if is_file:
+        file = version(images.path, images.fs.info(images.path))
+        only = Container(file, _uri(images, file) if images.is_local else images.url, "")
+        if name.endswith(_TAR):
+            return archive_rows(images.fs, [only], indexes, skipped)
+        if parquet_images.has_images(images.fs, only, image_column):
+            return parquet_images.rows(images.fs, [only], image_column, skipped)
+    if uri_list.is_list(images):
+        return uri_list.rows(images)
+    return _folder_tables(images, excluded, skipped, indexes, image_column)
 
 
 def _with_clear_errors(images: Location, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -72,7 +109,33 @@ def _with_clear_errors(images: Location, tables: Iterator[pa.Table]) -> Iterator
         ) from error
 
 
-def _image_rows(images: Location, excluded: Location | None, skipped: Skipped) -> Iterator[dict[str, Any]]:
+def _folder_tables(
+    images: Location,
+    excluded: Location | None,
+    skipped: Skipped,
+    indexes: MemberIndexes,
+    image_column: str | None,
+) -> Iterator[pa.Table]:
+    """Yield the images in a folder, prefix or glob, and then those in its archives and Parquet files."""
+    found = _Containers()
+    for batch in uri_list.batched(_image_rows(images, excluded, skipped, found)):
+        yield pa.Table.from_pylist(batch, schema=COLLECTION)
+    yield from archive_rows(images.fs, found.archives, indexes, skipped)
+    yield from parquet_images.rows(images.fs, found.parquets, image_column, skipped)
+
+
+@dataclass(frozen=True)
+class _Containers:
+    """Files of a folder that may have images within."""
+
+    archives: list[Container] = field(default_factory=list)
+    parquets: list[Container] = field(default_factory=list)
+
+
+def _image_rows(
+    images: Location, excluded: Location | None, skipped: Skipped, containers: _Containers
+) -> Iterator[dict[str, Any]]:
+    """Yield the image files in a folder, prefix or glob, and collect the files that may have images within."""
     fs, path = images.fs, images.path
     is_glob = _WILDCARDS & set(path) and not fs.isdir(path)  # the name of a folder may contain an asterisk
     root = _fixed_part(path) if is_glob else path
@@ -80,20 +143,24 @@ def _image_rows(images: Location, excluded: Location | None, skipped: Skipped) -
         files = walk(fs, root, _depth(path, root) if is_glob else None)
     except FileNotFoundError as error:
         raise NotFoundError(
-            f"no folder {images}: give a folder, a bucket's prefix, a glob, or a list of URIs"
+            f"no folder {images}: give a folder, a bucket's prefix, a glob, a tar archive, or a list of URIs"
         ) from error
     prefix = root.rstrip("/") + "/"
     left_out = None if excluded is None else folder_within(excluded, Location(images.url, fs, root))
     for file in _matching(files, path) if is_glob else files:
         if left_out and file.path.startswith(prefix + left_out):
             continue
+        name, within = file.path.lower(), file.path.removeprefix(prefix)
         if file.is_special:
             skipped.add_special()
-        elif not is_image_name(file.path):
-            skipped.add(file.path)
+        elif is_image_name(name):
+            yield {"id": to_unicode(within), "uri": _uri(images, file), **_version(file)}
+        elif name.endswith(_TAR):
+            containers.archives.append(Container(file, _uri(images, file), f"{within}/"))
+        elif name.endswith(_PARQUET):
+            containers.parquets.append(Container(file, _uri(images, file), f"{within}/"))
         else:
-            uri = _local_uri(file.path) if images.is_local else fs.unstrip_protocol(file.path)
-            yield {"id": to_unicode(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
+            skipped.add(file.path)
 
 
 def folder_within(inner: Location, outer: Location) -> str | None:
@@ -127,9 +194,11 @@ def _fixed_part(pattern: str) -> str:
     return str(PurePosixPath(*parts[:fixed]))
 
 
-def _local_uri(path: str) -> str:
-    """Return the path, or its URL where the path is not valid Unicode."""
-    return path if is_unicode(path) else file_url(path)
+def _uri(images: Location, file: File) -> str:
+    """Return the path of a local file, or its URL where the path is not valid Unicode; the URL of any other."""
+    if not images.is_local:
+        return str(images.fs.unstrip_protocol(file.path))
+    return file.path if is_unicode(file.path) else file_url(file.path)
 
 
 def _version(file: File) -> dict[str, Any]:

@@ -56,9 +56,13 @@ class Skipped:
 
     def add(self, path: str) -> None:
         """Count a file, also one within an archive."""
-        kind = _kind(path)
-        is_new = kind not in self._counts and kind not in _WORDS and kind not in _HINTS
-        self._counts[_OTHER if is_new and len(self._counts) >= _MAX_KINDS else kind] += 1
+        self.add_counts({_kind(path): 1})
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        """Add numbers of files by kind: those of an archive."""
+        for kind, count in counts.items():
+            is_new = kind not in self._counts and kind not in _WORDS and kind not in _HINTS
+            self._counts[_OTHER if is_new and len(self._counts) >= _MAX_KINDS else kind] += count
 
     def add_special(self) -> None:
         """Count a pipe, socket or device."""

@@ -121,7 +121,9 @@ def _walk_other(fs: AbstractFileSystem, folder: str, depth: int | None) -> Itera
 
 def version(path: str, entry: Mapping[str, Any]) -> File:
     """Return a file with the version that an entry of `fs.ls` or `fs.info`, or of an S3 listing, reports."""
-    etag = entry.get("ETag") or entry.get("etag")
+    etag = (
+        entry.get("ETag") or entry.get("etag") or entry.get("blob_id")
+    )  # the last one is that of the Hugging Face hub
     mtime = entry.get("mtime") or entry.get("LastModified")
     return File(path, entry.get("size", entry.get("Size")), str(etag).strip('"') if etag else None, _time(mtime))
 

@@ -13,11 +13,14 @@ from osrmac.config import ComputeConfig, FetchConfig
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
 from osrmac.storage.filesystem import open_url
-from osrmac.storage.reading import content, public_http, same_host_http
+from osrmac.storage.reading import content, member_uri, public_http, same_host_http
 from osrmac.storage.reading.byte_budget import ByteBudget
+from osrmac.storage.reading.content import Span
+from osrmac.storage.reading.member_uri import Row
+from osrmac.storage.reading.row_reader import RowReader
 from osrmac.storage.retry import is_transient
 
-__all__ = ["Fetcher", "longest_fetch"]
+__all__ = ["Fetcher", "longest_fetch", "retrying"]
 
 _MAX_WAIT = 20.0
 """Longest wait before another attempt, in seconds."""
@@ -29,6 +32,20 @@ _READ_AHEAD = 256_000_000
 def longest_fetch(config: FetchConfig) -> float:
     """Return the seconds that reading a file takes at most, on file systems with time limits."""
     return config.attempts * (config.fetch_timeout + _MAX_WAIT)
+
+
+def retrying(attempts: int) -> Retrying:
+    """Return the policy by which a file is read again after a transient error.
+
+    Args:
+        attempts: Number of attempts.
+    """
+    return Retrying(
+        retry=retry_if_exception(is_transient),
+        wait=wait_random_exponential(multiplier=0.5, max=_MAX_WAIT),
+        stop=stop_after_attempt(attempts),
+        reraise=True,
+    )
 
 
 class Fetcher:
@@ -52,12 +69,8 @@ class Fetcher:
         self._config = config
         self._concurrent = concurrent
         self._leave_host = leave_host
-        self._retrying = Retrying(
-            retry=retry_if_exception(is_transient),
-            wait=wait_random_exponential(multiplier=0.5, max=_MAX_WAIT),
-            stop=stop_after_attempt(config.attempts),
-            reraise=True,
-        )
+        self._retrying = retrying(config.attempts)
+        self._rows = RowReader(concurrent)
 
     def __call__(self, urls: Iterable[str]) -> Iterator[bytes | Exception]:
         """Yield the content of each file, or the exception that prevented reading it.
@@ -95,11 +108,18 @@ class Fetcher:
     def _read(self, url: str, share: _Share) -> bytes:
         if not url:
             raise StorageError("there is no path or URL of the file")
-        content.check_archive(url)
-        fs, path = open_url(url, retries=False, options=self._options(url))
+        part = member_uri.parse(url)
+        file = url if part is None else part.file
+        content.check_archive(file)
+        fs, path = open_url(file, retries=False, options=self._options(file))
+        if isinstance(part, Row):
+            found = self._rows.read(part, fs, path, self._config.fetch_timeout)
+            share.take(len(found))
+            return found
+        span = None if part is None else Span(part.start, part.length)
         while True:
             try:
-                return content.read(fs, path, share.admit, self._config.fetch_timeout)
+                return content.read(fs, path, share.admit, self._config.fetch_timeout, span)
             except _NoRoomError as postponed:
                 share.wait(postponed.size)
 
@@ -140,6 +160,13 @@ class _Share:
         if not self.budget.hold(self.number, size):
             raise _NoRoomError(size if is_total else None)
         self.held = size
+
+    def take(self, size: int) -> None:
+        """Admit bytes that are there already: wait until they fit."""
+        try:
+            self.admit(size, True)
+        except _NoRoomError:
+            self.wait(size)
 
     def wait(self, size: int | None) -> None:
         """Wait until the file fits."""

@@ -16,7 +16,9 @@ __all__ = ["HTTP", "is_public", "options", "protocols"]
 HTTP = ("http", "https")
 """Protocols that connect to servers which URLs name, and whose connections can be checked."""
 
-_OTHERS = frozenset({"file", "local", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "zip", "tar", "data", "memory"})
+_OTHERS = frozenset(
+    {"file", "local", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "zip", "tar", "data", "memory"}
+)
 """Protocols whose servers no URL names."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")

@@ -1,18 +1,23 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.csv
 import pytest
 import s3fs
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
 
+from osrmac.credentials import without_credentials
 from osrmac.errors import StorageError
 from osrmac.storage import schema
 from osrmac.storage.listing.collection import listing
 from osrmac.storage.listing.skipped import Skipped
 from osrmac.storage.location import Location
 from osrmac.storage.reading.fetch import Fetcher
+from tests.archives import hugging_face_file, tar_bytes
 from tests.lists import ids, plan
 
 
@@ -154,3 +159,39 @@ def test_the_files_of_a_run_are_not_images_of_the_folder_that_it_is_in(photos: P
         rows = pa.concat_tables(listing(Location.of(folder), excluded))
         assert "run/evaluation/sweep.png" not in ids(rows)
         assert "running.png" in ids(rows)
+
+
+class _Hub(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """Stands in for the Hugging Face hub, whose files have a blob id instead of an etag."""
+
+    protocol = "hf"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + str(path).removeprefix("hf://").strip("/")
+
+    def unstrip_protocol(self, name: str) -> str:
+        return f"hf://{name.lstrip('/')}"
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        entries = [{"blob_id": "b10b"} | entry for entry in super().ls(path, detail=True, **options)]
+        return entries if detail else [entry["name"] for entry in entries]
+
+
+def test_a_hugging_face_repository_is_listed_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_registry, "hf", _Hub)
+    hugging_face_file(tmp_path / "0.parquet", [b"row"], ["x.jpg"])
+    files = {
+        "a.jpg": b"file",
+        "b.tar": tar_bytes({"c.jpg": b"member"}),
+        "0.parquet": (tmp_path / "0.parquet").read_bytes(),
+    }
+    for name, content in files.items():
+        _Hub().pipe(f"/datasets/me/photos@main/{name}", content)
+    rows = plan("hf://datasets/me/photos@main")
+    assert ids(rows) == ["0.parquet/x.jpg", "a.jpg", "b.tar/c.jpg"]
+    assert list(Fetcher()(rows["uri"].to_pylist())) == [b"row", b"file", b"member"]
+    assert set(rows["etag"].to_pylist()) == {"b10b"}
+    assert all(without_credentials(uri) == uri for uri in rows["uri"].to_pylist())

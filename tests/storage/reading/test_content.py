@@ -10,7 +10,7 @@ import pytest
 import s3fs
 
 from osrmac.errors import StorageError
-from osrmac.storage.reading.content import read
+from osrmac.storage.reading.content import Span, read
 
 CONTENT = bytes(range(256)) * 20_000  # more than is read at a time
 
@@ -36,7 +36,11 @@ class _Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         compressed = self.path == "/compressed"
         body = gzip.compress(CONTENT) if compressed else CONTENT
-        self.send_response(200)
+        asked = None if self.path == "/whole" else self.headers.get("Range")
+        if asked is not None:
+            start, stop = map(int, asked.removeprefix("bytes=").split("-"))
+            body = body[start : stop + 1]
+        self.send_response(200 if asked is None else 206 if body else 416)
         if compressed:
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
@@ -67,9 +71,9 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-def content(url: str, admit: Limit, timeout: float = 60) -> bytes:
+def content(url: str, admit: Limit, timeout: float = 60, span: Span | None = None) -> bytes:
     fs, path = fsspec.core.url_to_fs(url)
-    return read(fs, path, admit, timeout)
+    return read(fs, path, admit, timeout, span)
 
 
 def test_the_size_of_a_file_is_admitted_before_its_content(file: str) -> None:
@@ -114,3 +118,24 @@ def test_only_regular_files_are_read(url: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"^not a regular file but a (directory|pipe|device)$"):
         content(url.format(folder=tmp_path), limit)
     assert limit.asked == []
+
+
+def test_a_part_of_a_file_is_read_and_its_size_admitted(file: str) -> None:
+    admit = Limit(2_000_000)
+    assert content(file, admit, span=Span(300, 2_000_000)) == CONTENT[300:2_000_300]
+    assert max(size for size, _ in admit.asked) == 2_000_000
+    assert content(file, admit, span=Span(len(CONTENT) - 3, 3)) == CONTENT[-3:]
+    assert content(file, admit, span=Span(9, 0)) == b""
+    with pytest.raises(NotAdmittedError):
+        content(file, admit, span=Span(0, 2_000_001))
+
+
+@pytest.mark.parametrize(("beyond", "there"), [(-5, 5), (0, 0), (99, 0)])
+def test_a_part_beyond_the_end_of_a_file_is_an_error(beyond: int, there: int, file: str) -> None:
+    with pytest.raises(StorageError, match=f"the archive ends before the image does: {there} of 10 bytes are there"):
+        content(file, Limit(), span=Span(len(CONTENT) + beyond, 10))
+
+
+def test_a_server_that_sends_whole_files_only_is_an_error(server: str) -> None:
+    with pytest.raises(StorageError, match="the server sends no parts of a file, only all of it: download the archive"):
+        content(f"{server}/whole", Limit(), span=Span(5, 10))

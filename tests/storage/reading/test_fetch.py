@@ -17,6 +17,8 @@ from osrmac.storage.file_names import file_url
 from osrmac.storage.location import Location
 from osrmac.storage.reading import fetch
 from osrmac.storage.reading.fetch import Fetcher
+from osrmac.storage.reading.member_uri import ByteRange, Row
+from tests.archives import hugging_face_file, tar_bytes
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -291,3 +293,37 @@ def test_public_http_follows_no_redirect(server: str, monkeypatch: pytest.Monkey
 def test_public_http_does_not_concern_other_storage(folder: str) -> None:
     Location.of(f"{folder}/a").write_bytes(b"A")
     assert list(Fetcher(FetchConfig(public_http_only=True))([f"{folder}/a"])) == [b"A"]
+
+
+def test_members_of_archives_and_rows_of_parquet_files_are_read(tmp_path: Path) -> None:
+    images = [bytes([number]) * 100 for number in range(40)]
+    archive = tar_bytes({f"{number}.jpg": image for number, image in enumerate(images)})
+    (tmp_path / "a.tar").write_bytes(archive)
+    hugging_face_file(tmp_path / "a.parquet", images, [None] * 40, group=7)
+    members = [ByteRange(f"{tmp_path}/a.tar", 512 + 1024 * number, 100).uri for number in range(40)]
+    rows = [Row(f"{tmp_path}/a.parquet", number, "image.bytes").uri for number in range(40)]
+    assert list(Fetcher()([*members, *rows])) == images * 2
+
+
+def test_limits_hold_for_members_and_rows(tmp_path: Path, limited: Fetcher) -> None:
+    sizes = (LIMIT, LIMIT + 1)
+    (tmp_path / "a.tar").write_bytes(bytes(5 * LIMIT))
+    hugging_face_file(tmp_path / "a.parquet", [bytes(size) for size in sizes], [None] * 2)
+    members = [ByteRange(f"{tmp_path}/a.tar", 9, size).uri for size in sizes]
+    rows = [Row(f"{tmp_path}/a.parquet", number, "image.bytes").uri for number in range(2)]
+    for fits, too_large in (limited(members), limited(rows)):
+        assert fits == bytes(LIMIT)
+        assert "more than --max-bytes" in str(too_large)
+
+
+def test_rows_that_do_not_fit_wait_for_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_READ_AHEAD", 250)
+    images = [bytes([number]) * 100 for number in range(30)]
+    hugging_face_file(tmp_path / "a.parquet", images, [None] * 30)
+    rows = [Row(f"{tmp_path}/a.parquet", number, "image.bytes").uri for number in range(30)]
+    assert list(Fetcher(concurrent=8)(rows)) == images
+
+
+def test_public_http_holds_for_archives(server: str) -> None:
+    (error,) = Fetcher(FetchConfig(public_http_only=True))([ByteRange(f"{server}/a.tar", 0, 9).uri])
+    assert "--public-http-only" in str(error)
