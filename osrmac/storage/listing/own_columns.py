@@ -30,7 +30,6 @@ RESERVED = frozenset(
         *("query", "rank", "tied", "score", "left", "top", "right", "bottom"),  # results of searches
         *("action", "run"),  # lists of near-duplicates
         *("vector", "_distance", "_rowid", "_score"),  # exports, and what LanceDB adds to them
-        *("part", "state", "is_relative", "uri_hash", "own_hash"),  # comparison with the plan
     }
 )
 """Names of columns that osrmac has beside the user's own, in lower case."""

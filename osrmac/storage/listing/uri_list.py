@@ -39,7 +39,9 @@ def is_list(location: Location) -> bool:
 def rows(listed: Location) -> Iterator[pa.Table]:
     """Yield the rows of a list in tables of `schema.COLLECTION`; every line and row is one of them.
 
-    They are followed by the user's own columns: see `own_columns`. A note names those that are left out. The id of a row without one is its URI, or `row N` if it has neither. Relative paths become absolute: they are
+    They are followed by the user's own columns: see `own_columns`. A note names those that are left out.
+
+    The id of a row without one is its URI, or `row N` if it has neither. Relative paths become absolute: they are
     relative to the folder of the list if there is such a file, or else to the current folder. Sizes and modification
     times that cannot be read are null. If a list has no column of versions, those of local files are looked up.
 
