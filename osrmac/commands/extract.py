@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
-from osrmac.storage.manifest import Changes
+from osrmac.storage.manifest import Changes, ShardCount
 from osrmac.storage.reading.access import CredentialFilter
 from osrmac.storage.run import Identity, Run
 
@@ -81,7 +82,7 @@ class Extraction:
         """Return the result as plain JSON values."""
         counts = self.changes
         changes = {"new": counts.new, "changed": counts.changed, "moved": counts.moved, "gone": counts.removed}
-        changes["pruned"] = counts.pruned
+        changes |= {"pruned": counts.pruned, "relabelled": counts.relabelled}
         return asdict(self) | {"run": to_unicode(self.run), "failed": self.failed, "changes": changes}
 
 
@@ -137,7 +138,7 @@ def extract(
             place.open(identity, without_credentials(to_unicode(images)), _versions(), failures)
             credentials = CredentialFilter(place.manifest)
             tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
-            changes = manifest.update(place.manifest, place.descriptors, tables, count, collection, place.removed)
+            changes = _plan(place, tables, count, collection)
             _note_pruned(changes, collection)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
@@ -174,6 +175,15 @@ def _check_files(run: Run) -> None:
     run.location.remove_unfinished(_LONGEST_WRITE)
     if not run.exists() and shards.paths(run.descriptors):
         note(f"{run.url}/run.json was lost: it is written again")
+
+
+def _plan(run: Run, listing: Iterable[pa.Table], count: ShardCount, collection: CollectionConfig) -> Changes:
+    """Plan the listed images, and record a change of the user's own columns, for commands that hold them."""
+    started = time.monotonic()
+    changes = manifest.update(run.manifest, run.descriptors, listing, count, collection, run.removed)
+    if changes.relabelled:
+        run.finish_stage("columns", time.monotonic() - started, images=changes.relabelled)
+    return changes
 
 
 def _note_pruned(changes: Changes, collection: CollectionConfig) -> None:

@@ -43,7 +43,7 @@ def search_table(result: SearchResult) -> ResultTable:
     """Return a row for each match of each query.
 
     There is a column `score` if the search re-ranked, and there are columns for the edges of a box, in pixels, if
-    regions were matched.
+    regions were matched. The user's own columns come last.
     """
     boxes = any(match.box for query in result.queries for match in query.matches)
     rows = (
@@ -56,6 +56,7 @@ def search_table(result: SearchResult) -> ResultTable:
             "tied": match.tied,
             **({"score": match.score} if result.reranked else {}),
             **(dict(zip(_EDGES, match.box or (None,) * 4, strict=True)) if boxes else {}),
+            **match.columns,
         }
         for query in result.queries
         for match in query.matches
@@ -64,14 +65,17 @@ def search_table(result: SearchResult) -> ResultTable:
 
 
 def duplicates_table(result: Duplicates) -> ResultTable:
-    """Return a row for each near-duplicate, which says whether to keep or to remove the image."""
+    """Return a row for each near-duplicate, which says whether to keep or to remove the image.
+
+    The user's own columns come last.
+    """
     columns = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
-    rows = (
+    values = (
         {**vars(image), "group": number, "action": "keep" if image.keep else "remove"}
         for number, group in enumerate(result.groups, 1)
         for image in group
     )
-    return ResultTable(columns, [[row[name] for name in columns] for row in rows])
+    return ResultTable.of(({name: row[name] for name in columns} | row["columns"] for row in values), columns)
 
 
 def scores_table(evaluation: Evaluation) -> ResultTable:

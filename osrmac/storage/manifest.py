@@ -17,6 +17,7 @@ from itertools import accumulate
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from osrmac.config import CollectionConfig
 from osrmac.errors import ConfigError, DamagedFileError, StorageError
@@ -36,6 +37,7 @@ __all__ = [
     "duplicates",
     "is_current",
     "pending",
+    "plans_in",
     "read",
     "read_all",
     "replan",
@@ -102,17 +104,22 @@ def shards_of(rows: int) -> ShardCount:
 
 def shard_plans(folder: Location) -> list[ShardPlan]:
     """Return the plan of every shard of a manifest, reading only footers."""
-    return [plan for part in shards.paths(folder) for plan in _shard_plans_of(part)]
+    return [plan for part in shards.paths(folder) for plan in plans_in(part.name, shards.footer(part))]
 
 
-def _shard_plans_of(part: Location) -> Iterator[ShardPlan]:
-    metadata = shards.footer(part)
+def plans_in(part: str, metadata: pq.FileMetaData) -> Iterator[ShardPlan]:
+    """Yield the plans of the shards in a part of a manifest.
+
+    Args:
+        part: Name of the file.
+        metadata: Its footer.
+    """
     columns = {metadata.schema.column(index).path: index for index in range(metadata.num_columns)}
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
         shard = rows.column(columns["shard"]).statistics.min
         generation = rows.column(columns["generation"]).statistics.max
-        yield ShardPlan(part.name, group, shard, rows.num_rows, generation)
+        yield ShardPlan(part, group, shard, rows.num_rows, generation)
 
 
 def pending(planned: Iterable[ShardPlan], folder: Location) -> list[ShardPlan]:

@@ -38,7 +38,7 @@ def test_near_duplicates_say_which_images_to_keep_and_to_remove() -> None:
     time = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
     group = (Twin("a", "/a", 4, 3, 0.5, True, 10, time, "/run"), Twin("b", "/b", 2, 1, 0.5, run="/run"))
     assert duplicates_table(Duplicates("single", "l1", 1.0, None, "as given", 1, 0, (group,))) == ResultTable(
-        ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run"),
+        ["group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run"],
         [
             [1, "keep", "a", "/a", 4, 3, 10, time, 0.5, "/run"],
             [1, "remove", "b", "/b", 2, 1, None, None, 0.5, "/run"],

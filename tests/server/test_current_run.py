@@ -22,7 +22,7 @@ class Clock:
 
 def test_a_run_is_opened_again_once_it_has_changed(own: Run) -> None:
     clock = Clock()
-    current = CurrentRun(own, SearchConfig(), clock)
+    current = CurrentRun(own, SearchConfig(), clock=clock)
     first = current.get()
     clock.now += 5
     assert current.get() is first
@@ -38,7 +38,7 @@ def test_a_run_is_opened_again_once_it_has_changed(own: Run) -> None:
 
 def test_a_run_that_is_being_pruned_is_refused_until_that_ends(own: Run) -> None:
     clock = Clock()
-    current = CurrentRun(own, SearchConfig(), clock)
+    current = CurrentRun(own, SearchConfig(), clock=clock)
     journal = Journal(own.location)
     journal.write([], Facts(1, 1))
     clock.now += 1
@@ -51,7 +51,7 @@ def test_a_run_that_is_being_pruned_is_refused_until_that_ends(own: Run) -> None
 
 def test_a_run_that_is_gone_is_refused(own: Run, tmp_path: Path) -> None:
     clock = Clock()
-    current = CurrentRun(own, SearchConfig(), clock)
+    current = CurrentRun(own, SearchConfig(), clock=clock)
     (tmp_path / "run").rename(tmp_path / "moved")
     clock.now += 1
     with pytest.raises(StorageError, match="no run at"):
@@ -60,7 +60,7 @@ def test_a_run_that_is_gone_is_refused(own: Run, tmp_path: Path) -> None:
 
 def test_several_threads_open_it_once(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, opened = Clock(), []
-    current = CurrentRun(own, SearchConfig(), clock)
+    current = CurrentRun(own, SearchConfig(), clock=clock)
 
     def slow(run: Run, options: SearchConfig) -> OpenRun:
         opened.append(run)
