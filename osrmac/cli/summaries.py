@@ -23,7 +23,7 @@ def extraction_lines(result: Extraction) -> list[str]:
     if told:
         lines.insert(0, f"of the images in the run, {told}; those that have moved or are gone keep their rows")
     if changes.relabelled:
-        lines.insert(0, f"{changes.relabelled} images of the run have other columns of yours: updated")
+        lines.insert(0, f"{changes.relabelled} images have other values in your columns: updated")
     return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
 
 

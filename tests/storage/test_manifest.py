@@ -382,6 +382,9 @@ def test_removed_images_are_left_out_until_they_are_restored(tmp_path: Path) -> 
     assert listed("abd", restore=True) == Changes(new=1, changed=0, removed=0, pruned=1)
     assert listed("abcd") == Changes(new=0, changed=0, removed=0, pruned=1)
     assert sorted(manifest.read_all(folder, ["id"])["id"].to_pylist()) == ["a", "b", "d"]
+    options = CollectionConfig(restore_removed=True)
+    restored = manifest.update(folder, SHARDS, [titled({"c": "C"})], manifest.shards_of(2), options, removed)
+    assert (restored.new, own(folder)["c"]) == (1, {"title": "C"})
 
 
 def test_a_restored_image_stays_planned_if_the_restoring_was_interrupted(
