@@ -16,7 +16,7 @@ from osrmac.evaluation.results import Evaluation, Score
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.runs.queries import SearchResult
 from osrmac.storage.listing.own_columns import RESERVED
-from osrmac.types import Match, QueryResult
+from osrmac.types import Match, OwnValue, QueryResult
 
 
 def test_a_search_has_a_row_for_each_match() -> None:
@@ -93,7 +93,8 @@ def test_a_comparison_has_differences_to_the_baseline() -> None:
 
 
 def test_the_users_own_columns_come_last() -> None:
-    first, second = {"title": "=1+1", "year": 1901}, {"title": None, "year": 1902}
+    first: dict[str, OwnValue] = {"title": "=1+1", "year": 1901}
+    second: dict[str, OwnValue] = {"title": None, "year": 1902}
     matches = (Match("a", 1, 0.25, "/a", columns=first), Match("b", 2, 0.5, "/b", columns=second))
     found = search_table(SearchResult("single", "l1", (QueryResult("q", matches),)))
     assert found.columns[6:] == ["title", "year"]
