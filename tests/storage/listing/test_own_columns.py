@@ -6,6 +6,7 @@ import pytest
 
 from osrmac.storage import schema
 from osrmac.storage.listing.own_columns import RESERVED, as_text, common_type, own_columns, own_names
+from tests.documents import ROOT
 
 NOON = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)
 
@@ -99,3 +100,8 @@ def test_own_columns_are_told_from_those_of_osrmac() -> None:
     planned = schema.manifest(schema.QUERIES)
     assert own_names([*planned.names, "title", "ID"]) == ["title"]
     assert {name.lower() for name in RESERVED} == RESERVED
+
+
+def test_the_names_that_osrmac_uses_are_documented() -> None:
+    page = (ROOT / "docs" / "photos.md").read_text()
+    assert [name for name in RESERVED if f"`{name}`" not in page] == []
