@@ -20,7 +20,7 @@ def test_a_dry_run_says_how_to_go_on() -> None:
 def test_an_extraction_names_its_first_failures_and_what_has_changed() -> None:
     failures = tuple(Failures("decode", f"reason {number}", 1, ("a",)) for number in range(6))
     profile = Profile({}, 1, {})
-    first, second, *others = extraction_lines(Extraction("run", 20, failures, 3, Changes(1, 2, 0, 4), profile))
+    first, second, *others = extraction_lines(Extraction("run", 20, failures, 3, Changes(1, 2, 0, 4), {}, profile))
     assert first == (
         "of the images in the run, 2 have changed, 4 have moved; those that have moved or are gone keep their rows"
     )
@@ -29,6 +29,6 @@ def test_an_extraction_names_its_first_failures_and_what_has_changed() -> None:
 
 
 def test_an_extraction_says_whose_columns_have_changed() -> None:
-    result = Extraction("run", 20, (), 0, Changes(0, 0, 0, relabelled=12), Profile({}, 1, {}))
+    result = Extraction("run", 20, (), 0, Changes(0, 0, 0, relabelled=12), {}, Profile({}, 1, {}))
     assert extraction_lines(result)[0] == "12 images have other values in your columns: updated"
     assert result.to_json()["changes"]["relabelled"] == 12
