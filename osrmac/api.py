@@ -73,6 +73,7 @@ from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks, unpruned
 from osrmac.storage import run as storage
 from osrmac.storage import shards
+from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.types import Matrix
 
 __all__ = [
@@ -459,11 +460,14 @@ class Run:
 
         Returns:
             A table with the columns `id`, `uri`, `status` (`ok` or `failed`), `error_stage`, `error`, `width` and
-            `height`, in the order of the shards.
+            `height`, and the user's own columns, in the order of the shards. A column that has the name of a recipe is
+            left out beside the descriptors.
         """
         columns = None if vectors else ["id", "uri", "status", "error_stage", "error", "width", "height"]
         with unpruned(self._files):
-            return pa.concat_tables(shards.read(shard, columns) for shard in list_shards(self._files))
+            own = ImageColumns(self._files.manifest)
+            read = (own.added_to(shards.read(shard, columns), shard.name) for shard in list_shards(self._files))
+            return pa.concat_tables(read)
 
     def vectors(self, method: str | None = None) -> tuple[list[str], Matrix]:
         """Read the vectors that a search compares into memory.

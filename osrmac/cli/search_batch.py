@@ -40,7 +40,7 @@ def write_batch(results: ResultStream, run: str, table: Path | None, output: Out
     from osrmac.commands.copies import record_page
     from osrmac.storage import run as storage
 
-    columns = search_columns(scores=results.reranked, boxes=results.boxes, errors=True)
+    columns = search_columns(results.own_columns, scores=results.reranked, boxes=results.boxes, errors=True)
     counts = _Counts()
     with nullcontext(_no_table) if table is None else streamed_table(table, columns) as add:
 

@@ -49,10 +49,11 @@ class ResultTable:
         return cls(names, [[row.get(name) for name in names] for row in listed])
 
 
-def search_columns(*, scores: bool, boxes: bool, errors: bool) -> Columns:
+def search_columns(own: Columns, *, scores: bool, boxes: bool, errors: bool) -> Columns:
     """Return the names and types of the columns of the results of a search.
 
     Args:
+        own: The user's own columns, which come last.
         scores: Whether there is a column `score`, because the search re-ranks.
         boxes: Whether there are columns for the edges of a box, in pixels, because regions are matched.
         errors: Whether there is a column `error`, for queries without a result.
@@ -67,6 +68,7 @@ def search_columns(*, scores: bool, boxes: bool, errors: bool) -> Columns:
         **({"score": float} if scores else {}),
         **(dict.fromkeys(_EDGES, float) if boxes else {}),
         **({"error": str} if errors else {}),
+        **own,
     }
 
 
@@ -80,29 +82,35 @@ def search_rows(query: QueryResult, columns: Iterable[str]) -> Iterator[list[Val
     if query.error is not None:
         yield [{"query": query.query, "error": query.error}.get(name) for name in columns]
     for match in query.matches:
-        values = {"query": query.query, **vars(match), **dict(zip(_EDGES, match.box or (), strict=False))}
+        box = dict(zip(_EDGES, match.box or (), strict=False))
+        values = {"query": query.query, **vars(match), **box, **match.columns}
         yield [values.get(name) for name in columns]
 
 
 def search_table(result: SearchResult) -> ResultTable:
     """Return a row for each match of each query: see `search_rows`."""
+    matches = [match for query in result.queries for match in query.matches]
     columns = search_columns(
+        {name: str for match in matches for name in match.columns},
         scores=result.reranked,
-        boxes=any(match.box for query in result.queries for match in query.matches),
+        boxes=any(match.box for match in matches),
         errors=any(query.error for query in result.queries),
     )
     return ResultTable(list(columns), [row for query in result.queries for row in search_rows(query, columns)])
 
 
 def duplicates_table(result: Duplicates) -> ResultTable:
-    """Return a row for each near-duplicate, which says whether to keep or to remove the image."""
+    """Return a row for each near-duplicate, which says whether to keep or to remove the image.
+
+    The user's own columns come last.
+    """
     columns = ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run")
-    rows = (
+    values = (
         {**vars(image), "group": number, "action": "keep" if image.keep else "remove"}
         for number, group in enumerate(result.groups, 1)
         for image in group
     )
-    return ResultTable(columns, [[row[name] for name in columns] for row in rows])
+    return ResultTable.of(({name: row[name] for name in columns} | row["columns"] for row in values), columns)
 
 
 def scores_table(evaluation: Evaluation) -> ResultTable:

@@ -23,6 +23,7 @@ from osrmac.runs.shard_reader import find_rows, list_shards, source, unpruned
 from osrmac.storage import schema
 from osrmac.storage.listing.name_list import read_names
 from osrmac.storage.location import Location
+from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.storage.run import Run
 from osrmac.types import Match, QueryResult
 
@@ -38,6 +39,7 @@ class ResultStream:
         distance: Distance between two vectors.
         conditions: Query expansion and re-ranking in words; empty without them.
         boxes: Whether matches have boxes, because regions are matched.
+        own_columns: The user's own columns of the run, and the types of their values.
         results: Result of each query, in order.
     """
 
@@ -45,6 +47,7 @@ class ResultStream:
     distance: Distance
     conditions: Mapping[str, str]
     boxes: bool
+    own_columns: Mapping[str, type]
     results: Iterator[QueryResult]
 
     @property
@@ -101,8 +104,9 @@ def search_stream(
     _check_list(options)
     _check_machines(options, cluster)
     other = None if options.query_run is None else _query_run(place, options.query_run)
+    own = ImageColumns(place.manifest).types
     results = _results(place, method, queries, other, options, cluster)
-    return ResultStream(method.name, options.distance, options.conditions, method.best_region, results)
+    return ResultStream(method.name, options.distance, options.conditions, method.best_region, own, results)
 
 
 def _check_queries(queries: Sequence[str], options: SearchConfig) -> None:

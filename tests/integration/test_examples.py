@@ -21,6 +21,7 @@ from osrmac.runs.failures import summary
 from osrmac.storage.run import Run
 from tests import documents
 from tests.documents import PAGES, ROOT, Block
+from tests.own_columns import give_columns
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +103,9 @@ def execute(block: Block, namespace: dict[str, Any]) -> None:
     if block.language == "console":
         for arguments in documents.osrmac_commands(block):
             main(arguments)
+    elif block.special == "columns":
+        give_columns(Run("pictures-run"), {"title": {QUERY: "The harbour at noon"}})
+        assert [row[:2] for row in rows(block.code)] == [(QUERY, "The harbour at noon")]
     elif block.special == "failures":
         kinds = summary(Run("pictures-run"))[1]
         assert sorted(rows(block.code)) == sorted((kind.stage, kind.reason, kind.count) for kind in kinds)
