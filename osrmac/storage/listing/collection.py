@@ -118,10 +118,15 @@ def _folder_tables(
 ) -> Iterator[pa.Table]:
     """Yield the images in a folder, prefix or glob, and then those in its archives and Parquet files."""
     found = _Containers()
+    alone = True
     for batch in uri_list.batched(_image_rows(images, excluded, skipped, found)):
+        alone = False
         yield pa.Table.from_pylist(batch, schema=COLLECTION)
+    alone = alone and not found.archives
     yield from archive_rows(images.fs, found.archives, indexes, skipped)
-    yield from parquet_images.rows(images.fs, found.parquets, image_column, skipped)
+    # All tables of a listing have the same columns, and those of other images have none of the user's.
+    parquets = sorted(found.parquets, key=lambda container: container.uri)
+    yield from parquet_images.rows(images.fs, parquets, image_column, skipped, with_columns=alone)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ class OwnColumns:
         }
         return pa.table(columns, schema=self.schema)
 
+    def added_to(self, rows: pa.Table, table: pa.Table) -> pa.Table:
+        """Return rows with these columns of a table, which has the same rows, at the end."""
+        return pa.table([*rows.columns, *self.of(table).columns], schema=pa.schema([*rows.schema, *self.schema]))
+
 
 def own_columns(columns: pa.Schema, known: Collection[str]) -> OwnColumns:
     """Choose the columns of a table that are kept beside those that osrmac reads.

@@ -17,6 +17,7 @@ from osrmac.progress import note
 from osrmac.storage.file_names import absolute, is_unicode, to_unicode
 from osrmac.storage.listing import list_values
 from osrmac.storage.listing.container import Container
+from osrmac.storage.listing.own_columns import OwnColumns, own_columns
 from osrmac.storage.listing.skipped import Skipped
 from osrmac.storage.reading.member_uri import Row
 from osrmac.storage.schema import COLLECTION
@@ -92,11 +93,19 @@ def image_column(uri: str, schema: pa.Schema, wanted: str | None) -> str | None:
 
 
 def rows(
-    fs: AbstractFileSystem, files: Iterable[Container], wanted: str | None, skipped: Skipped
+    fs: AbstractFileSystem,
+    files: Iterable[Container],
+    wanted: str | None,
+    skipped: Skipped,
+    *,
+    with_columns: bool = True,
 ) -> Iterator[pa.Table]:
     """Yield the images in Parquet files, in tables of `schema.COLLECTION`.
 
-    Only footers and columns of names are read. The id is the column `id` if there is one; or else the path of the
+    They are followed by the user's own columns, those of the first file with images: see `own_columns`. A note names
+    those that are left out.
+
+    The bytes of the images are not read. The id is the column `id` if there is one; or else the path of the
     Hugging Face layout, if all rows of the file have different ones; or else the number of the row, in nine digits. The
     size of an image is unknown; it has the etag and modification time of its file.
 
@@ -105,7 +114,9 @@ def rows(
         files: The files.
         wanted: Name of the column with the images, if the user gave one.
         skipped: Counts the files without images.
+        with_columns: Whether to keep the user's own columns.
     """
+    own = None if with_columns else own_columns(pa.schema([]), ())
     for parquet in files:
         column = None
         try:
@@ -113,8 +124,10 @@ def rows(
                 column = image_column(parquet.uri, opened.schema_arrow, wanted)
                 if column is None:
                     skipped.add(parquet.file.path)
-                else:
-                    yield from _rows(parquet, column, opened)
+                    continue
+                if own is None:
+                    own = _own_columns(parquet, column, opened.schema_arrow)
+                yield from _rows(parquet, column, opened, own)
         except StorageError as error:
             if column is not None or not parquet.prefix:
                 raise
@@ -130,7 +143,14 @@ def _read(fs: AbstractFileSystem, parquet: Container) -> Iterator[pq.ParquetFile
         raise StorageError(f"cannot read the Parquet file {parquet.uri}: {reason(error)}") from error
 
 
-def _rows(parquet: Container, column: str, opened: pq.ParquetFile) -> Iterator[pa.Table]:
+def _own_columns(parquet: Container, column: str, columns: pa.Schema) -> OwnColumns:
+    own = own_columns(columns, {*COLLECTION.names, column.removesuffix(".bytes")})
+    if own.left_out:
+        note(f"not kept of {parquet.uri}: {'; '.join(own.left_out)}")
+    return own
+
+
+def _rows(parquet: Container, column: str, opened: pq.ParquetFile, own: OwnColumns) -> Iterator[pa.Table]:
     schema = opened.schema_arrow
     path = column.removesuffix("bytes") + "path" if column.endswith(".bytes") else None
     if path is not None and schema.field(column.removesuffix(".bytes")).type.get_field_index("path") < 0:
@@ -151,7 +171,9 @@ def _rows(parquet: Container, column: str, opened: pq.ParquetFile) -> Iterator[p
             uris = [_resolved(each, parquet.uri) or uri for each, uri in zip(paths, uris, strict=True)]
         named = [_unicode(each or f"{parquet.prefix}{number:09d}") for each, number in zip(ids, numbers, strict=True)]
         version = [[parquet.file.etag] * len(uris), [parquet.file.mtime] * len(uris)]
-        yield pa.table([named, uris, [None] * len(uris), *version], schema=COLLECTION)
+        images = pa.table([named, uris, [None] * len(uris), *version], schema=COLLECTION)
+        kept = [name for name in own.schema.names if name in schema.names]
+        yield own.added_to(images, opened.read_row_groups([group], columns=kept))
         first += rows.num_rows
 
 

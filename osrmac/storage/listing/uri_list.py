@@ -50,7 +50,7 @@ def rows(listed: Location) -> Iterator[pa.Table]:
     """
     count = 0
     for table, own in _parsed(listed):
-        yield _with_columns(_collection(listed, table, count), own.of(table))
+        yield own.added_to(_collection(listed, table, count), table)
         count += table.num_rows
 
 
@@ -115,12 +115,6 @@ def _chosen(listed: Location, columns: pa.Schema) -> tuple[list[str], OwnColumns
     if own.left_out:
         note(f"not kept of {listed}: {'; '.join(own.left_out)}")
     return [name for name in columns.names if name in {*COLLECTION.names, *own.schema.names}], own
-
-
-def _with_columns(table: pa.Table, further: pa.Table) -> pa.Table:
-    for field in further.schema:
-        table = table.append_column(field, further[field.name])
-    return table
 
 
 def lines(file: Iterable[bytes]) -> Iterator[bytes]:

@@ -76,6 +76,21 @@ def test_of_several_columns_of_bytes_one_is_named(tmp_path: Path) -> None:
         list(listing(Location.of(tmp_path / "a.parquet"), image_column="photo"))
 
 
+def test_further_columns_are_kept_unless_other_images_have_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    titles = [f"title {number}" for number in range(12)]
+    table = pa.table({"jpg": IMAGES, "title": titles, "box": [[1]] * 12})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=5)
+    pq.write_table(pa.table({"jpg": IMAGES[:1]}), tmp_path / "b.parquet")
+    rows = plan(str(tmp_path))
+    assert rows["title"].to_pylist() == [*titles, None]
+    assert contents(rows) == [*IMAGES, IMAGES[0]]
+    assert "a.parquet: column box" in capsys.readouterr().err
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    assert "title" not in plan(str(tmp_path)).column_names
+
+
 def test_a_file_with_uris_stays_a_list(tmp_path: Path) -> None:
     pq.write_table(pa.table({"uri": ["/1.jpg"], "thumbnail": [b"1"]}), tmp_path / "a.parquet")
     assert ids(plan(str(tmp_path / "a.parquet"))) == ["/1.jpg"]
