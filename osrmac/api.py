@@ -21,6 +21,7 @@ from osrmac.commands import export as _export
 from osrmac.commands import extract as _extract
 from osrmac.commands import fit as _fit
 from osrmac.commands import fit_weights as _fit_weights
+from osrmac.commands import index as _index
 from osrmac.commands import info as _info
 from osrmac.commands import overview as _overview
 from osrmac.commands import prune as _prune
@@ -30,6 +31,7 @@ from osrmac.commands import serve as _serve
 from osrmac.commands import verify as _verify
 from osrmac.commands.export import Export
 from osrmac.commands.extract import Extraction
+from osrmac.commands.index import Indexing
 from osrmac.commands.info import RunInfo
 from osrmac.commands.prune import Pruning
 from osrmac.commands.run import RunResult
@@ -47,11 +49,13 @@ from osrmac.config import (
     ExportConfig,
     FailureConfig,
     FetchConfig,
+    IndexConfig,
     LayerWeightsConfig,
     OverviewConfig,
     PruneConfig,
     ReductionConfig,
     ScoreSheetConfig,
+    SearchClusterConfig,
     SearchConfig,
     ServeConfig,
     SweepConfig,
@@ -69,6 +73,7 @@ from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks, unpruned
 from osrmac.storage import run as storage
 from osrmac.storage import shards
+from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.types import Matrix
 
 __all__ = [
@@ -83,6 +88,7 @@ __all__ = [
     "extract",
     "fit",
     "fit_weights",
+    "index",
     "info",
     "overview",
     "paper",
@@ -107,8 +113,18 @@ class FitOptions(ReductionConfig, ClusterConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchOptions(SearchConfig, SearchClusterConfig):
+    """Options of `search`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
     """Options of `duplicates`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions(IndexConfig, ClusterConfig):
+    """Options of `index`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,16 +277,21 @@ def demo(options: DemoOptions) -> RunResult:
     )
 
 
-@keywords(SearchConfig)
-def search(run: str, queries: str | Sequence[str], options: SearchConfig) -> SearchResult:
+@keywords(SearchOptions)
+def search(run: str, queries: str | Sequence[str], options: SearchOptions) -> SearchResult:
     """Find the images of a run that are nearest to each query.
 
     Args:
         run: Folder or URL of the run.
-        queries: One query or several: ids of images of the run, or else paths or URLs of any images.
-        options: Keyword arguments: see `SearchConfig`.
+        queries: One query or several: ids of images of the run, or else paths or URLs of any images; none, `()`, with
+            `queries_from` or `query_run`.
+        options: Keyword arguments: see `SearchConfig` and `SearchClusterConfig`.
+
+    Returns:
+        The result of each query. Queries of a list that cannot be read have an `error`, and no matches.
     """
-    return _search.search(run, [queries] if isinstance(queries, str) else queries, options)
+    given = [queries] if isinstance(queries, str) else queries
+    return _search.search(run, given, select(SearchConfig, options), select(SearchClusterConfig, options))
 
 
 @keywords(ServeConfig)
@@ -316,6 +337,17 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
         options: Keyword arguments: see `ExportConfig`; `to` is required.
     """
     return _export.export(run, output, options)
+
+
+@keywords(IndexOptions)
+def index(run: str, options: IndexOptions) -> Indexing:
+    """Build an approximate index over the reduced vectors of a run, or add what is missing in the one that it has.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `IndexConfig` and `ClusterConfig`.
+    """
+    return _index.index(run, select(IndexConfig, options), select(ClusterConfig, options))
 
 
 @keywords(SweepOptions)
@@ -428,11 +460,14 @@ class Run:
 
         Returns:
             A table with the columns `id`, `uri`, `status` (`ok` or `failed`), `error_stage`, `error`, `width` and
-            `height`, in the order of the shards.
+            `height`, and the user's own columns, in the order of the shards. A column that has the name of a recipe is
+            left out beside the descriptors.
         """
         columns = None if vectors else ["id", "uri", "status", "error_stage", "error", "width", "height"]
         with unpruned(self._files):
-            return pa.concat_tables(shards.read(shard, columns) for shard in list_shards(self._files))
+            own = ImageColumns(self._files.manifest)
+            read = (own.added_to(shards.read(shard, columns), shard.name) for shard in list_shards(self._files))
+            return pa.concat_tables(read)
 
     def vectors(self, method: str | None = None) -> tuple[list[str], Matrix]:
         """Read the vectors that a search compares into memory.
@@ -454,7 +489,8 @@ class Run:
         order = np.argsort(ids, kind="stable")
         return ids[order].tolist(), np.concatenate([block.vectors[0] for block in read])[order]
 
-    @keywords(SearchConfig)
-    def search(self, queries: str | Sequence[str], options: SearchConfig) -> SearchResult:
+    @keywords(SearchOptions)
+    def search(self, queries: str | Sequence[str], options: SearchOptions) -> SearchResult:
         """Find the images of the run that are nearest to each query: see `search`."""
-        return _search.search(self.url, [queries] if isinstance(queries, str) else queries, options)
+        given = [queries] if isinstance(queries, str) else queries
+        return _search.search(self.url, given, select(SearchConfig, options), select(SearchClusterConfig, options))

@@ -10,7 +10,18 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REFINEMENTS", "REMOVED_SINCE", "Box", "DistanceBlock", "Match", "Matrix", "QueryResult", "Rank", "Verdict"]
+__all__ = [
+    "REFINEMENTS",
+    "REMOVED_SINCE",
+    "Box",
+    "DistanceBlock",
+    "Match",
+    "Matrix",
+    "OwnValue",
+    "QueryResult",
+    "Rank",
+    "Verdict",
+]
 
 Matrix = NDArray[np.float32]
 """Vectors as rows, or distances of queries (rows) to images (columns)."""
@@ -20,6 +31,9 @@ DistanceBlock = tuple[str, Sequence[str], Matrix]
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels of the upright image."""
+
+OwnValue = str | int | float | bool | None
+"""Value of one of the user's own columns, as JSON has it."""
 
 Verdict = Literal["relevant", "wrong", "junk"]
 """Judgement of a match by the ground truth; junk counts neither for nor against."""
@@ -46,6 +60,7 @@ class Match:
             ids decide the order of the two.
         score: Score by which the image was re-ranked, the highest first; None if it was not.
         box: Part of the image that matches the query best, in whole pixels, if its regions were compared.
+        columns: The user's own columns, if they have been looked up: all that any image of the run has.
     """
 
     id: str
@@ -57,6 +72,7 @@ class Match:
     tied: bool = False
     score: float | None = None
     box: Box | None = None
+    columns: Mapping[str, OwnValue] = field(default_factory=dict, hash=False)
 
 
 class Rank(NamedTuple):
@@ -92,6 +108,7 @@ class QueryResult:
         positives: Number of images relevant to the query.
         ranks: 0-based ranks of the relevant images after junk is removed, ascending; like the matches, images at the
             same distance are in the order of their ids.
+        error: Reason why there is no result: the query has no descriptor, or cannot be described.
     """
 
     query: str
@@ -102,3 +119,4 @@ class QueryResult:
     values: Mapping[str, float] = field(default_factory=dict)
     positives: int = 0
     ranks: tuple[int, ...] = ()
+    error: str | None = None

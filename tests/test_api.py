@@ -15,6 +15,8 @@ from osrmac.config import DescriptorConfig
 from osrmac.errors import NotFoundError
 from osrmac.options import select
 from osrmac.storage.run import Run as RunFiles
+from tests.own_columns import give_columns
+from tests.tiny_run import tiny_run
 
 
 def test_every_command_is_a_function() -> None:
@@ -43,6 +45,7 @@ def test_every_public_name_can_be_imported() -> None:
         "search",
         "serve",
         "duplicates",
+        "index",
         "overview",
         "sweep",
         "cam",
@@ -92,6 +95,18 @@ def test_a_run_is_read(finished: RunFiles) -> None:
     np.testing.assert_array_equal(vectors[ids.index("odd/03.png")], np.array(row["early"], np.float32))
     (result,) = run.search("copy1.png", top=1)
     assert result.matches[0].id == "copy1.png"
+
+
+def test_the_table_of_a_run_has_the_users_own_columns(tmp_path: Path) -> None:
+    files = tiny_run(tmp_path / "run", {"single": {"a": [0], "b": [1]}}, failed={"c": ("fetch", "gone")})
+    give_columns(files, {"title": {"a": "A", "c": "C"}, "single": {"a": 1}})
+    run = osrmac.Run(files.url)
+    assert run.table().select(["id", "title", "single"]).sort_by("id").to_pylist() == [
+        {"id": "a", "title": "A", "single": 1},
+        {"id": "b", "title": None, "single": None},
+        {"id": "c", "title": "C", "single": None},
+    ]
+    assert run.table(vectors=True).sort_by("id")["single"].to_pylist() == [[0], [1], None]
 
 
 @pytest.mark.parametrize(

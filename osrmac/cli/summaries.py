@@ -22,6 +22,8 @@ def extraction_lines(result: Extraction) -> list[str]:
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
     if told:
         lines.insert(0, f"of the images in the run, {told}; those that have moved or are gone keep their rows")
+    if changes.relabelled:
+        lines.insert(0, f"{changes.relabelled} images have other values in your columns: updated")
     return lines + [f"  {kind}" for kind in result.failures[:_SHOWN_FAILURES]]
 
 

@@ -29,6 +29,7 @@ from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks, unprun
 from osrmac.storage import schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.location import Location
+from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.storage.run import Run
 
 __all__ = ["Export", "export"]
@@ -54,7 +55,7 @@ class Export:
 
 
 def export(run: str, output: str, options: ExportConfig) -> Export:
-    """Export the vectors that a search compares, with their ids and URIs.
+    """Export the vectors that a search compares, with their ids and URIs, and the user's own columns.
 
     The folder appears when it is complete, and is then recorded in the run.
 
@@ -80,7 +81,7 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
         images = sum(len(shards.described_ids(shard)) for shard in within)
         dimension = next(read_blocks(place, method, within)).vectors[0].shape[1]
         with stage("exporting"):
-            vectors = _Vectors(place, method, within, images, dimension)
+            vectors = _Vectors(place, method, within, images, dimension, ImageColumns(place.manifest))
             _write_complete(folder, partial(_write, vectors, options.to))
     record_export(place, output, method.name, method.digest, images)
     return Export(method.name, images, dimension)
@@ -103,19 +104,20 @@ def _write_complete(folder: Path, write: Callable[[Path], None]) -> None:
 
 @dataclass(frozen=True)
 class _Vectors:
-    """The vectors of a run, their number and their dimension."""
+    """The vectors of a run, their number and their dimension, and the user's own columns."""
 
     run: Run
     method: Method
     shards: Sequence[Location]
     images: int
     dimension: int
+    own: ImageColumns
 
     @property
     def schema(self) -> pa.Schema:
-        """Columns `id`, `uri` and `vector`."""
+        """Columns `id`, `uri` and `vector`, and the user's own."""
         vector = pa.field("vector", schema.vector_type(self.dimension))
-        return pa.schema([pa.field("id", pa.string()), pa.field("uri", pa.string()), vector])
+        return pa.schema([pa.field("id", pa.string()), pa.field("uri", pa.string()), vector, *self.own.schema])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the images of one shard at a time."""
@@ -124,7 +126,9 @@ class _Vectors:
             details = find_rows(block.ids, [shard])
             uris = [without_credentials(details[image]["uri"]) for image in block.ids]
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(block.vectors[0].ravel()), self.dimension)
-            yield pa.record_batch([pa.array(block.ids, pa.string()), pa.array(uris, pa.string()), vectors], self.schema)
+            given = {"id": pa.array(block.ids, pa.string()), "uri": pa.array(uris, pa.string()), "vector": vectors}
+            rows = self.own.added_to(pa.table(given), shard.name)
+            yield from rows.cast(self.schema).combine_chunks().to_batches()
 
 
 def _write(vectors: _Vectors, to: str, folder: Path) -> None:
@@ -190,7 +194,8 @@ _WRITERS: Mapping[str, Callable[[_Vectors, Path], None]] = {
 
 def _with_ids(vectors: _Vectors, folder: Path) -> Iterator[NDArray[np.float32]]:
     """Yield the vectors of one shard at a time, and write their ids to `ids.parquet`."""
-    with pq.ParquetWriter(folder / "ids.parquet", pa.schema(list(vectors.schema)[:2])) as ids:
+    columns = pa.schema([field for field in vectors.schema if field.name != "vector"])
+    with pq.ParquetWriter(folder / "ids.parquet", columns) as ids:
         for batch in vectors:
-            ids.write_batch(batch.select(["id", "uri"]))
+            ids.write_batch(batch.select(columns.names))
             yield shards.matrix(batch["vector"])

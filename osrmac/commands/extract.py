@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -87,7 +88,7 @@ class Extraction:
         """Return the result as plain JSON values."""
         counts = self.changes
         changes = {"new": counts.new, "changed": counts.changed, "moved": counts.moved, "gone": counts.removed}
-        changes["pruned"] = counts.pruned
+        changes |= {"pruned": counts.pruned, "relabelled": counts.relabelled}
         return asdict(self) | {"run": to_unicode(self.run), "failed": self.failed, "changes": changes}
 
 
@@ -180,21 +181,27 @@ def _check(images: Location, run: Run, descriptor: DescriptorConfig) -> None:
     check_separate(images, run)
 
 
-def _plan(
-    run: Run, listed: Iterator[pa.Table], count: ShardCount, collection: CollectionConfig
-) -> tuple[Changes, AccessUrls | None]:
-    """Plan the images of a listing, and return the URLs with credentials apart."""
-    credentials = CredentialFilter(run.manifest)
-    changes = manifest.update(run.manifest, run.descriptors, credentials(listed), count, collection, run.removed)
-    return changes, credentials.access
-
-
 def _check_files(run: Run) -> None:
     """Check that every shard is planned, and remove what killed processes left unfinished."""
     manifest.check_committed(run.manifest, run.descriptors)
     run.location.remove_unfinished(_LONGEST_WRITE)
     if not run.exists() and shards.paths(run.descriptors):
         note(f"{run.url}/run.json was lost: it is written again")
+
+
+def _plan(
+    run: Run, listed: Iterator[pa.Table], count: ShardCount, collection: CollectionConfig
+) -> tuple[Changes, AccessUrls | None]:
+    """Plan the images of a listing, and return the URLs with credentials apart.
+
+    A change of the user's own columns is recorded, for commands that hold them.
+    """
+    started = time.monotonic()
+    credentials = CredentialFilter(run.manifest)
+    changes = manifest.update(run.manifest, run.descriptors, credentials(listed), count, collection, run.removed)
+    if changes.relabelled:
+        run.finish_stage("columns", time.monotonic() - started, images=changes.relabelled)
+    return changes, credentials.access
 
 
 def _note_left_out(changes: Changes, collection: CollectionConfig, skipped: Skipped) -> None:

@@ -16,6 +16,7 @@ from osrmac.config.extraction import (
     FetchConfig,
     PruneConfig,
 )
+from osrmac.config.indexing import IndexConfig
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.config.refinement import RefinementConfig
 from osrmac.config.search import (
@@ -24,6 +25,7 @@ from osrmac.config.search import (
     ExportConfig,
     MethodConfig,
     OverviewConfig,
+    SearchClusterConfig,
     SearchConfig,
 )
 from osrmac.config.serving import ServeConfig
@@ -46,6 +48,7 @@ __all__ = [
     "ExportConfig",
     "FailureConfig",
     "FetchConfig",
+    "IndexConfig",
     "LayerWeightsConfig",
     "MethodConfig",
     "OverviewConfig",
@@ -54,6 +57,7 @@ __all__ = [
     "ReductionConfig",
     "RefinementConfig",
     "ScoreSheetConfig",
+    "SearchClusterConfig",
     "SearchConfig",
     "SelectionMethod",
     "ServeConfig",

@@ -41,7 +41,8 @@ class ServeConfig(RefinementConfig, ComparisonConfig):
     (default: a new one for each start where one is needed)"""
 
     columns: Annotated[str, "FILE"] | None = None
-    """Your own columns to show and to filter by: a .csv or .parquet file with a column id. (default: none)"""
+    """Table of columns to show and to filter by, beside those of the run: a .csv or .parquet file with a column id.
+    (default: none)"""
 
     max_upload: Annotated[int, "BYTES"] = 50_000_000
     """Largest size of an uploaded picture."""

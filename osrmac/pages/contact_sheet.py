@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from osrmac.pages.embedded_images import EmbeddedImage, embedded_images, longest_side
@@ -12,7 +12,7 @@ from osrmac.runs.methods import choose_method
 from osrmac.runs.near_duplicates.scene_cut import PRECISION, scene_cut
 from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
-from osrmac.types import Box, Match, QueryResult
+from osrmac.types import Box, Match, OwnValue, QueryResult
 
 __all__ = ["search_sheet"]
 
@@ -31,6 +31,7 @@ class _Shown:
         rank: Rank in the result; None for a query.
         distance: Distance to the query.
         length: Length of the distance's bar, 0 to 100.
+        columns: The user's own columns.
     """
 
     name: str
@@ -40,6 +41,7 @@ class _Shown:
     rank: int | None = None
     distance: float = 0
     length: float = 0
+    columns: Mapping[str, OwnValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def _answer(
             match.rank,
             match.distance,
             100 * match.distance / longest,
+            match.columns,
         )
         for match in _matches(query)
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,7 @@ from osrmac.pages.rendering import render
 from osrmac.retrieval.picture_difference import AMPLIFICATION, picture_difference
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.storage.run import Run
+from osrmac.types import OwnValue
 
 __all__ = ["duplicates_sheet"]
 
@@ -36,6 +37,7 @@ class _Shown:
         facts: Its size in pixels and in bytes, and the date of the file, as far as they are known.
         keep: Whether the image is to be kept.
         box: Part to frame; nothing is framed here.
+        columns: The user's own columns.
     """
 
     name: str
@@ -43,6 +45,7 @@ class _Shown:
     facts: tuple[str, ...] = ()
     keep: bool = False
     box: None = None
+    columns: Mapping[str, OwnValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _shown(twin: Twin, found: _Found) -> _Shown:
     facts = [f"{twin.width} × {twin.height} pixels"]  # noqa: RUF001
     facts += [] if twin.size is None else [format_bytes(twin.size)]
     facts += [] if twin.modified is None else [f"{twin.modified:%Y-%m-%d}"]
-    return _Shown(twin.id, found and found[0], tuple(facts), twin.keep)
+    return _Shown(twin.id, found and found[0], tuple(facts), twin.keep, columns=twin.columns)
 
 
 def _difference(kept: _Found, other: _Found, name: str) -> EmbeddedImage | None:

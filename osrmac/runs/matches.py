@@ -8,10 +8,12 @@ from typing import Any
 
 from osrmac.config import SearchConfig
 from osrmac.runs.methods import Method
+from osrmac.runs.refinement.expansion import expanded
 from osrmac.runs.refinement.reranking import ranked
-from osrmac.runs.scan import Scan
+from osrmac.runs.searcher import Searcher
+from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.storage.run import Run
-from osrmac.types import Match, Matrix
+from osrmac.types import Match, Matrix, OwnValue
 
 __all__ = ["find_matches"]
 
@@ -19,24 +21,27 @@ __all__ = ["find_matches"]
 def find_matches(
     run: Run,
     method: Method,
-    images: Scan,
+    images: Searcher,
     queries: Sequence[Matrix],
     options: SearchConfig,
     rows: Callable[[Sequence[Match]], Mapping[str, Mapping[str, Any]]],
+    *,
+    columns: bool = True,
 ) -> list[list[Match]]:
     """Find the first matches of each query, with their locations, and with boxes where regions are compared.
 
     Args:
         run: Run with descriptors.
         method: Method that is compared.
-        images: Scan of the collection.
+        images: The collection.
         queries: For each recipe of the method the vectors of m queries, (m, k).
         options: Number of matches, and how rankings are refined.
         rows: Returns the rows of matches by id, with their shards.
+        columns: Whether to look up the user's own columns of the matches.
     """
     if options.query_expansion:
         # By the whole collection: images that are left out of the results change nothing about the query.
-        queries = replace(images, outside=frozenset()).expanded(queries, options.query_expansion, options.alpha)
+        queries = expanded(images.of_all(), queries, options.query_expansion, options.alpha)
     nearest = ranked(images, queries, options.top, options)
     details = rows([match for matches in nearest for match in matches])
     if method.best_region:
@@ -44,4 +49,16 @@ def find_matches(
         from osrmac.runs.match_boxes import with_boxes  # noqa: PLC0415
 
         nearest = with_boxes(run, method, queries[0], nearest, details, options.distance)
-    return [[replace(match, uri=details[match.id]["uri"]) for match in matches] for matches in nearest]
+    own = _own_columns(run, details) if columns else {}
+    return [
+        [replace(match, uri=details[match.id]["uri"], columns=own.get(match.id, {})) for match in matches]
+        for matches in nearest
+    ]
+
+
+def _own_columns(run: Run, details: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, OwnValue]]:
+    """Look up the user's own columns of matches, from the rows of the plan that belong to their shards."""
+    by_shard: dict[str, list[str]] = {}
+    for image, row in details.items():
+        by_shard.setdefault(row["shard"].name, []).append(image)
+    return ImageColumns(run.manifest).of_images(by_shard)

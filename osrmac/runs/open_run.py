@@ -154,7 +154,7 @@ class OpenRun:
         return QueryDescriber(self.run, self.method)
 
     def search(self, query: Sequence[Matrix], top: int, outside: Collection[str] = ()) -> list[Match]:
-        """Return the images nearest to a query, nearest first.
+        """Return the images nearest to a query, nearest first, without the user's own columns.
 
         Args:
             query: Vectors of the query, for each recipe (1, k).
@@ -163,7 +163,7 @@ class OpenRun:
         """
         images = Scan(self._read, self.options.distance, self._device, frozenset(outside))
         options = replace(self.options, top=top)
-        return find_matches(self.run, self.method, images, query, options, self._rows_of)[0]
+        return find_matches(self.run, self.method, images, query, options, self._rows_of, columns=False)[0]
 
     def _rows_of(self, matches: Sequence[Match]) -> dict[str, dict[str, Any]]:
         return {match.id: row for match in matches if (row := self.row(match.id)) is not None}

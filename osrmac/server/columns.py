@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from osrmac.errors import ConfigError, NotFoundError, StorageError, reason
 from osrmac.storage.location import Location
 
-__all__ = ["Columns", "Facet", "Filters", "read_columns"]
+__all__ = ["Columns", "Facet", "Filters", "no_columns", "read_columns"]
 
 _ID = "id"
 _MOST_CHOICES = 60
@@ -54,6 +54,23 @@ class Columns:
         self.facets = [Facet(name, _choices(self._table[name])) for name in self.names]
         self._matching = lru_cache(maxsize=32)(self._find)
 
+    def beside(self, table: pa.Table) -> Columns:
+        """Return these columns beside those of a table, in place of columns of the same name, whatever its case.
+
+        Args:
+            table: Table with a column `id`, and any others.
+        """
+        ids = table[_ID].combine_chunks()
+        own_ids = self._table[_ID].combine_chunks()
+        every = pa.concat_arrays([ids, own_ids.filter(pc.invert(pc.is_in(own_ids, value_set=ids)))])
+        replaced = {_ID, *(name.lower() for name in self.names)}
+        others = table.select([name for name in table.column_names if name.lower() not in replaced])
+        columns = {_ID: pa.chunked_array([every])}
+        for values, of_ids in ((others, ids), (self._table.drop_columns([_ID]), own_ids)):
+            rows = pc.index_in(every, value_set=of_ids)
+            columns |= {name: values[name].take(rows) for name in values.column_names}
+        return Columns(pa.table(columns))
+
     def of(self, image: str) -> dict[str, str]:
         """Return the values of an image by column; those that are missing or empty are left out."""
         row = self._row.get(image)
@@ -83,6 +100,11 @@ class Columns:
         return frozenset(self._table[_ID].filter(wanted).to_pylist())
 
 
+def no_columns() -> Columns:
+    """Return no columns of no image."""
+    return Columns(pa.table({_ID: pa.array([], pa.string())}))
+
+
 def read_columns(file: str | None) -> Columns:
     """Read a table of columns.
 
@@ -94,7 +116,7 @@ def read_columns(file: str | None) -> Columns:
         NotFoundError: There is no such file.
     """
     if file is None:
-        return Columns(pa.table({_ID: pa.array([], pa.string())}))
+        return no_columns()
     location = Location.of(file)
     if not location.exists():
         raise NotFoundError(f"no file {file}: --columns takes a .csv or .parquet file with a column id")

@@ -11,7 +11,6 @@ from anyio import CapacityLimiter, to_thread
 from osrmac.runs.open_run import OpenRun
 from osrmac.server.addresses import QueryError, SearchAddress
 from osrmac.server.cache import Cache
-from osrmac.server.columns import Columns
 from osrmac.server.current_run import CurrentRun
 from osrmac.server.pictures import Pictures
 from osrmac.server.uploads import Upload, Uploads
@@ -86,11 +85,10 @@ class Searcher:
         current: The run.
         pictures: Reads images of the run.
         uploads: Uploaded pictures.
-        columns: The user's own columns.
     """
 
-    def __init__(self, current: CurrentRun, pictures: Pictures, uploads: Uploads, columns: Columns) -> None:
-        self._current, self._pictures, self._uploads, self._columns = current, pictures, uploads, columns
+    def __init__(self, current: CurrentRun, pictures: Pictures, uploads: Uploads) -> None:
+        self._current, self._pictures, self._uploads = current, pictures, uploads
         self._described = Cache[QueryPicture](_HELD)
         self._describing = CapacityLimiter(1)  # one picture at a time has all cores
         self._scanning = CapacityLimiter(_SCANS)
@@ -151,7 +149,7 @@ class Searcher:
         started = time.perf_counter()
         outside: frozenset[str] = frozenset()
         if address.filters:
-            outside = frozenset(images.ids) - self._columns.matching(address.filters)
+            outside = frozenset(images.ids) - self._current.columns.matching(address.filters)
         # The query is dropped afterwards, as rankings are refined with it, too.
         top = first + number + 1 + (address.image is not None)
         found = [match for match in images.search(query.vectors, top, outside) if match.id != address.image]

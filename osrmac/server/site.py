@@ -39,7 +39,7 @@ class Site:
     Args:
         run: Run to serve.
         config: Options of the web application.
-        columns: The user's own columns.
+        columns: The user's own columns besides those of the run.
 
     Raises:
         OsrmacError: The run cannot be opened.
@@ -47,15 +47,20 @@ class Site:
 
     def __init__(self, run: Run, config: ServeConfig, columns: Columns) -> None:
         shared = {field.name for field in fields(SearchConfig)} & {field.name for field in fields(ServeConfig)}
-        self.run, self.config, self.columns = run, config, columns
-        self.current = CurrentRun(run, SearchConfig(**{name: getattr(config, name) for name in shared}))
+        self.run, self.config = run, config
+        self.current = CurrentRun(run, SearchConfig(**{name: getattr(config, name) for name in shared}), columns)
         self.pictures = Pictures(run)
         self.uploads = Uploads(60 * config.keep_uploads)
-        self.searcher = Searcher(self.current, self.pictures, self.uploads, columns)
+        self.searcher = Searcher(self.current, self.pictures, self.uploads)
         self.scene_cut = SceneCut()
         self._overviews, self._duplicates = Cache[Overview | None](1), Cache[StoredDuplicates | None](1)
         self.decoding = CapacityLimiter(_DECODING)
         self.name = "/".join(run.record()["images"].rstrip("/").split("/")[-2:])
+
+    @property
+    def columns(self) -> Columns:
+        """The user's own columns, of the run as it was opened last."""
+        return self.current.columns
 
     def overview(self) -> Overview | None:
         """Return the overview of the run; None if none has been made."""

@@ -12,20 +12,20 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+import pyarrow.parquet as pq
 
 from osrmac.config import CollectionConfig
 from osrmac.errors import ConfigError, DamagedFileError, StorageError
-from osrmac.prefetch import prefetch
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.plan_comparison import PlanComparison, compare_with_plan, database, repeated_ids
+from osrmac.storage.planning.relocation import relocate
+from osrmac.storage.planning.rows import replanned, shard_ranges, with_own_columns, with_rows, without_empty_columns
 from osrmac.storage.pruning import removed as removed_images
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "duplicates",
     "is_current",
     "pending",
+    "plans_in",
     "read",
     "read_all",
     "replan",
@@ -51,9 +52,6 @@ __all__ = [
 _PART = re.compile(r"part-(\d+)\.parquet")
 _PART_ROWS = 500_000
 """Images in a part of the manifest, to which less than a shard may be missing."""
-
-_CONCURRENT = 4
-"""Number of shards that are rewritten at once where images have moved."""
 
 ShardCount = Callable[[int, int], int]
 """Number of shards to plan, from the number of new images, at least one, and that of all planned images."""
@@ -88,6 +86,7 @@ class Changes:
         removed: Number of images that are no longer listed; they stay planned and keep their rows.
         moved: Number of images that are the same at another URI; they keep their rows.
         pruned: Number of listed images that were removed from the run; they are left out unless they are restored.
+        relabelled: Number of planned images whose own columns differ, whatever else does; the plan has the new ones.
     """
 
     new: int
@@ -95,6 +94,7 @@ class Changes:
     removed: int
     moved: int = 0
     pruned: int = 0
+    relabelled: int = 0
 
 
 def shards_of(rows: int) -> ShardCount:
@@ -104,17 +104,22 @@ def shards_of(rows: int) -> ShardCount:
 
 def shard_plans(folder: Location) -> list[ShardPlan]:
     """Return the plan of every shard of a manifest, reading only footers."""
-    return [plan for part in shards.paths(folder) for plan in _shard_plans_of(part)]
+    return [plan for part in shards.paths(folder) for plan in plans_in(part.name, shards.footer(part))]
 
 
-def _shard_plans_of(part: Location) -> Iterator[ShardPlan]:
-    metadata = shards.footer(part)
+def plans_in(part: str, metadata: pq.FileMetaData) -> Iterator[ShardPlan]:
+    """Yield the plans of the shards in a part of a manifest.
+
+    Args:
+        part: Name of the file.
+        metadata: Its footer.
+    """
     columns = {metadata.schema.column(index).path: index for index in range(metadata.num_columns)}
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
         shard = rows.column(columns["shard"]).statistics.min
         generation = rows.column(columns["generation"]).statistics.max
-        yield ShardPlan(part.name, group, shard, rows.num_rows, generation)
+        yield ShardPlan(part, group, shard, rows.num_rows, generation)
 
 
 def pending(planned: Iterable[ShardPlan], folder: Location) -> list[ShardPlan]:
@@ -192,10 +197,13 @@ def update(
     An image that has only moved is not described again: the plan and its row get the new URI. An image that could not
     be read is planned again if it has moved, or if more is known of its version now: it was missing, and is there.
 
+    The user's own columns of the listing become those of its images, which are not described again for that. A listing
+    that has none leaves them as they are, and so do images that are not listed.
+
     Args:
         folder: Folder of the manifest.
         committed: Folder of the shards.
-        listing: Rows of `schema.COLLECTION`, at least one table. Further columns count as part of an image's version.
+        listing: Rows of `schema.COLLECTION` or `schema.QUERIES`, at least one table, with the user's own columns.
         shard_count: Number of shards for the new images, which are divided evenly; not called if there are none.
         collection: Whether the collection may have moved, and whether images that were removed are restored.
         removed: Folder of the digests of images that were removed from the run.
@@ -211,16 +219,14 @@ def update(
         check_ids(found)
         if not collection.moved:
             _check_collection(found)
-        changed = moved = 0
-        for name, rows in found.differing():
-            due, relocated = _update_part(folder / name, committed, rows)
-            changed, moved = changed + due, moved + relocated
+        updates = [_update_part(found, name, committed, rows) for name, rows in found.differing()]
+        changed, moved, relabelled = map(sum, zip((0, 0, 0), *updates, strict=True))
         if found.new:
             number = shard_count(found.new, found.planned + found.new)
             _append(folder, found.unplanned(), found.columns, _shard_sizes(found.new, number))
         if restore and removed is not None:
             removed_images.forget(removed, found.pruned_ids())
-        return Changes(found.new, changed, found.removed, moved, found.pruned)
+        return Changes(found.new, changed, found.removed, moved, found.pruned, relabelled)
 
 
 def check_ids(found: PlanComparison) -> None:
@@ -235,9 +241,8 @@ def check_ids(found: PlanComparison) -> None:
     repeated = found.repeated_ids()
     if repeated:
         raise StorageError(f"the list names {repeated[0]} twice: every image needs an id of its own")
-    renamed = (
-        found.renamed() if found.columns.equals(schema.COLLECTION) else []
-    )  # several queries may be boxes of one image
+    is_query = "box" in found.columns.names  # several queries may be boxes of one image
+    renamed = [] if is_query else found.renamed()
     if renamed:
         old, new = renamed[0]
         raise StorageError(
@@ -257,41 +262,23 @@ def _check_collection(found: PlanComparison) -> None:
         )
 
 
-def _update_part(part: Location, committed: Location, rows: pa.Table) -> tuple[int, int]:
-    """Update the rows of a part that differ; return how many are planned again, and how many have only moved."""
-    table = shards.read(part)
+def _update_part(found: PlanComparison, name: str, committed: Location, rows: pa.Table) -> tuple[int, int, int]:
+    """Update the rows of a part that differ.
+
+    Returns:
+        The numbers of images that are planned again, that have only moved, and whose own columns differ.
+    """
+    part = found.folder / name
+    table, relabelled = shards.read(part), found.own_columns(rows.filter(rows["own_differ"]))
+    rows = rows.filter(pc.not_equal(rows["state"], "relabelled"))
     same = rows.filter(pc.is_in(rows["state"], value_set=pa.array(["moved", "learned"])))
-    unread = _relocate(committed, table, same)
+    unread = relocate(committed, table, same)
     is_due = pc.or_(pc.invert(pc.is_in(rows["id"], value_set=same["id"])), pc.is_in(rows["id"], value_set=unread))
     due, moved = rows.filter(is_due), rows.filter(pc.and_(pc.invert(is_due), pc.equal(rows["state"], "moved")))
-    write_part(part, _replanned(_with_rows(table, rows.drop_columns(["state"])), due["id"]))
-    return due.num_rows, moved.num_rows
-
-
-def _relocate(committed: Location, planned: pa.Table, images: pa.Table) -> pa.Array:
-    """Write the URIs of images into their committed rows; return the ids of those that could not be read.
-
-    Args:
-        committed: Folder of the shards.
-        planned: Rows of the plan, with the shard of each image.
-        images: Ids and URIs.
-    """
-    names = set(planned.filter(pc.is_in(planned["id"], value_set=images["id"]))["shard"].to_pylist())
-    existing = [shard for shard in shards.paths(committed) if shard.name in names]
-    relocate = partial(_relocate_in_shard, committed, images.select(["id", "uri"]))
-    unread = prefetch(relocate, existing, threads=_CONCURRENT, depth=_CONCURRENT)
-    return pa.concat_arrays([pa.array([], pa.string()), *unread])
-
-
-def _relocate_in_shard(committed: Location, images: pa.Table, shard: Location) -> pa.Array:
-    try:
-        rows = shards.read(shard, ["id", "uri", "error_stage"])
-        if _with_rows(rows, images)["uri"] != rows["uri"]:
-            shards.write(committed, _with_rows(shards.read(shard), images), shard.name, shards.generation(shard))
-    except DamagedFileError:  # its images are going to be described again
-        return pa.array([], pa.string())
-    unread = rows.filter(pc.equal(rows["error_stage"], "fetch"))["id"].combine_chunks()
-    return unread.filter(pc.is_in(unread, value_set=images["id"].combine_chunks()))
+    versions = rows.select([name for name in schema.QUERIES.names if name in rows.column_names])
+    table = replanned(with_rows(table, versions), due["id"])
+    write_part(part, with_own_columns(table, relabelled) if relabelled.num_rows else table)
+    return due.num_rows, moved.num_rows, relabelled.num_rows
 
 
 def _shard_sizes(images: int, number: int) -> list[int]:
@@ -304,7 +291,7 @@ def _shard_sizes(images: int, number: int) -> list[int]:
     return [size + 1] * larger + [size] * (number - larger)
 
 
-def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema, sizes: Sequence[int]) -> None:
+def _append(folder: Location, rows: Iterator[pa.Table], collection: pa.Schema, sizes: Sequence[int]) -> None:
     """Write new rows, sorted by id, as further parts of the manifest.
 
     Args:
@@ -325,18 +312,19 @@ def _append(folder: Location, rows: pa.RecordBatchReader, collection: pa.Schema,
             "generation": pa.array(np.zeros(table.num_rows, np.int32)),
         }
         columns = {name: table[name] for name in collection.names}
-        write_part(folder / f"part-{part:05d}.parquet", pa.table(columns | own).cast(schema.manifest(collection)))
+        planned = pa.table(columns | own).cast(schema.manifest(collection))
+        write_part(folder / f"part-{part:05d}.parquet", without_empty_columns(planned))
 
 
-def _regrouped(batches: Iterator[pa.RecordBatch], sizes: Iterable[int]) -> Iterator[pa.Table]:
-    """Yield the rows of all batches in tables of given sizes."""
-    held: list[pa.RecordBatch] = []
+def _regrouped(tables: Iterator[pa.Table], sizes: Iterable[int]) -> Iterator[pa.Table]:
+    """Yield the rows of all tables in tables of given sizes."""
+    held: list[pa.Table] = []
     for rows in sizes:
         while sum(map(len, held)) < rows:
-            held.append(next(batches))
-        table = pa.Table.from_batches(held)
+            held.append(next(tables))
+        table = pa.concat_tables(held)
         yield table.slice(0, rows)
-        held = table.slice(rows).to_batches()
+        held = [table.slice(rows)]
 
 
 def _shard_name(ids: Iterable[str]) -> str:
@@ -348,50 +336,9 @@ def replan(folder: Location, ids: Collection[str]) -> None:
     wanted = pa.array(ids, pa.string())
     for part in shards.paths(folder) if ids else ():
         table = shards.read(part)
-        replanned = _replanned(table, wanted)
-        if replanned is not table:
-            write_part(part, replanned)
-
-
-def _replanned(table: pa.Table, ids: pa.Array) -> pa.Table:
-    """Return the rows of a part with higher generations for some ids; the same table if it has none of them."""
-    replanned = pc.is_in(table["id"], value_set=ids).to_numpy()
-    return _with_column(table, "generation", _raised_generations(table, replanned)) if replanned.any() else table
-
-
-def _with_rows(table: pa.Table, rows: pa.Table) -> pa.Table:
-    """Return a table with the columns of other rows in those of the same id."""
-    positions = pc.index_in(table["id"], value_set=rows["id"].combine_chunks()).combine_chunks()
-    for name in rows.column_names:
-        table = _with_column(table, name, _replaced(table[name], rows[name], positions))
-    return table
-
-
-def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    column = table.column_names.index(name)
-    return table.set_column(column, table.schema.field(column), values)
-
-
-def _replaced(old: pa.ChunkedArray, new: pa.ChunkedArray, positions: pa.Int32Array) -> pa.Array:
-    """Return the new value where a position in the new values is given, otherwise the old value."""
-    both = pa.concat_arrays([old.combine_chunks(), new.cast(old.type).combine_chunks()])
-    unchanged = pa.array(np.arange(len(old)))
-    return both.take(pc.coalesce(pc.add(positions.cast(pa.int64()), len(old)), unchanged))
-
-
-def _raised_generations(table: pa.Table, replanned: NDArray[np.bool_]) -> pa.Array:
-    """Return the generations, with those of replanned rows raised above all others of their shard."""
-    generations = table["generation"].to_numpy().copy()
-    for start, stop in shard_ranges(table):
-        generations[start:stop][replanned[start:stop]] = generations[start:stop].max() + 1
-    return pa.array(generations)
-
-
-def shard_ranges(table: pa.Table) -> Iterator[tuple[int, int]]:
-    """Yield the first row of each shard, and the row after its last one."""
-    names = table["shard"].to_numpy()
-    edges = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)]
-    return pairwise(edges)
+        due = replanned(table, wanted)
+        if due is not table:
+            write_part(part, due)
 
 
 def write_part(file: Location, table: pa.Table) -> None:

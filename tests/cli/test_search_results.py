@@ -51,3 +51,15 @@ def test_matches_have_a_column_of_boxes_where_there_are_any() -> None:
     assert [[cell.text for cell in row][-2:] for row in with_box.cells] == [["a.jpg", ""], ["b.jpg", "0 10 300 200"]]
     assert [[cell.text for cell in row] for row in without.cells] == [["1", "0.5000", "=", "a.jpg"]]
     assert (with_box.title, with_box.notes) == ("q", ["compared by single"])
+
+
+def test_the_first_of_the_users_own_columns_are_shown_cut_off_and_json_has_all() -> None:
+    own = {"title": "The harbour\n" + 40 * "x", "number": "0001", "year": None, "licence": "CC0"}
+    result = SearchResult("single", "l1", (QueryResult("q", (Match("a.jpg", 1, 0.5, columns=own),)),))
+    (shown,) = search_tables(result)
+    assert [column.name for column in shown.columns] == ["", "l1", "tied", "id", "title", "number", "year"]
+    ((*_, title, number, year),) = shown.cells
+    assert title.text == f"The harbour {27 * 'x'}…"
+    assert (len(title.text), number.text, year.text) == (40, "0001", "")
+    (row,) = search_json(result)
+    assert row["columns"] == own

@@ -26,3 +26,9 @@ def test_an_extraction_names_its_first_failures_and_what_has_changed() -> None:
     )
     assert second == "20 images described, 6 failed, 3 of them now: run"
     assert len(others) == 5
+
+
+def test_an_extraction_says_whose_columns_have_changed() -> None:
+    result = Extraction("run", 20, (), 0, Changes(0, 0, 0, relabelled=12), {}, Profile({}, 1, {}))
+    assert extraction_lines(result)[0] == "12 images have other values in your columns: updated"
+    assert result.to_json()["changes"]["relabelled"] == 12

@@ -14,6 +14,7 @@ from osrmac.runs.reductions.reduced_reader import digest
 from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
+from tests.own_columns import give_columns
 
 
 def test_npy_has_every_vector_and_its_id(run: Run, tmp_path: Path) -> None:
@@ -100,3 +101,21 @@ def test_an_export_that_cannot_work_writes_nothing(
     with pytest.raises(OsrmacError, match=message):
         export(finished.url, str(output), options)
     assert not (tmp_path / "out").exists()
+
+
+def test_exports_have_the_users_own_columns_with_their_types(run: Run, tmp_path: Path) -> None:
+    give_columns(run, {"title": {"copy0.png": "A"}, "year": {"even/00.png": 1901}})
+    export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="early"))
+    ids = pq.read_table(tmp_path / "out" / "ids.parquet")
+    assert ids.column_names == ["id", "uri", "title", "year"]
+    rows = {row["id"]: (row["title"], row["year"]) for row in ids.to_pylist()}
+    assert len(rows) == 26
+    assert {image: values for image, values in rows.items() if any(values)} == {
+        "copy0.png": ("A", None),
+        "even/00.png": (None, 1901),
+    }
+    lancedb = pytest.importorskip("lancedb", reason="lancedb is an extra that is not installed")
+    export(run.url, str(tmp_path / "lance"), ExportConfig(to="lance", method="early"))
+    table = lancedb.connect(str(tmp_path / "lance")).open_table("images")
+    assert [row["id"] for row in table.search().where("year > 1900").to_list()] == ["even/00.png"]
+    assert table.schema.names == ["id", "uri", "vector", "title", "year"]

@@ -1,6 +1,7 @@
 import datetime
 from dataclasses import replace
 
+from osrmac.cli.search_results import search_json
 from osrmac.commands.result_tables import (
     ResultTable,
     comparison_table,
@@ -14,7 +15,8 @@ from osrmac.evaluation.comparison import ComparedScore, Comparison
 from osrmac.evaluation.results import Evaluation, Score
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.runs.queries import SearchResult
-from osrmac.types import Match, QueryResult
+from osrmac.storage.listing.own_columns import RESERVED
+from osrmac.types import Match, OwnValue, QueryResult
 
 
 def test_a_search_has_a_row_for_each_match() -> None:
@@ -38,7 +40,7 @@ def test_near_duplicates_say_which_images_to_keep_and_to_remove() -> None:
     time = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
     group = (Twin("a", "/a", 4, 3, 0.5, True, 10, time, "/run"), Twin("b", "/b", 2, 1, 0.5, run="/run"))
     assert duplicates_table(Duplicates("single", "l1", 1.0, None, "as given", 1, 0, (group,))) == ResultTable(
-        ("group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run"),
+        ["group", "action", "id", "uri", "width", "height", "size", "modified", "distance", "run"],
         [
             [1, "keep", "a", "/a", 4, 3, 10, time, 0.5, "/run"],
             [1, "remove", "b", "/b", 2, 1, None, None, 0.5, "/run"],
@@ -88,3 +90,24 @@ def test_a_comparison_has_differences_to_the_baseline() -> None:
         ["a", 60.0, None, None, None, "baseline", "l1"],
         ["b", 50.0, -10.0, -15.0, -5.0, "worse", "l1"],
     ]
+
+
+def test_the_users_own_columns_come_last() -> None:
+    first: dict[str, OwnValue] = {"title": "=1+1", "year": 1901}
+    second: dict[str, OwnValue] = {"title": None, "year": 1902}
+    matches = (Match("a", 1, 0.25, "/a", columns=first), Match("b", 2, 0.5, "/b", columns=second))
+    found = search_table(SearchResult("single", "l1", (QueryResult("q", matches),)))
+    assert found.columns[6:] == ["title", "year"]
+    assert [row[6:] for row in found.rows] == [["=1+1", 1901], [None, 1902]]
+    twins = (Twin("a", "/a", 4, 3, 0.5, True, columns=first), Twin("b", "/b", 2, 1, 0.5, columns=second))
+    listed = duplicates_table(Duplicates("single", "l1", 1.0, None, "as given", 1, 0, (twins,)))
+    assert listed.columns[10:] == ["title", "year"]
+    assert [row[10:] for row in listed.rows] == [["=1+1", 1901], [None, 1902]]
+
+
+def test_no_column_of_a_result_can_be_one_of_the_users_own() -> None:
+    """Lists whose columns have these names keep their others only."""
+    match = Match("a", 1, 0.25, "/a", score=0.75, box=(1, 2, 3, 4))
+    search = SearchResult("single", "l1", (QueryResult("q", (match,)),), {"re-ranking": "superglobal"})
+    listed = duplicates_table(Duplicates("single", "l1", 1.0, None, "as given", 1, 0, ()))
+    assert {*search_table(search).columns, *listed.columns, *next(search_json(search))} <= RESERVED

@@ -21,6 +21,7 @@ from osrmac.runs.failures import summary
 from osrmac.storage.run import Run
 from tests import documents
 from tests.documents import PAGES, ROOT, Block
+from tests.own_columns import give_columns
 
 pytestmark = pytest.mark.integration
 
@@ -36,6 +37,7 @@ SUBSTITUTIONS = {
     "IVF1024,PQ87x8": "IVF2,PQ8x4",
     "'RUN/": "'pictures-run/",
     "~/pictures-run": "pictures-run",
+    "~/scans-run": "pictures-run",
     "oxford-run": "pictures-run",
 }
 """Names and numbers of the documentation, and those of the tests' run."""
@@ -74,6 +76,7 @@ def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.Monkey
     shutil.move(run.url, tmp_path / "pictures-run")
     with Image.open(photos / QUERY) as image:
         image.resize((400, 320)).save(tmp_path / "flyer.jpg")
+    (tmp_path / "wanted.txt").write_text(f"{QUERY}\n./flyer.jpg\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -100,6 +103,9 @@ def execute(block: Block, namespace: dict[str, Any]) -> None:
     if block.language == "console":
         for arguments in documents.osrmac_commands(block):
             main(arguments)
+    elif block.special == "columns":
+        give_columns(Run("pictures-run"), {"title": {QUERY: "The harbour at noon"}})
+        assert [row[:2] for row in rows(block.code)] == [(QUERY, "The harbour at noon")]
     elif block.special == "failures":
         kinds = summary(Run("pictures-run"))[1]
         assert sorted(rows(block.code)) == sorted((kind.stage, kind.reason, kind.count) for kind in kinds)

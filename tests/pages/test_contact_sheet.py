@@ -9,7 +9,7 @@ from osrmac.pages import contact_sheet as module
 from osrmac.pages.contact_sheet import search_sheet
 from osrmac.runs.queries import SearchResult
 from osrmac.storage.run import Run
-from osrmac.types import Match, QueryResult
+from osrmac.types import Match, OwnValue, QueryResult
 from tests.pages.html import ODD, ParsedPage, parse
 
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -118,3 +118,14 @@ def test_odd_names_are_only_text(finished: Run) -> None:
     plain, odd = page("x"), page(ODD)
     assert [tag for tag, _ in plain.tags] == [tag for tag, _ in odd.tags]
     assert plain.texts.count("x") == odd.texts.count(ODD) == 4
+
+
+def test_the_users_own_columns_are_below_a_result_as_they_are(finished: Run, result: SearchResult) -> None:
+    first = result.queries[0]
+    own: dict[str, OwnValue] = {"title": "<b>A</b>", "year": 1901, "licence": None}
+    matches = tuple(replace(match, columns=own) for match in first.matches[:2])
+    page = parse(search_sheet(finished.url, replace(result, queries=(replace(first, matches=matches),))))
+    assert [text for text in page.texts if text in {"title", "<b>A</b>", "year", "1901"}] == 2 * [
+        *("title", "<b>A</b>", "year", "1901")
+    ]
+    assert "licence" not in page.texts

@@ -71,3 +71,11 @@ def test_a_sheet_has_a_limited_number_of_pairs(
 def test_a_collection_without_near_duplicates_says_so(finished: Run, duplicates: Duplicates) -> None:
     page = parse(duplicates_sheet(finished.url, replace(duplicates, groups=())))
     assert "No near-duplicates were found." in page.texts
+
+
+def test_the_users_own_columns_are_below_an_image(finished: Run, duplicates: Duplicates) -> None:
+    (first, *others), *_ = duplicates.groups
+    group = (replace(first, columns={"title": "<b>A</b>", "year": None}), *others)
+    page = parse(duplicates_sheet(finished.url, replace(duplicates, groups=(group,))))
+    assert page.texts.count("title") == page.texts.count("<b>A</b>") == 4  # in two pairs, twice each
+    assert "year" not in page.texts

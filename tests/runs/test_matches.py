@@ -11,10 +11,12 @@ from osrmac.config import SearchConfig
 from osrmac.descriptor.regions import region_boxes
 from osrmac.runs.matches import find_matches
 from osrmac.runs.methods import choose_method
+from osrmac.runs.open_run import OpenRun
 from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage.run import Run
 from osrmac.types import Match, Matrix
+from tests.own_columns import give_columns
 from tests.tiny_run import SIZE, tiny_run
 
 LINE = {"a.png": [0.0, 1.0], "b.png": [0.1, 1.0], "c.png": [0.25, 1.0], "d.png": [2.0, 1.0], "e.png": [9.0, 1.0]}
@@ -66,3 +68,16 @@ def test_matches_of_regions_have_boxes(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", {"rmac_regions": images})
     (matches,) = found(run, [everything[:1]], SearchConfig(method="rmac_regions+match"))
     assert {match.id: match.box for match in matches} == {"a.png": REGIONS[0], "b.png": REGIONS[-1]}
+
+
+def test_matches_have_the_users_own_columns_unless_they_are_held_elsewhere(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run", {"single": LINE})
+    assert found(run, [vector(0, 1)], SearchConfig(top=1))[0][0].columns == {}
+    give_columns(run, {"title": {"a.png": "A"}, "year": {"b.png": 1901}})
+    (matches,) = found(run, [vector(0, 1)], SearchConfig(top=3))
+    assert [match.columns for match in matches] == [
+        {"title": "A", "year": None},
+        {"title": None, "year": 1901},
+        {"title": None, "year": None},
+    ]
+    assert OpenRun(run).search([vector(0, 1)], 1)[0].columns == {}

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from osrmac.errors import OsrmacError
-from osrmac.server.columns import Columns, Facet, read_columns
+from osrmac.server.columns import Columns, Facet, no_columns, read_columns
 
 
 def csv_file(folder: Path, content: bytes | str) -> str:
@@ -101,3 +101,18 @@ def test_values_of_parquet_that_are_no_text_are_refused(table: pa.Table, message
     pq.write_table(table, tmp_path / "own.parquet")
     with pytest.raises(OsrmacError, match=message):
         read_columns(str(tmp_path / "own.parquet"))
+
+
+def test_columns_of_a_file_stand_beside_those_of_the_run_or_in_their_place() -> None:
+    run = pa.table({"id": ["a", "b"], "title": ["A", "B"], "Year": [1901, None]})
+    file = Columns(pa.table({"id": ["c", "a"], "year": ["c. 1", "1902"], "licence": ["CC0", None]}))
+    both = file.beside(run)
+    assert both.names == ["title", "year", "licence"]
+    assert [both.of(image) for image in "abc"] == [
+        {"title": "A", "year": "1902"},
+        {"title": "B"},
+        {"year": "c. 1", "licence": "CC0"},
+    ]
+    assert both.matching((("title", "b"),)) == {"b"}
+    assert no_columns().beside(run).of("a") == {"title": "A", "Year": "1901"}
+    assert file.beside(run.slice(0, 0)).of("c") == {"year": "c. 1", "licence": "CC0"}

@@ -43,9 +43,9 @@ class Asked:
 
     def __init__(self, portal: BlockingPortal, run: Run, columns: pa.Table | None = None, **options: Any) -> None:
         self.portal, self.uploads, self.pictures = portal, Uploads(60), Pictures(run)
-        self.current = CurrentRun(run, SearchConfig(**options))
-        own = Columns(pa.table({"id": pa.array([], pa.string())}) if columns is None else columns)
-        self.searcher = Searcher(self.current, self.pictures, self.uploads, own)
+        own = None if columns is None else Columns(columns)
+        self.current = CurrentRun(run, SearchConfig(**options), own)
+        self.searcher = Searcher(self.current, self.pictures, self.uploads)
 
     def __call__(self, address: SearchAddress, first: int = 0, number: int = 30) -> Results:
         return self.portal.call(self.searcher.results, address, first, number)

@@ -382,6 +382,9 @@ def test_removed_images_are_left_out_until_they_are_restored(tmp_path: Path) -> 
     assert listed("abd", restore=True) == Changes(new=1, changed=0, removed=0, pruned=1)
     assert listed("abcd") == Changes(new=0, changed=0, removed=0, pruned=1)
     assert sorted(manifest.read_all(folder, ["id"])["id"].to_pylist()) == ["a", "b", "d"]
+    options = CollectionConfig(restore_removed=True)
+    restored = manifest.update(folder, SHARDS, [titled({"c": "C"})], manifest.shards_of(2), options, removed)
+    assert (restored.new, own(folder)["c"]) == (1, {"title": "C"})
 
 
 def test_a_restored_image_stays_planned_if_the_restoring_was_interrupted(
@@ -393,3 +396,107 @@ def test_a_restored_image_stays_planned_if_the_restoring_was_interrupted(
     listing, options = rows({"a": 1, "b": 1}), CollectionConfig(restore_removed=True)
     manifest.update(folder, SHARDS, [listing], manifest.shards_of(2), options, removed)
     assert manifest.update(folder, SHARDS, [listing], manifest.shards_of(2), removed=removed) == Changes(0, 0, 0)
+
+
+def own(folder: Location) -> dict[str, dict[str, Any]]:
+    """The user's own columns that the plan has of each image."""
+    read = [row for part in shards.paths(folder) for row in shards.read(part).to_pylist()]
+    planned = schema.manifest(schema.COLLECTION).names
+    return {row["id"]: {name: value for name, value in row.items() if name not in planned} for row in read}
+
+
+def titled(titles: dict[str, str | None], folder: str = "/photos", size: int = 1) -> pa.Table:
+    column = pa.array(titles.values(), pa.string())
+    return collection(folder, "".join(titles), size).append_column("title", column)
+
+
+def test_other_columns_update_the_plan_and_rewrite_no_shard(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, titled({"a": "A", "b": "B", "c": None}))
+    again(plan, committed, titled({"d": "D"}))  # in a second part
+    files = [Path(file) for file in (*shards.paths(committed), *shards.paths(plan))]
+    before = [file.stat().st_mtime_ns for file in files]
+    assert again(plan, committed, titled({"a": "A", "b": "B", "c": None, "d": "D"})) == Changes(0, 0, 0)
+    assert [file.stat().st_mtime_ns for file in files] == before
+    later = titled({"a": "A2", "b": None, "c": "C", "d": "D"})
+    assert again(plan, committed, later) == Changes(0, 0, 0, relabelled=3)
+    assert [file.stat().st_mtime_ns == time for file, time in zip(files, before, strict=True)] == [
+        *[True] * (len(files) - 2),
+        False,
+        True,
+    ]
+    titles = {"a": "A2", "b": None, "c": "C", "d": "D"}
+    assert own(plan) == {name: {"title": title} for name, title in titles.items()}
+    assert set(planned(Path(plan)).values()) == {(shard, 0) for shard, _ in planned(Path(plan)).values()}
+    (new,) = manifest.pending(manifest.shard_plans(plan), committed)
+    assert (new.shard, new.rows) == (planned(Path(plan))["d"][0], 1)
+    assert again(plan, committed, later) == Changes(0, 0, 0)
+
+
+def test_images_that_moved_or_changed_get_their_columns_too(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, titled({"a": "A", "b": "B", "c": "C"}))
+    listed = pa.concat_tables([titled({"a": "A2"}, "/new"), titled({"b": "B2"}, size=2), titled({"c": "C"})])
+    assert again(plan, committed, listed) == Changes(0, 1, 0, moved=1, relabelled=2)
+    assert own(plan) == {name: {"title": title} for name, title in {"a": "A2", "b": "B2", "c": "C"}.items()}
+    assert uris(plan)["a"] == uris(committed)["a"] == "/new/a"
+    assert {name: generation for name, (_, generation) in planned(Path(plan)).items()} == {"a": 0, "b": 1, "c": 0}
+    assert again(plan, committed, listed) == Changes(0, 0, 0)
+
+
+def test_a_listing_without_columns_leaves_them_and_one_with_others_replaces_those_of_its_images(tmp_path: Path) -> None:
+    plan, committed = committed_run(tmp_path, titled({"a": "A", "b": "B"}))
+    assert again(plan, committed, collection("/photos", "abc")) == Changes(1, 0, 0)
+    assert own(plan) == {"a": {"title": "A"}, "b": {"title": "B"}, "c": {}}
+    licensed = collection("/photos", "bc").append_column("licence", pa.array(["CC0", "CC0"]))
+    assert again(plan, committed, licensed) == Changes(0, 0, 1, relabelled=2)
+    assert own(plan) == {
+        "a": {"licence": None, "title": "A"},
+        "b": {"licence": "CC0", "title": None},
+        "c": {"licence": "CC0"},
+    }
+    empty = titled({"a": None, "b": None, "c": None})
+    assert again(plan, committed, empty) == Changes(0, 0, 0, relabelled=3)
+    assert own(plan) == {"a": {}, "b": {}, "c": {}}
+    assert again(plan, committed, empty) == Changes(0, 0, 0)
+
+
+def test_a_column_of_another_type_is_replaced_where_all_images_are_listed_and_is_text_elsewhere(tmp_path: Path) -> None:
+    def dated(years: dict[str, object]) -> pa.Table:
+        return collection("/photos", "".join(years)).append_column("year", pa.array(years.values()))
+
+    plan, committed = committed_run(tmp_path, dated({"a": "1", "b": "2"}))
+    assert again(plan, committed, dated({"a": 1, "b": 2})) == Changes(0, 0, 0, relabelled=2)
+    assert own(plan) == {"a": {"year": 1}, "b": {"year": 2}}
+    assert again(plan, committed, dated({"a": 0.5})) == Changes(0, 0, 1, relabelled=1)
+    assert own(plan) == {"a": {"year": "0.5"}, "b": {"year": "2"}}
+    assert again(plan, committed, dated({"a": 0.5})) == Changes(0, 0, 1)
+    assert again(plan, committed, dated({"b": 2})) == Changes(0, 0, 1)
+
+
+@settings(max_examples=8)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abcd"),
+            st.dictionaries(st.sampled_from(["title", "part", 'a "b"']), st.text(max_size=3)),
+            min_size=1,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_every_image_has_the_columns_of_the_list_that_named_it_last(
+    tmp_path_factory: pytest.TempPathFactory, listings: list[dict[str, dict[str, str]]]
+) -> None:
+    folder = tmp_path_factory.mktemp("plan")
+    latest: dict[str, dict[str, str]] = {}
+    for listed in listings:
+        table = collection("/photos", "".join(listed))
+        names = sorted({name for values in listed.values() for name in values})
+        for name in names:
+            table = table.append_column(name, pa.array([values.get(name) for values in listed.values()], pa.string()))
+        update(folder, table)
+        latest |= listed if names else {name: {} for name in listed.keys() - latest.keys()}
+    found = own(Location.of(folder))
+    assert {
+        image: {name: value for name, value in values.items() if value is not None} for image, values in found.items()
+    } == latest

@@ -56,6 +56,46 @@ def test_a_listed_image_is_compared_with_its_plan(
     assert differing == ([("part-00000.parquet", [state])] if state else [])
 
 
+@pytest.mark.parametrize(
+    ("planned", "listed", "state"),
+    [
+        ({"title": "A"}, {"title": "A"}, None),
+        ({"title": "A"}, {"title": "B"}, "relabelled"),
+        ({"title": None}, {"title": "B"}, "relabelled"),
+        ({"title": "A"}, {"title": None}, "relabelled"),
+        ({}, {"title": "A"}, "relabelled"),
+        ({}, {"title": None}, None),
+        ({"title": "A"}, {}, None),
+        ({"title": "A", "year": 1}, {"title": "A"}, "relabelled"),
+        ({"title": "A"}, {"Title": "A"}, "relabelled"),
+        ({"year": 1}, {"year": "1"}, "relabelled"),  # which has another type
+        ({"state": "A", "part": "B", "own": "C"}, {"state": "A", "part": "B", "own": "C"}, None),
+        ({"title": "A"}, {"title": "B", "size": 6}, "changed"),
+        ({"title": "A", "etag": None}, {"title": "B"}, "learned"),
+        ({"title": "A"}, {"title": "B", "uri": "/moved/a.jpg"}, "moved"),
+    ],
+)
+def test_the_users_own_columns_are_compared_apart_from_the_version(
+    planned: dict[str, Any], listed: dict[str, Any], state: str | None, tmp_path: Path
+) -> None:
+    """Whatever else differs, the listed row has the new values, and says that they differ."""
+
+    def with_own(row: dict[str, Any]) -> pa.Table:
+        own = {name: value for name, value in row.items() if name not in schema.COLLECTION.names}
+        rows = listing({"id": "a.jpg"} | KNOWN | row)
+        for name, value in own.items():
+            rows = rows.append_column(name, pa.array([value], pa.string() if value is None else None))
+        return rows
+
+    folder = Location.of(tmp_path / "manifest")
+    manifest.update(folder, Location.of(tmp_path / "shards"), [with_own(planned)], manifest.shards_of(2))
+    with compare_with_plan(folder, [with_own(listed)], trust_size=False) as found:
+        differing = [(rows["state"].to_pylist(), found.own_columns(rows).to_pylist()) for _, rows in found.differing()]
+        assert all(rows["own_differ"].to_pylist() == [True] for _, rows in found.differing())
+    own = {name: value for name, value in listed.items() if name not in schema.COLLECTION.names}
+    assert differing == ([([state], [{"id": "a.jpg"} | own])] if state else [])
+
+
 def test_a_trusted_size_is_enough_for_an_image_that_moved(tmp_path: Path) -> None:
     folder = plan(tmp_path, {"id": "a.jpg"} | KNOWN)
     for size, state in ((5, "moved"), (6, "replaced"), (None, "replaced")):
@@ -72,7 +112,7 @@ def test_new_removed_repeated_and_renamed_images_are_counted(tmp_path: Path) -> 
         assert (found.planned, found.new, found.removed) == (3, 3, 2)
         assert found.repeated_ids() == ["d"]
         assert found.renamed() == [("c", "e")]
-        assert found.unplanned().read_all()["id"].to_pylist() == ["d", "d", "e"]
+        assert pa.concat_tables(found.unplanned())["id"].to_pylist() == ["d", "d", "e"]
 
 
 @pytest.mark.parametrize(

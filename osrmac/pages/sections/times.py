@@ -18,6 +18,7 @@ _WORDS = {
     "fit": "choosing the numbers to keep",
     "evaluate": "scoring",
     "prune": "removing images",
+    "columns": "updating your own columns",
 }
 """Stages in words."""
 

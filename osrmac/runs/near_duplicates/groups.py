@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 from osrmac.config import Distance
 from osrmac.runs.near_duplicates.vector_pieces import Pairs, Positions, VectorPieces
 from osrmac.storage import shards
+from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.storage.run import Run
+from osrmac.types import OwnValue
 
 __all__ = ["Duplicates", "Twin", "describe_groups", "nearest_distances"]
 
@@ -37,6 +39,7 @@ class Twin:
         size: Size of the file in bytes, if known.
         modified: Time of the last modification of the file, if known.
         run: URL of the run that the image belongs to.
+        columns: The user's own columns: all that any image of the run has.
     """
 
     id: str
@@ -48,10 +51,12 @@ class Twin:
     size: int | None = None
     modified: datetime.datetime | None = None
     run: str = ""
+    columns: Mapping[str, OwnValue] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the member as plain JSON values."""
-        return vars(self) | {"modified": None if self.modified is None else self.modified.isoformat()}
+        """Return the member as plain JSON values, with the user's own columns if the run has any."""
+        values = vars(self) | {"modified": None if self.modified is None else self.modified.isoformat()}
+        return {name: value for name, value in values.items() if value or name != "columns"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def _twins(
     for number, side in enumerate(sides):
         here = positions[(positions >= side.starts[0]) & (positions < side.starts[-1])]
         rows = side.rows_at(here)
-        files = _files(side.run, rows["id"])
+        files, by_shard = _files(side.run, rows["id"])
+        columns = ImageColumns(side.run.manifest).of_images(by_shard)
         for position, row in zip(here.tolist(), rows.to_pylist(), strict=True):
             size, modified = files[row["id"]]
             yield (
@@ -123,19 +129,25 @@ def _twins(
                     size=size,
                     modified=modified,
                     run=side.run.url,
+                    columns=columns.get(row["id"], {}),
                 ),
             )
 
 
-def _files(run: Run, ids: pa.ChunkedArray) -> dict[str, tuple[int | None, datetime.datetime | None]]:
-    """Look up the size and the time of modification of the files of some images, in the plan."""
-    found = {}
+_Files = dict[str, tuple[int | None, datetime.datetime | None]]
+
+
+def _files(run: Run, ids: pa.ChunkedArray) -> tuple[_Files, dict[str, list[str]]]:
+    """Look up the size and the time of modification of the files of some images, in the plan, and ids by shard."""
+    found: _Files = {}
+    by_shard: dict[str, list[str]] = {}
     for part in shards.paths(run.manifest):
-        rows = shards.read(part, ["id", "size", "mtime"])
+        rows = shards.read(part, ["id", "size", "mtime", "shard"])
         wanted = rows.filter(pc.is_in(rows["id"], value_set=ids.combine_chunks()))
-        for image, size, modified in zip(*(column.to_pylist() for column in wanted.columns), strict=True):
+        for image, size, modified, shard in zip(*(column.to_pylist() for column in wanted.columns), strict=True):
             found[image] = size, modified
-    return found
+            by_shard.setdefault(shard, []).append(image)
+    return found, by_shard
 
 
 def _sorted(members: Sequence[Twin], keep: Keep) -> tuple[Twin, ...]:

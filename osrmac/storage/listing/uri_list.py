@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from osrmac.credentials import without_credentials
 from osrmac.errors import StorageError, reason
+from osrmac.progress import note
 from osrmac.storage.file_names import absolute, file_url, is_unicode, local_path, to_unicode
 from osrmac.storage.listing import list_values
+from osrmac.storage.listing.own_columns import OwnColumns, own_columns
 from osrmac.storage.listing.walk import local_file
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
@@ -37,6 +39,8 @@ def is_list(location: Location) -> bool:
 def rows(listed: Location) -> Iterator[pa.Table]:
     """Yield the rows of a list in tables of `schema.COLLECTION`; every line and row is one of them.
 
+    They are followed by the user's own columns: see `own_columns`. A note names those that are left out.
+
     The id of a row without one is its URI, or `row N` if it has neither. Relative paths become absolute: they are
     relative to the folder of the list if there is such a file, or else to the current folder. Sizes and modification
     times that cannot be read are null. If a list has no column of versions, those of local files are looked up.
@@ -45,13 +49,13 @@ def rows(listed: Location) -> Iterator[pa.Table]:
         StorageError: The list cannot be read, has no column `uri`, or a column has an unsuitable type.
     """
     count = 0
-    for table in _parsed(listed):
-        yield _collection(listed, table, count)
+    for table, own in _parsed(listed):
+        yield _with_columns(_collection(listed, table, count), own.of(table))
         count += table.num_rows
 
 
-def _parsed(listed: Location) -> Iterator[pa.Table]:
-    """Read the known columns of a list, some rows at a time."""
+def _parsed(listed: Location) -> Iterator[tuple[pa.Table, OwnColumns]]:
+    """Read the known columns of a list and the user's own, some rows at a time."""
     name = without_credentials(listed.path)
     try:
         with listed.fs.open(listed.path, "rb") as file:
@@ -60,21 +64,22 @@ def _parsed(listed: Location) -> Iterator[pa.Table]:
             elif name.endswith(".csv"):
                 yield from _parse_csv(listed, file)
             else:
-                yield from (pa.table({"uri": texts}) for texts in batched(lines(file)))
-    except pa.ArrowInvalid as error:
+                none = own_columns(pa.schema([]), ())
+                yield from ((pa.table({"uri": texts}), none) for texts in batched(lines(file)))
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise StorageError(f"cannot read the list {listed}: {reason(error)}") from error
 
 
-def _parse_parquet(listed: Location, file: Any) -> Iterator[pa.Table]:
+def _parse_parquet(listed: Location, file: Any) -> Iterator[tuple[pa.Table, OwnColumns]]:
     """Read one row group at a time: `iter_batches` over all of them keeps every group in memory."""
     parquet = pq.ParquetFile(file)
-    columns = _known(listed, parquet.schema_arrow.names)
+    columns, own = _chosen(listed, parquet.schema_arrow)
     for group in range(parquet.num_row_groups):
         for batch in parquet.iter_batches(_BATCH, row_groups=[group], columns=columns):
-            yield pa.Table.from_batches([batch])
+            yield pa.Table.from_batches([batch]), own
 
 
-def _parse_csv(listed: Location, file: Any) -> Iterator[pa.Table]:
+def _parse_csv(listed: Location, file: Any) -> Iterator[tuple[pa.Table, OwnColumns]]:
     """Read all values as bytes: inference would turn the id 0001 into 1, and stop at the first exception to its rule.
 
     A line with too many or too few values is a row of its own, with the line as the URI.
@@ -86,23 +91,36 @@ def _parse_csv(listed: Location, file: Any) -> Iterator[pa.Table]:
         return "skip"
 
     parsing = pyarrow.csv.ParseOptions(invalid_row_handler=keep)
-    columns = _known(listed, pyarrow.csv.open_csv(file, parse_options=parsing).schema.names)
+    names = pyarrow.csv.open_csv(file, parse_options=parsing).schema.names
+    columns, own = _chosen(listed, pa.schema([(name, pa.string()) for name in names]))
     file.seek(0)
     malformed.clear()
-    options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.binary()), include_columns=columns)
-    yield from map(_table, pyarrow.csv.open_csv(file, parse_options=parsing, convert_options=options))
+    options = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.binary()),
+        include_columns=columns,
+        null_values=[""],  # a cell without a text
+        strings_can_be_null=True,
+    )
+    for batch in pyarrow.csv.open_csv(file, parse_options=parsing, convert_options=options):
+        yield pa.Table.from_batches([batch]), own
     if malformed:
-        yield pa.table({"uri": malformed})
+        yield pa.table({"uri": malformed}), own
 
 
-def _known(listed: Location, names: list[str]) -> list[str]:
-    if "uri" not in names:
-        raise StorageError(f"the list {listed} has no column 'uri', only {', '.join(names)}")
-    return [name for name in names if name in COLLECTION.names]
+def _chosen(listed: Location, columns: pa.Schema) -> tuple[list[str], OwnColumns]:
+    """Return the names of the columns to read, and which of them are the user's own."""
+    if "uri" not in columns.names:
+        raise StorageError(f"the list {listed} has no column 'uri', only {', '.join(columns.names)}")
+    own = own_columns(columns, COLLECTION.names)
+    if own.left_out:
+        note(f"not kept of {listed}: {'; '.join(own.left_out)}")
+    return [name for name in columns.names if name in {*COLLECTION.names, *own.schema.names}], own
 
 
-def _table(batch: pa.RecordBatch) -> pa.Table:
-    return pa.Table.from_batches([batch])
+def _with_columns(table: pa.Table, further: pa.Table) -> pa.Table:
+    for field in further.schema:
+        table = table.append_column(field, further[field.name])
+    return table
 
 
 def lines(file: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from osrmac.runs.methods import Method
 from osrmac.runs.near_duplicates.groups import Keep, Twin, describe_groups, nearest_distances
 from osrmac.runs.near_duplicates.vector_pieces import Pairs, VectorPieces
 from osrmac.storage import schema, shards
+from tests.own_columns import give_columns
 from tests.tiny_run import tiny_run
 
 SINGLE = Method("single", "single", ("single",))
@@ -67,3 +68,11 @@ def test_the_nearest_linked_image_counts() -> None:
     pairs = Pairs(np.array([[0, 7], [7, 9]]), np.array([0.5, 0.25], np.float32))
     assert nearest_distances(pairs) == {0: 0.5, 7: 0.25, 9: 0.25}
     assert nearest_distances(Pairs.joined([])) == {}
+
+
+def test_members_have_the_users_own_columns(images: VectorPieces) -> None:
+    ((kept, _),) = describe_groups([images], [np.array([1, 2])], NEAREST, "largest")
+    assert "columns" not in kept.to_json()
+    give_columns(images.run, {"title": {"b.jpg": "B"}})
+    ((kept, other),) = describe_groups([images], [np.array([1, 2])], NEAREST, "largest")
+    assert (kept.columns, other.to_json()["columns"]) == ({"title": "B"}, {"title": None})

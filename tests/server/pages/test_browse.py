@@ -7,7 +7,8 @@ from osrmac.server.addresses import BrowseAddress
 from osrmac.server.columns import Columns
 from osrmac.server.pages.browse import find_images
 from osrmac.storage.run import Run
-from tests.server.conftest import FAILED, IDS, PLAIN
+from tests.own_columns import give_columns
+from tests.server.conftest import FAILED, IDS, PLAIN, Serve
 
 COLUMNS = Columns(pa.table({"id": IDS, "kind": ["odd", "even"] * 15}))
 
@@ -39,3 +40,15 @@ def test_a_page_of_images_keeps_its_conditions(client: TestClient) -> None:
     assert 'value="photo0"' in text
     assert "10 images" in text
     assert client.get("/images?page=2").text.count('class="frame"') == 0
+
+
+def test_pages_show_and_filter_by_the_columns_of_the_run(own: Run, serve: Serve) -> None:
+    give_columns(own, {"title": {PLAIN[0]: "<b>harbour</b>", PLAIN[1]: "mill"}})
+    client = serve(own)
+    text = client.get("/images?where.title=mill").text
+    assert text.count('class="frame"') == 1
+    assert "<bdi>mill</bdi>" in text
+    assert "&lt;b&gt;harbour&lt;/b&gt;" in text  # one of the choices
+    assert "<b>harbour" not in text
+    found = client.get(f"/api/search?id={PLAIN[2]}&where.title=mill").json()
+    assert [match["columns"] for match in found["matches"]] == [{"title": "mill"}]

@@ -140,12 +140,58 @@ def test_a_column_that_is_no_text_refuses_the_list_in_one_line(tmp_path: Path) -
         plan(str(tmp_path / "list.parquet"))
 
 
-def test_further_columns_of_a_list_do_not_matter(tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text("uri,year\n" + "/a.jpg,2019\n" * 1 + "/b.jpg,unknown\n")
-    assert ids(plan(str(tmp_path / "list.csv"))) == ["/a.jpg", "/b.jpg"]
+def test_the_users_own_columns_of_a_csv_file_are_text_as_it_is_written(tmp_path: Path) -> None:
+    lines = ["uri,number,title", '/a.jpg,0001,"The ""Tower"", 1', 'and 2"', "/b.jpg,1e3,", "/c.jpg", "/d.jpg,=1+1, x "]
+    (tmp_path / "list.csv").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode() + b"\n/e.jpg,caf\xe9,\n")
+    rows = {row["id"]: (row["number"], row["title"]) for row in plan(str(tmp_path / "list.csv")).to_pylist()}
+    assert rows == {
+        "/a.jpg": ("0001", 'The "Tower", 1\nand 2'),
+        "/b.jpg": ("1e3", None),
+        "/c.jpg": (None, None),
+        "/d.jpg": ("=1+1", " x "),
+        "/e.jpg": ("caf\\xe9", None),
+    }
+
+
+def test_the_users_own_columns_of_a_parquet_file_keep_plain_types(tmp_path: Path) -> None:
+    columns = {"uri": ["/a.jpg", "/b.jpg"], "year": pa.array([1901, None], pa.int16()), "shown": [True, False]}
+    rows = plan(write_list(tmp_path / "list.parquet", columns))
+    assert rows.schema.names[5:] == ["year", "shown"]
+    assert rows["year"].type == pa.int64()
+    assert (rows["year"].to_pylist(), rows["shown"].to_pylist()) == ([1901, None], [True, False])
+
+
+def test_columns_that_cannot_be_kept_are_named_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = {"uri": ["/a.jpg", "/b.jpg"], "image": [b"1", b"2"], "Width": [3, 4], "tags": [["a"], []], "year": [1, 2]}
+    file = write_list(tmp_path / "list.parquet", columns)
+    assert plan(file).schema.names[5:] == ["year"]
+    assert capsys.readouterr().err == (
+        f"not kept of {file}: column image, of type binary; column Width, a name that osrmac uses: rename it to keep "
+        "it; column tags, of type list<element: string>\n"
+    )
+
+
+def test_an_index_of_pandas_and_repeated_names_refuse_no_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.csv").write_text(",uri,title,title,year\n0,/a.jpg,A,B,1901\n")
+    assert plan(str(tmp_path / "list.csv")).schema.names[5:] == ["year"]
+    assert "a column without a name; column title, as the name is there twice" in capsys.readouterr().err
+
+
+def test_columns_of_a_long_csv_file_are_not_inferred(tmp_path: Path) -> None:
     many = "".join(f"/{number}.jpg,{number}\n" for number in range(100_000))
     (tmp_path / "list.csv").write_text(f"uri,year\n{many}/b.jpg,unknown\n")
-    assert len(ids(plan(str(tmp_path / "list.csv")))) == 100_001
+    rows = plan(str(tmp_path / "list.csv"))
+    assert rows.num_rows == 100_001
+    assert rows["year"].to_pylist()[-1] == "unknown"
+
+
+def test_names_of_columns_that_are_not_utf_8_refuse_the_list_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes(b"uri,caf\xe9\n/a.jpg,1\n")
+    with pytest.raises(StorageError, match="cannot read the list") as caught:
+        plan(str(tmp_path / "list.csv"))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_path_is_relative_to_the_folder_of_its_list_or_else_to_the_current_one(

@@ -7,6 +7,7 @@ import pytest
 from osrmac.storage import manifest, shards
 from osrmac.storage.pruning.rows import Copies, remove_late_shards, remove_rows
 from osrmac.storage.run import Run
+from tests.own_columns import give_columns
 from tests.tiny_run import tiny_run
 
 PART = "part-00000.parquet"
@@ -42,6 +43,14 @@ def test_a_shard_without_some_rows_is_of_a_higher_generation(run: Run) -> None:
     assert shards.read(shard)["id"].to_pylist() == ["b", "c", "d"]
     assert generations(run) == dict.fromkeys("bcd", 4)
     assert not pending(run)
+
+
+def test_the_other_images_keep_their_own_columns(run: Run) -> None:
+    give_columns(run, {"title": dict(zip("abcd", "ABCD", strict=True))})
+    remove(run, "a", "d")
+    assert manifest.read_all(run.manifest, ["id", "title"]).to_pydict() == {"id": ["b", "c"], "title": ["B", "C"]}
+    manifest.replan(run.manifest, ["b"])
+    assert manifest.read_all(run.manifest, ["title"])["title"].to_pylist() == ["B", "C"]
 
 
 def test_images_are_described_again_after_a_removal(run: Run) -> None:
