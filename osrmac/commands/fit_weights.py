@@ -17,7 +17,7 @@ from osrmac.reduction.base import LayerWeighting
 from osrmac.reduction.coordinate_ascent import coordinate_ascent
 from osrmac.retrieval.weighted_distances import weighted_distances
 from osrmac.runs.reductions.stored import training_run, write_reduction
-from osrmac.runs.scan import Scan
+from osrmac.runs.scan import LocalComparison, Scan
 from osrmac.runs.scoring import query_results, query_vectors
 from osrmac.runs.shard_reader import Block
 from osrmac.storage import shards
@@ -154,7 +154,7 @@ def _objective(
         distances[mode] = weighted_distances(queried, database.vectors[0], parts, evaluation.distance)
 
     def in_mode(mode: str, weights: Weights) -> float:
-        compared = [("", database.ids, distances[mode](weights))]
+        compared = LocalComparison([("", database.ids, distances[mode](weights))])
         results = query_results(benchmark, benchmark.modes[mode], compared, ids)
         return fmean(result.values[benchmark.measures[0]] for result in results)
 

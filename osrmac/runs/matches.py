@@ -8,8 +8,9 @@ from typing import Any
 
 from osrmac.config import SearchConfig
 from osrmac.runs.methods import Method
+from osrmac.runs.refinement.expansion import expanded
 from osrmac.runs.refinement.reranking import ranked
-from osrmac.runs.scan import Scan
+from osrmac.runs.searcher import Searcher
 from osrmac.storage.run import Run
 from osrmac.types import Match, Matrix
 
@@ -19,7 +20,7 @@ __all__ = ["find_matches"]
 def find_matches(
     run: Run,
     method: Method,
-    images: Scan,
+    images: Searcher,
     queries: Sequence[Matrix],
     options: SearchConfig,
     rows: Callable[[Sequence[Match]], Mapping[str, Mapping[str, Any]]],
@@ -29,14 +30,14 @@ def find_matches(
     Args:
         run: Run with descriptors.
         method: Method that is compared.
-        images: Scan of the collection.
+        images: The collection.
         queries: For each recipe of the method the vectors of m queries, (m, k).
         options: Number of matches, and how rankings are refined.
         rows: Returns the rows of matches by id, with their shards.
     """
     if options.query_expansion:
         # By the whole collection: images that are left out of the results change nothing about the query.
-        queries = replace(images, outside=frozenset()).expanded(queries, options.query_expansion, options.alpha)
+        queries = expanded(images.of_all(), queries, options.query_expansion, options.alpha)
     nearest = ranked(images, queries, options.top, options)
     details = rows([match for matches in nearest for match in matches])
     if method.best_region:

@@ -6,42 +6,34 @@ import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from osrmac.config import Device, Distance
 from osrmac.errors import ConfigError
 from osrmac.retrieval.distances import distances, nearest_region
-from osrmac.retrieval.expansion import average
 from osrmac.retrieval.topk import nearest
-from osrmac.runs.shard_reader import Block
+from osrmac.runs.shard_reader import Block, Source
 from osrmac.types import DistanceBlock, Match, Matrix
 
-__all__ = ["Scan", "at_once", "smallest_distances", "torch_device"]
+__all__ = ["LocalComparison", "Scan", "smallest_distances", "torch_device"]
 
 _DISTANCES = 100_000_000
 """Bytes of distances that are computed at once."""
 
-_GATHERED = 250_000_000
-"""Bytes of the vectors of neighbours that are looked up at once; a copy of them is made for the computation."""
+_KEPT_DISTANCES = 500_000_000
+"""Bytes of distances up to which those of a comparison are kept; more of them are computed for each summary."""
 
-
-def at_once(neighbours: int, dimension: int) -> int:
-    """Return the number of queries whose neighbours are looked up at once, so that their vectors stay within 250 MB.
-
-    Args:
-        neighbours: Number of neighbours of each query.
-        dimension: Length of their vectors, of all recipes together.
-    """
-    return max(1, _GATHERED // (4 * neighbours * dimension))
+_Summary = TypeVar("_Summary")
 
 
 @dataclass(frozen=True)
 class Scan:
-    """An exact scan of a collection.
-
-    A set of m queries is a sequence of matrices, (m, k), one for each recipe of the method that is compared.
+    """An exact scan of a collection by this process: see `osrmac.runs.searcher.ExactSearcher`.
 
     Attributes:
         blocks: Returns the blocks of the collection, from the first one on with each call.
@@ -54,6 +46,11 @@ class Scan:
     distance: Distance
     device: str = "cpu"
     outside: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], distance: Distance, device: str = "cpu") -> Scan:
+        """Return a scan that reads some sources again with each pass."""
+        return cls(partial(_read, sources), distance, device)
 
     def distances(self, queries: Sequence[Matrix]) -> Iterator[DistanceBlock]:
         """Yield the distances of all queries to the images of the collection, block by block, at most 100 MB each."""
@@ -76,34 +73,21 @@ class Scan:
         """Return the nearest images of each query, nearest first; ties are ordered by id and marked."""
         return nearest(self.distances(queries), len(queries[0]), number)
 
-    def expanded(self, queries: Sequence[Matrix], neighbours: int, alpha: float) -> list[Matrix]:
-        """Return the queries averaged with their nearest neighbours, each recipe by its own distances.
+    def compare(self, queries: Sequence[Matrix]) -> LocalComparison:
+        """Compare queries with all images; up to 500 MB of distances are kept."""
+        return LocalComparison(_Replayed(partial(self.distances, queries)))
 
-        This is alpha query expansion (Radenovic et al. 2019). Applied to the images of the collection themselves, it
-        is database-side augmentation (Arandjelovic and Zisserman 2012), where each image is its own nearest neighbour
-        and counts twice. See `osrmac.retrieval.expansion.average` for the weights.
+    def joined(self, sources: Sequence[Source]) -> Scan:
+        """Return a scan of these images and of others."""
+        return replace(self, blocks=partial(_joined, self.blocks, sources))
 
-        The collection is read twice for every 250 MB of neighbours' vectors.
-        """
-        return [self._single(index)._expanded(vectors, neighbours, alpha) for index, vectors in enumerate(queries)]
-
-    def _single(self, index: int) -> Scan:
+    def of_recipe(self, index: int) -> Scan:
         """Return a scan of one recipe's vectors."""
+        return replace(self, blocks=partial(_of_recipe, self.blocks, index))
 
-        def blocks() -> Iterator[Block]:
-            return (replace(block, vectors=(block.vectors[index],)) for block in self.blocks())
-
-        return replace(self, blocks=blocks)
-
-    def _expanded(self, queries: Matrix, neighbours: int, alpha: float) -> Matrix:
-        step = at_once(neighbours, queries.shape[1])
-        parts = [queries[start : start + step] for start in range(0, len(queries), step)]
-        return np.concatenate([self._averaged(part, neighbours, alpha) for part in parts])
-
-    def _averaged(self, queries: Matrix, neighbours: int, alpha: float) -> Matrix:
-        ids = [[match.id for match in matches] for matches in self.nearest([queries], neighbours)]
-        (vectors,) = self.vectors({image for near in ids for image in near})
-        return average(queries, np.stack([np.stack([vectors[image] for image in near]) for near in ids]), alpha)
+    def of_all(self) -> Scan:
+        """Return a scan that leaves no image out of the results."""
+        return replace(self, outside=frozenset())
 
     def vectors(self, ids: Iterable[str]) -> list[dict[str, Matrix]]:
         """Look up images, and return for each recipe their vectors, (k,), by id; unknown ids are left out.
@@ -120,6 +104,61 @@ class Scan:
             if image in wanted
         }
         return [dict(zip(found, vectors, strict=True)) for vectors in zip(*found.values(), strict=True)]
+
+
+def _read(sources: Sequence[Source]) -> Iterator[Block]:
+    for images in sources:
+        yield from images.read(images.shards)
+
+
+def _joined(blocks: Callable[[], Iterable[Block]], others: Sequence[Source]) -> Iterator[Block]:
+    return chain(blocks(), _read(others))
+
+
+def _of_recipe(blocks: Callable[[], Iterable[Block]], index: int) -> Iterator[Block]:
+    return (replace(block, vectors=(block.vectors[index],)) for block in blocks())
+
+
+@dataclass(frozen=True)
+class LocalComparison:
+    """Distances that this process computes: see `osrmac.runs.searcher.Comparison`.
+
+    Attributes:
+        blocks: The distances, block by block, which can be iterated over repeatedly.
+    """
+
+    blocks: Iterable[DistanceBlock]
+
+    def summarize(self, summary: Callable[[Iterable[DistanceBlock]], _Summary]) -> Iterator[_Summary]:
+        """Yield the summary of all distances."""
+        yield summary(self.blocks)
+
+
+class _Replayed:
+    """Blocks of distances that can be iterated over repeatedly; kept from the first pass on if they are small enough.
+
+    Args:
+        compute: Computes the blocks, from the first one on with each call.
+    """
+
+    def __init__(self, compute: Callable[[], Iterable[DistanceBlock]]) -> None:
+        self._compute = compute
+        self._kept: list[DistanceBlock] | None = None
+
+    def __iter__(self) -> Iterator[DistanceBlock]:
+        return self._first_pass() if self._kept is None else iter(self._kept)
+
+    def _first_pass(self) -> Iterator[DistanceBlock]:
+        kept: list[DistanceBlock] = []
+        size = 0
+        for block in self._compute():
+            size += block[-1].nbytes
+            kept.append(block)
+            if size > _KEPT_DISTANCES:
+                kept.clear()
+            yield block
+        if size <= _KEPT_DISTANCES:
+            self._kept = kept
 
 
 def smallest_distances(

@@ -18,19 +18,22 @@ from osrmac.prefetch import prefetch
 from osrmac.reduction.base import aggregate
 from osrmac.runs.methods import Method
 from osrmac.runs.reductions.reduced_reader import read_regions, read_shard
-from osrmac.storage import shards
+from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
-from osrmac.storage.run import Run
+from osrmac.storage.run import USUAL_REGIONS, Run
 from osrmac.types import Matrix
 
 __all__ = [
     "Block",
+    "Source",
     "find_rows",
+    "image_bytes",
     "list_shards",
     "map_shards",
     "read_blocks",
     "read_region_blocks",
     "refused_if_pruned",
+    "source",
     "unpruned",
 ]
 
@@ -39,6 +42,9 @@ _Result = TypeVar("_Result")
 
 _READ_AHEAD = 4
 """Number of shards read ahead of the consumer."""
+
+_USUAL_ROWS = 2000
+"""Images in a shard of a large run, if the run has not been counted yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +76,41 @@ class Block:
         """Return for each recipe one vector of each image, (n, k): regions are summed."""
         regions = self.regions
         return self.vectors if regions is None else tuple(aggregate(vectors, regions) for vectors in self.vectors)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images to compare with.
+
+    Attributes:
+        read: Reads the blocks of some shards. Can be pickled.
+        shards: Shards of their descriptors.
+        size: Bytes of their vectors, about.
+    """
+
+    read: Callable[[Sequence[Location]], Iterable[Block]]
+    shards: Sequence[Location]
+    size: int
+
+
+def source(run: Run, method: Method) -> Source:
+    """Return the described images of a run.
+
+    Raises:
+        StorageError: There is no run, or it has no descriptors yet.
+    """
+    found = list_shards(run)
+    images = run.record()["counts"].get(schema.OK, _USUAL_ROWS * len(found))
+    return Source(partial(read_blocks, run, method), found, images * image_bytes(run, method))
+
+
+def image_bytes(run: Run, method: Method) -> int:
+    """Return the size of the vectors of one image that a method compares; of regions there is the usual number."""
+    dimensions = run.identity().dimensions
+    numbers = sum(
+        dimensions[recipe] if method.on_reading is None else method.on_reading.dimension for recipe in method.recipes
+    )
+    return 4 * numbers * (USUAL_REGIONS if method.best_region else 1)
 
 
 def list_shards(run: Run) -> list[Location]:

@@ -10,8 +10,9 @@ import pytest
 from osrmac.config import Distance
 from osrmac.errors import ConfigError
 from osrmac.retrieval.distances import distances
-from osrmac.retrieval.expansion import average
 from osrmac.runs import scan
+from osrmac.runs.refinement import expansion
+from osrmac.runs.refinement.expansion import expanded
 from osrmac.runs.scan import Scan, smallest_distances, torch_device
 from osrmac.runs.shard_reader import Block
 from osrmac.types import Matrix
@@ -92,24 +93,14 @@ def test_vectors_are_looked_up_by_id_and_unknown_ids_left_out() -> None:
 
 
 @pytest.mark.parametrize("block_rows", [20, 7])
-def test_queries_are_expanded_for_each_recipe_by_its_own_distances(block_rows: int) -> None:
-    values, queries = [vectors(0), vectors(1)], [vectors(2, 3), vectors(3, 3)]
-    found = scanned(values, block_rows).expanded(queries, 4, 2.0)
-    for vectors_in, database, expanded in zip(queries, values, found, strict=True):
-        distances = np.abs(vectors_in[:, None] - database[None]).sum(axis=2)
-        neighbours = database[np.argsort(distances, axis=1, kind="stable")[:, :4]]
-        np.testing.assert_allclose(expanded, average(vectors_in, neighbours, 2.0), rtol=1e-6)
-
-
-@pytest.mark.parametrize("block_rows", [20, 7])
 def test_limits_of_memory_change_no_number(monkeypatch: pytest.MonkeyPatch, block_rows: int) -> None:
     images, queries = scanned([vectors(0), vectors(1)], block_rows), [vectors(2, 5), vectors(3, 5)]
-    matches, expanded = images.nearest(queries, 6), images.expanded(queries, 4, 2.0)
+    matches, averages = images.nearest(queries, 6), expanded(images, queries, 4, 2.0)
     monkeypatch.setattr(scan, "_DISTANCES", 5 * 3 * 4)
-    monkeypatch.setattr(scan, "_GATHERED", 2 * 4 * 6 * 4)
+    monkeypatch.setattr(expansion, "_GATHERED", 2 * 4 * 6 * 4)
     assert max(distances.shape for *_, distances in images.distances(queries)) == (5, 3)
     assert images.nearest(queries, 6) == matches
-    for found, expected in zip(images.expanded(queries, 4, 2.0), expanded, strict=True):
+    for found, expected in zip(expanded(images, queries, 4, 2.0), averages, strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -125,20 +116,6 @@ def test_images_outside_of_the_collection_have_vectors_but_are_never_found() -> 
     for matches, of_all in zip(found, expected, strict=True):
         assert [match.id for match in matches] == [match.id for match in of_all if match.id not in {"03", "12"}]
     np.testing.assert_array_equal(outside.vectors(["12"])[0]["12"], vectors(0)[12])
-
-
-def test_more_neighbours_than_images_are_all_images() -> None:
-    (found,) = scanned([vectors(0)]).expanded([vectors(1, 2)], 100, 1.0)
-    np.testing.assert_allclose(found, average(vectors(1, 2), np.stack([vectors(0)] * 2), 1.0), atol=1e-5)
-
-
-@pytest.mark.parametrize("distance", ["l1", "l2", "cosine"])
-def test_augmentation_draws_groups_together(distance: Distance) -> None:
-    rng = np.random.default_rng(0)
-    centres = np.repeat(rng.normal(size=(4, 16)), 5, axis=0)
-    database = (centres + 0.3 * rng.normal(size=centres.shape)).astype(np.float32)
-    (augmented,) = scanned([database], 7, distance).expanded([database], 4, 3.0)
-    assert np.abs(augmented - centres).sum() < 0.7 * np.abs(database - centres).sum()
 
 
 def test_a_gpu_is_used_where_torch_finds_one(monkeypatch: pytest.MonkeyPatch) -> None:

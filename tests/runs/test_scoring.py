@@ -16,7 +16,8 @@ from osrmac.retrieval.expansion import average
 from osrmac.retrieval.reranking import superglobal
 from osrmac.runs import scan, scoring
 from osrmac.runs.methods import Method
-from osrmac.runs.scan import Scan
+from osrmac.runs.refinement import expansion
+from osrmac.runs.scan import LocalComparison, Scan
 from osrmac.runs.scoring import query_results, scores
 from osrmac.storage.run import Run
 from osrmac.types import DistanceBlock, Matrix
@@ -75,7 +76,7 @@ def test_distances_over_the_limit_are_computed_again_and_give_the_same_scores(
     expected = scored(run)
     if not in_memory:
         monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
-    monkeypatch.setattr(scoring, "_KEPT_DISTANCES", 20)
+    monkeypatch.setattr(scan, "_KEPT_DISTANCES", 20)
     computed = computed_blocks(monkeypatch)
     assert scored(run) == expected
     assert sorted(image for block in computed for image in block) == sorted(IDS * 2)
@@ -141,11 +142,11 @@ def test_refined_scores_do_not_depend_on_the_memory(
 ) -> None:
     expected = scored(run, **options)
     assert expected[0].results != scored(run)[0].results
-    monkeypatch.setattr(scan, "_GATHERED", 1)
+    monkeypatch.setattr(expansion, "_GATHERED", 1)
     assert scored(run, **options) == expected
     monkeypatch.setattr(scoring, "_IN_MEMORY", 0)
     assert scored(run, **options) == expected
-    monkeypatch.setattr(scoring, "_KEPT_DISTANCES", 20)
+    monkeypatch.setattr(scan, "_KEPT_DISTANCES", 20)
     assert scored(run, **options) == expected
 
 
@@ -210,7 +211,7 @@ def test_tied_images_are_ranked_by_id_and_scored_by_the_mean_over_their_orders()
     tied = [("", ["a", "b", "c", "q"], np.array([[1, 1, 1, 0]], np.float32))]
     query = Query("q", "q", frozenset({"c"}), frozenset({"q"}))
     benchmark = Benchmark("tiny", {"whole": (query,)}, ("mAP",), None, by_id)
-    (result,) = query_results(benchmark, [query], tied, {name: name for name in "abcq"})
+    (result,) = query_results(benchmark, [query], LocalComparison(tied), {name: name for name in "abcq"})
     assert result.ranks == (2,)
     assert result.values["mAP"] == pytest.approx(100 * (1 + 1 / 4 + 1 / 6) / 3)
     assert [(match.id, match.tied) for match in result.matches] == [("a", True), ("b", True), ("c", True)]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from osrmac.credentials import without_credentials
 from osrmac.errors import ConfigError
 from osrmac.evaluation.benchmark import DISTRACTOR, Benchmark
 from osrmac.runs.methods import Method
-from osrmac.runs.scan import Scan
-from osrmac.runs.shard_reader import Block, list_shards, map_shards, read_blocks
+from osrmac.runs.shard_reader import Block, Source, list_shards, map_shards, source
 from osrmac.storage import shards
+from osrmac.storage.location import Location
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["Distractors", "find_distractors", "require_distractors", "with_distractors"]
+__all__ = ["Distractors", "distractor_source", "find_distractors", "require_distractors"]
 
 
 @dataclass(frozen=True)
@@ -77,22 +78,19 @@ def find_distractors(run: Run, url: str, benchmark: Benchmark, ids: Collection[s
     return Distractors(other, images, namesakes)
 
 
-def with_distractors(images: Scan, method: Method, url: str) -> Scan:
-    """Return a scan of a collection and of distractors.
+def distractor_source(method: Method, url: str) -> Source:
+    """Return the images of another run as distractors.
 
-    Distractors are read a few shards at a time, with the method's reduction applied to their descriptors, and get ids
-    of their own, `distractor:ID`.
+    They are read a few shards at a time, with the method's reduction applied to their descriptors, and get ids of their
+    own, `distractor:ID`.
 
     Args:
-        images: Scan of the run that is evaluated.
-        method: Method of the scan.
+        method: Method that is compared.
         url: Run whose images are the distractors.
     """
-    other = Run(url)
+    images = source(Run(url), method)
+    return replace(images, read=partial(_renamed, images.read))
 
-    def blocks() -> Iterator[Block]:
-        yield from images.blocks()
-        for block in read_blocks(other, method, list_shards(other)):
-            yield replace(block, ids=[DISTRACTOR + image for image in block.ids])
 
-    return replace(images, blocks=blocks)
+def _renamed(read: Callable[[Sequence[Location]], Iterable[Block]], within: Sequence[Location]) -> Iterator[Block]:
+    return (replace(block, ids=[DISTRACTOR + image for image in block.ids]) for block in read(within))

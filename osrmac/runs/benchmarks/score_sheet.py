@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from osrmac.errors import ConfigError
 from osrmac.evaluation.benchmark import Benchmark, Query
-from osrmac.retrieval.topk import nearest
 from osrmac.runs.methods import Method
-from osrmac.types import DistanceBlock
+from osrmac.runs.searcher import Comparison, nearest_of
 
 __all__ = ["ScoreSheet"]
 
@@ -38,16 +37,16 @@ class ScoreSheet:
         self.method = method
         self._scores: dict[str, dict[str, float]] = {}
 
-    def add(self, method: Method, queries: Sequence[Query], distances: Iterable[DistanceBlock]) -> None:
+    def add(self, method: Method, queries: Sequence[Query], comparison: Comparison) -> None:
         """Add the rankings of one query mode, if they are of the sheet's method.
 
         Args:
             method: Method of the distances.
             queries: Queries of the mode, m.
-            distances: Distances of the queries to the collection, block by block.
+            comparison: Distances of the queries to the collection.
         """
         if method.name == self.method:
-            found = nearest(distances, len(queries), FIRST)
+            found = nearest_of(comparison, len(queries), FIRST)
             for query, matches in zip(queries, found, strict=True):
                 scored = {self._benchmark.name_of(match.id): 0.0 - match.distance for match in matches}
                 self._scores[query.name] = scored

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from osrmac.runs.scan import Scan, at_once
+from osrmac.runs.refinement.expansion import at_once, expanded
+from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import Block
 from osrmac.storage.filesystem import storage_errors
 from osrmac.types import Matrix
@@ -69,7 +70,7 @@ def _read(file: _File) -> Block:
 def _averaged(images: Scan, neighbours: int, alpha: float) -> Iterator[Block]:
     """Yield the averaged images in larger blocks, as all others are read for each."""
     for block in _joined(images.blocks(), neighbours):
-        vectors = images.expanded(block.vectors, neighbours, alpha)
+        vectors = expanded(images, block.vectors, neighbours, alpha)
         if not images.outside.isdisjoint(block.ids):
             outside = np.array([image in images.outside for image in block.ids])[:, None]
             pairs = zip(block.vectors, vectors, strict=True)

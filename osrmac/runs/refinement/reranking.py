@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from osrmac.config import RefinementConfig
 from osrmac.retrieval.reranking import RerankedBlocks, superglobal
-from osrmac.retrieval.topk import nearest
-from osrmac.runs.scan import Scan, at_once
+from osrmac.runs.refinement.expansion import at_once
+from osrmac.runs.searcher import Comparison, Searcher, nearest_of
 from osrmac.types import DistanceBlock, Match, Matrix
 
-__all__ = ["query_parts", "ranked", "reranked_blocks"]
+__all__ = ["query_parts", "ranked", "reranked"]
+
+_Summary = TypeVar("_Summary")
 
 
 def query_parts(queries: Sequence[Matrix], refinement: RefinementConfig) -> list[slice]:
@@ -31,13 +35,13 @@ def query_parts(queries: Sequence[Matrix], refinement: RefinementConfig) -> list
     return [slice(start, start + step) for start in range(0, number, step)]
 
 
-def ranked(images: Scan, queries: Sequence[Matrix], number: int, refinement: RefinementConfig) -> list[list[Match]]:
+def ranked(images: Searcher, queries: Sequence[Matrix], number: int, refinement: RefinementConfig) -> list[list[Match]]:
     """Return the first images of each query's ranking, re-ranked if the options ask for it.
 
     Distances are those to the query before re-ranking. Images that are not re-ranked follow those that are.
 
     Args:
-        images: Scan of the collection.
+        images: The collection.
         queries: For each recipe the vectors of m queries, (m, k).
         number: Number of images to return for each query.
         refinement: Options of re-ranking; the queries are expanded already.
@@ -63,28 +67,52 @@ def _reordered(matches: Sequence[Match], scores: Mapping[str, float]) -> list[Ma
     return [replace(match, rank=rank) for rank, match in enumerate([*first, *matches[len(scores) :]], 1)]
 
 
-def reranked_blocks(
-    images: Scan, queries: Sequence[Matrix], distances: Iterable[DistanceBlock], refinement: RefinementConfig
-) -> RerankedBlocks:
-    """Return the distances of queries to a collection, with re-ranked images before all others.
+def reranked(
+    images: Searcher, queries: Sequence[Matrix], comparison: Comparison, refinement: RefinementConfig
+) -> Comparison:
+    """Return the comparison of queries with a collection, with re-ranked images before all others.
 
     Args:
-        images: Scan of the collection.
+        images: The collection.
         queries: For each recipe the vectors of m queries, (m, k), one of the `query_parts`.
-        distances: Their distances to the collection, block by block, which can be iterated over repeatedly.
+        comparison: Their distances to the collection.
         refinement: Options of re-ranking.
     """
-    first = nearest(distances, len(queries[0]), refinement.rerank_top + 1)
-    return RerankedBlocks(distances, _scores(images, queries, first, refinement))
+    first = nearest_of(comparison, len(queries[0]), refinement.rerank_top + 1)
+    return _RerankedComparison(comparison, _scores(images, queries, first, refinement))
+
+
+@dataclass(frozen=True)
+class _RerankedComparison:
+    """A comparison in which re-ranked images precede all others.
+
+    Attributes:
+        comparison: The distances of m queries.
+        scores: For each of the m queries the scores of its re-ranked images by id.
+    """
+
+    comparison: Comparison
+    scores: Sequence[Mapping[str, float]]
+
+    def summarize(self, summary: Callable[[Iterable[DistanceBlock]], _Summary]) -> Iterator[_Summary]:
+        return self.comparison.summarize(partial(_summarize_reranked, summary, self.scores))
+
+
+def _summarize_reranked(
+    summary: Callable[[Iterable[DistanceBlock]], _Summary],
+    scores: Sequence[Mapping[str, float]],
+    blocks: Iterable[DistanceBlock],
+) -> _Summary:
+    return summary(RerankedBlocks(blocks, scores))
 
 
 def _scores(
-    images: Scan, queries: Sequence[Matrix], nearest: Sequence[Sequence[Match]], refinement: RefinementConfig
+    images: Searcher, queries: Sequence[Matrix], nearest: Sequence[Sequence[Match]], refinement: RefinementConfig
 ) -> list[dict[str, float]]:
     """Return for each query the scores of the images to re-rank by id: of several recipes the highest counts.
 
     Args:
-        images: Scan of the collection.
+        images: The collection.
         queries: For each recipe the vectors of m queries, (m, k).
         nearest: The nearest images of each query, one more than are re-ranked.
         refinement: Options of re-ranking.

@@ -11,21 +11,24 @@ from osrmac.evaluation.rankings import parse_ranks
 from osrmac.runs.benchmarks import score_sheet
 from osrmac.runs.benchmarks.score_sheet import ScoreSheet
 from osrmac.runs.methods import Method
+from osrmac.runs.scan import LocalComparison
 from osrmac.types import Rank
 
 QUERIES = tuple(Query(f"cup/query/{name}", f"cup/query/{name}", frozenset({"cup/pos/P0"})) for name in ("Q0", "Q1"))
 ILIAS = Benchmark("ilias", {"whole": QUERIES}, ("mAP@1000",), None, PathSuffix(3))
-DISTANCES = [
-    ("", ["core/cup/pos/P0", "core/cup/pos/P1"], np.array([[0.5, 0.25], [3, 4]], np.float32)),
-    ("", ["distractor:core/cup/pos/P0", "z"], np.array([[0.25, 9], [5, 1]], np.float32)),
-]
+DISTANCES = LocalComparison(
+    [
+        ("", ["core/cup/pos/P0", "core/cup/pos/P1"], np.array([[0.5, 0.25], [3, 4]], np.float32)),
+        ("", ["distractor:core/cup/pos/P0", "z"], np.array([[0.25, 9], [5, 1]], np.float32)),
+    ]
+)
 METHOD = Method("early", "early", ("early",))
 
 
 def test_a_score_is_the_negative_distance_and_distractors_keep_their_ids() -> None:
     sheet = ScoreSheet(ILIAS, "early")
     sheet.add(METHOD, QUERIES, DISTANCES)
-    sheet.add(Method("late", "late", ("late",)), QUERIES, [])
+    sheet.add(Method("late", "late", ("late",)), QUERIES, LocalComparison([]))
     text = sheet.to_json()
     assert json.loads(text) == {
         "cup/query/Q0": {"cup/pos/P1": -0.25, "distractor:core/cup/pos/P0": -0.25, "cup/pos/P0": -0.5, "z": -9},

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from osrmac.errors import StorageError
 from osrmac.retrieval.expansion import average
-from osrmac.runs import scan
+from osrmac.runs.refinement import expansion
 from osrmac.runs.refinement.augmentation import augmented
 from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import Block
@@ -48,7 +48,7 @@ def test_parts_and_the_disk_change_no_number(
     monkeypatch: pytest.MonkeyPatch, in_memory: bool, block_rows: int, gathered: int
 ) -> None:
     values = [vectors(0), vectors(1)]
-    monkeypatch.setattr(scan, "_GATHERED", gathered)
+    monkeypatch.setattr(expansion, "_GATHERED", gathered)
     with augmented(scanned(values, block_rows), 3, 2.0, in_memory=in_memory) as images:
         for found, before in zip(in_order(images), values, strict=True):
             np.testing.assert_array_equal(found, at_once(before))
@@ -57,7 +57,7 @@ def test_parts_and_the_disk_change_no_number(
 
 @pytest.mark.parametrize("gathered", [250_000_000, 1])
 def test_few_blocks_are_compared_with_all_others_at_once(monkeypatch: pytest.MonkeyPatch, gathered: int) -> None:
-    monkeypatch.setattr(scan, "_GATHERED", gathered)
+    monkeypatch.setattr(expansion, "_GATHERED", gathered)
     with augmented(scanned([vectors(0)], 3), 3, 2.0, in_memory=True) as images:
         assert len(list(images.blocks())) == (7 if gathered == 1 else 1)
 

@@ -8,10 +8,10 @@ import pytest
 
 from osrmac.config import RefinementConfig
 from osrmac.retrieval.reranking import superglobal
-from osrmac.retrieval.topk import nearest
-from osrmac.runs import scan
-from osrmac.runs.refinement.reranking import query_parts, ranked, reranked_blocks
+from osrmac.runs.refinement import expansion
+from osrmac.runs.refinement.reranking import query_parts, ranked, reranked
 from osrmac.runs.scan import Scan
+from osrmac.runs.searcher import nearest_of
 from osrmac.runs.shard_reader import Block
 from osrmac.types import Matrix
 
@@ -82,7 +82,7 @@ def test_parts_of_the_queries_do_not_change_the_ranking(monkeypatch: pytest.Monk
     images, queries = scanned([vectors(0)], 7), [vectors(1, 5)]
     expected = ranked(images, queries, 9, options(rerank_top=8))
     assert query_parts(queries, options(rerank_top=8)) == [slice(0, 250_000_000 // (8 * 6 * 4))]
-    monkeypatch.setattr(scan, "_GATHERED", 2 * 8 * 6 * 4)
+    monkeypatch.setattr(expansion, "_GATHERED", 2 * 8 * 6 * 4)
     assert query_parts(queries, options(rerank_top=8)) == [slice(0, 2), slice(2, 4), slice(4, 6)]
     assert query_parts(queries, RefinementConfig()) == [slice(0, 5)]
     assert ranked(images, queries, 9, options(rerank_top=8)) == expected
@@ -110,8 +110,10 @@ def test_copies_are_tied_by_their_score() -> None:
 
 
 @pytest.mark.parametrize("block_rows", [20, 7])
-def test_blocks_of_distances_have_the_same_ranking(block_rows: int) -> None:
+def test_a_re_ranked_comparison_has_the_same_ranking(block_rows: int) -> None:
     images, queries = scanned([vectors(0), vectors(1)], block_rows), [vectors(2, 3), vectors(3, 3)]
-    blocks = reranked_blocks(images, queries, list(images.distances(queries)), options(rerank_top=8))
+    found = reranked(images, queries, images.compare(queries), options(rerank_top=8))
     expected = ranked(images, queries, 20, options(rerank_top=8))
-    assert [[m.id for m in matches] for matches in nearest(blocks, 3, 20)] == [[m.id for m in row] for row in expected]
+    assert [[m.id for m in matches] for matches in nearest_of(found, 3, 20)] == [
+        [m.id for m in row] for row in expected
+    ]
