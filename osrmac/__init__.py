@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         extract,
         fit,
         fit_weights,
+        index,
         info,
         overview,
         paper,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
     from osrmac.commands.export import Export
     from osrmac.commands.extract import Extraction
+    from osrmac.commands.index import Indexing
     from osrmac.commands.info import RunInfo
     from osrmac.commands.prune import Pruning
     from osrmac.commands.run import RunResult
@@ -72,6 +74,7 @@ __all__ = [
     "Export",
     "Extraction",
     "Failure",
+    "Indexing",
     "LayerWeighting",
     "Match",
     "OsrmacError",
@@ -99,6 +102,7 @@ __all__ = [
     "extract",
     "fit",
     "fit_weights",
+    "index",
     "info",
     "overview",
     "paper",
@@ -121,6 +125,7 @@ _MODULES = {
     "Export": "commands.export",
     "Extraction": "commands.extract",
     "Failure": "descriptor.describer",
+    "Indexing": "commands.index",
     "LayerWeighting": "reduction.base",
     "Match": "types",
     "OsrmacError": "errors",

@@ -21,6 +21,7 @@ from osrmac.commands import export as _export
 from osrmac.commands import extract as _extract
 from osrmac.commands import fit as _fit
 from osrmac.commands import fit_weights as _fit_weights
+from osrmac.commands import index as _index
 from osrmac.commands import info as _info
 from osrmac.commands import overview as _overview
 from osrmac.commands import prune as _prune
@@ -30,6 +31,7 @@ from osrmac.commands import serve as _serve
 from osrmac.commands import verify as _verify
 from osrmac.commands.export import Export
 from osrmac.commands.extract import Extraction
+from osrmac.commands.index import Indexing
 from osrmac.commands.info import RunInfo
 from osrmac.commands.prune import Pruning
 from osrmac.commands.run import RunResult
@@ -47,6 +49,7 @@ from osrmac.config import (
     ExportConfig,
     FailureConfig,
     FetchConfig,
+    IndexConfig,
     LayerWeightsConfig,
     OverviewConfig,
     PruneConfig,
@@ -83,6 +86,7 @@ __all__ = [
     "extract",
     "fit",
     "fit_weights",
+    "index",
     "info",
     "overview",
     "paper",
@@ -109,6 +113,11 @@ class FitOptions(ReductionConfig, ClusterConfig):
 @dataclass(frozen=True, kw_only=True)
 class DuplicatesOptions(DuplicatesConfig, ClusterConfig):
     """Options of `duplicates`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions(IndexConfig, ClusterConfig):
+    """Options of `index`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,6 +325,17 @@ def export(run: str, output: str, options: ExportConfig) -> Export:
         options: Keyword arguments: see `ExportConfig`; `to` is required.
     """
     return _export.export(run, output, options)
+
+
+@keywords(IndexOptions)
+def index(run: str, options: IndexOptions) -> Indexing:
+    """Build an approximate index over the reduced vectors of a run, or add what is missing in the one that it has.
+
+    Args:
+        run: Folder or URL of the run.
+        options: Keyword arguments: see `IndexConfig` and `ClusterConfig`.
+    """
+    return _index.index(run, select(IndexConfig, options), select(ClusterConfig, options))
 
 
 @keywords(SweepOptions)

@@ -33,7 +33,7 @@ __all__ = ["main"]
 
 _GROUPS = {
     "Describe images": ("extract", "run", "demo"),
-    "Use a run": ("search", "serve", "overview", "duplicates", "export"),
+    "Use a run": ("search", "serve", "overview", "duplicates", "export", "index"),
     "Look after a run": ("info", "verify", "report", "prune"),
     "Reduce and evaluate descriptors": ("fit", "fit-weights", "evaluate", "compare", "sweep", "paper"),
     "Look into an image": ("cam",),

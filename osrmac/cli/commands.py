@@ -26,6 +26,7 @@ from osrmac.cli.arguments import (
     TableFile,
 )
 from osrmac.cli.files import check_tables, write_sheet, write_table
+from osrmac.cli.index import index
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.cli.overview import overview
 from osrmac.cli.search_results import search_json, search_tables
@@ -342,6 +343,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "duplicates": duplicates,
     "overview": overview,
     "export": export,
+    "index": index,
     "info": info,
     "verify": verify,
     "report": report,

@@ -16,6 +16,7 @@ from osrmac.config.extraction import (
     FetchConfig,
     PruneConfig,
 )
+from osrmac.config.indexing import IndexConfig
 from osrmac.config.reduction import LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.config.refinement import RefinementConfig
 from osrmac.config.search import (
@@ -46,6 +47,7 @@ __all__ = [
     "ExportConfig",
     "FailureConfig",
     "FetchConfig",
+    "IndexConfig",
     "LayerWeightsConfig",
     "MethodConfig",
     "OverviewConfig",

@@ -18,6 +18,7 @@ _ADVICE = {
     "reduced": "remove it and run osrmac fit again",
     "calibration": "remove it and run osrmac duplicates again",
     "duplicates": "remove it and run osrmac duplicates again",
+    "index": "remove it and run osrmac index again",
     "overview": "remove it and run osrmac overview again",
     "evaluation": "remove it and run osrmac evaluate again",
     "removed": "restore it from a copy, or remove it: images that were removed from the run are then described again",

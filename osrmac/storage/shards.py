@@ -29,6 +29,7 @@ __all__ = [
     "generation",
     "generation_of",
     "matrix",
+    "metadata_in",
     "metadata_of",
     "paths",
     "read",
@@ -230,7 +231,12 @@ def damage(content: bytes) -> str | None:
 
 def read_metadata(shard: Location) -> dict[str, str]:
     """Read the metadata that osrmac has stored in the footer of a shard."""
-    return _own(footer(shard).metadata)
+    return metadata_in(footer(shard))
+
+
+def metadata_in(footer: pq.FileMetaData) -> dict[str, str]:
+    """Return the metadata that osrmac has stored in the footer of a shard."""
+    return _own(footer.metadata)
 
 
 def metadata_of(table: pa.Table) -> dict[str, str]:

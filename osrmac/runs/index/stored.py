@@ -2,6 +2,14 @@
 
 `index.json` is the commit point: a part that it does not name does not exist. It says which shards of descriptors each
 part covers, and of which generation. A shard that has changed since is not covered any more, whatever the part holds.
+
+The quantizer is an index without images, as `faiss.serialize_index` writes it. A part is an inverted list for each of
+its cells, as `faiss.write_InvertedLists` writes them. `faiss.read_InvertedLists(faiss.FileIOReader(path),
+faiss.IO_FLAG_MMAP)` maps a local part into memory, and gives `faiss.OnDiskInvertedLists`; of one in a bucket, the bytes
+go through a `faiss.VectorIOReader`. `faiss.HStackInvertedLists` joins the lists of several parts.
+
+A file never changes: another content has another name. The files that a new `index.json` does not name are removed as
+soon as it is written, so a reader that has loaded an earlier one and misses a file must load it again.
 """
 
 from __future__ import annotations
@@ -26,7 +34,7 @@ class IndexedShard:
     """A shard of descriptors whose images an index has.
 
     Attributes:
-        number: Number of the shard within the index; it is never given to another shard or generation.
+        number: Number of the shard within the index; no other shard, or generation of it, has the same one.
         shard: Name of the shard.
         generation: Generation of the shard whose vectors were indexed.
         rows: Number of described images in it.
@@ -45,7 +53,7 @@ class IndexPart:
     Attributes:
         file: Name of the file.
         digest: SHA-256 digest of its content, in hex.
-        shards: The shards whose images it has.
+        shards: The shards whose images it has, also those that have changed since or are gone.
     """
 
     file: str
