@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from osrmac.commands.copies import Copy
     from osrmac.commands.extract import Profile
     from osrmac.commands.info import RunInfo
+    from osrmac.runs.index.summary import IndexInfo
 
 __all__ = ["info_tables", "profile_tables", "render", "show", "table", "write"]
 
@@ -142,6 +143,11 @@ def info_tables(run: RunInfo) -> list[Table]:
             ("name", "dims", "fitted on"),
             ((each.name, each.dimension, f"{each.samples} of {each.fitted_on}") for each in run.reductions),
         ),
+        table(
+            "Indexes",
+            ("method", "images", "state", "kind"),
+            ((each.method, each.images, _coverage(each), each.factory) for each in run.indexes),
+        ),
         *(
             table(
                 f"{evaluation.benchmark}, {evaluation.coverage}",
@@ -168,6 +174,12 @@ def info_tables(run: RunInfo) -> list[Table]:
             ((name, round(stage["seconds"]), stage["finished"]) for name, stage in run.stages.items()),
         ),
     ]
+
+
+def _coverage(index: IndexInfo) -> str:
+    if index.state == "incomplete":
+        return f"{index.not_covered} of {index.shards + index.not_covered} shards are not in it: run osrmac index again"
+    return "of an earlier fit: run osrmac index again" if index.state == "stale" else index.state
 
 
 def _state(copy: Copy) -> str:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any, Literal
 
 from osrmac.config import ClusterConfig, IndexConfig
 from osrmac.errors import ConfigError, StorageError
 from osrmac.progress import note, stage
 from osrmac.reduction.base import Reduction
-from osrmac.runs.index.factory import index_factory, sample_size
 from osrmac.runs.index.files import IndexFiles
-from osrmac.runs.index.sample import draw_sample
+from osrmac.runs.index.source import IndexSource
 from osrmac.runs.index.stored import StoredIndex, load_index, write_index
-from osrmac.runs.index.update import ReducedShard, plan_update
+from osrmac.runs.index.update import plan_update, rebuild_reason
 from osrmac.runs.methods import choose_method
-from osrmac.runs.reductions.reduced_reader import digest
-from osrmac.runs.shard_reader import list_shards, map_shards
-from osrmac.storage import shards
 from osrmac.storage.file_names import to_unicode
-from osrmac.storage.location import Location
-from osrmac.storage.lock import Lock, Part, locked
+from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 
 __all__ = ["Indexing", "index"]
 
 _PART_BYTES = 512_000_000
 """Bytes of vectors that become a part."""
-
-_GROWTH = 4
-"""Number of images, relative to those that an index was trained for, above which it is trained again."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +77,43 @@ def index(run: str, options: IndexConfig = IndexConfig(), cluster: ClusterConfig
         ConfigError: No such method, or one without a reduction or with several vectors an image.
         StorageError: No run, no described images, or another process that writes the index or the reductions.
     """
+    from osrmac.distributed.index import train
+
+    started = time.monotonic()
     place = Run(run)
     reduction = _indexed_reduction(place, options.method)
-    space: Literal["l2", "cosine"] = "cosine" if options.distance == "cosine" else "l2"
     with locked(place.location, Part.INDEX) as lock:
         _write_reduced(place, reduction, cluster)
-        return _Build(place, reduction, space, cluster, lock).run(rebuild=options.rebuild)
+        stored = load_index(place, reduction.name)
+        source = IndexSource.of(place, reduction, _space(options, stored))
+        if not source.images:
+            raise StorageError(f"{place.url} has no described images to index")
+        files = IndexFiles(place.index(reduction.name))
+        base = None if options.rebuild else _extensible(stored, source, files)
+        trained = base is None
+        if base is None:
+            with stage("training the index"):
+                base = train(source, files, stored, cluster)
+        result, added = _extended(base, source, files, cluster)
+        if result != stored:
+            lock.confirm()
+            write_index(place, reduction.name, result)
+            place.finish_stage("index", time.monotonic() - started, method=reduction.name, images=source.images)
+        files.remove_others(result.files)
+    return Indexing(
+        run=place.url,
+        method=reduction.name,
+        distances=("cosine",) if result.space == "cosine" else ("l1", "l2"),
+        images=source.images,
+        shards=len(source.shards),
+        added=added,
+        trained=trained,
+        trained_on=result.trained_on,
+        factory=result.factory,
+        parts=len(result.parts),
+        bytes=files.size(result.files),
+        seconds=round(time.monotonic() - started, 3),
+    )
 
 
 def _indexed_reduction(run: Run, name: str | None) -> Reduction:
@@ -118,127 +139,30 @@ def _write_reduced(run: Run, reduction: Reduction, cluster: ClusterConfig) -> No
         write_reduced(run, reduction, cluster, progress.update)
 
 
-@dataclass(frozen=True)
-class _Build:
-    """The building of an index."""
+def _space(options: IndexConfig, stored: StoredIndex | None) -> Literal["l2", "cosine"]:
+    if options.distance is None:
+        return "l2" if stored is None else stored.space
+    return "cosine" if options.distance == "cosine" else "l2"
 
-    place: Run
-    reduction: Reduction
-    space: Literal["l2", "cosine"]
-    cluster: ClusterConfig
-    lock: Lock
 
-    @property
-    def folder(self) -> Location:
-        return self.place.index(self.reduction.name)
-
-    def run(self, *, rebuild: bool) -> Indexing:
-        from osrmac.distributed.index import Vectors, write_parts
-
-        started = time.monotonic()
-        vectors = Vectors(self.place.reduced(self.reduction.name), digest(self.reduction), self.space)
-        files = IndexFiles(self.folder)
-        present = self._present()
-        images = sum(shard.rows for shard in present)
-        if not images:
-            raise StorageError(f"{self.place.url} has no described images to index")
-        stored = load_index(self.place, self.reduction.name)
-        base = None if rebuild else self._usable(stored, images, files)
-        trained = base is None
-        if base is None:
-            base = self._train(vectors, files, present, images, replaces=stored)
-        parts = [part for part in base.parts if part.file in files.names]
-        update = plan_update(parts, present, max(1, _PART_BYTES // (4 * self.reduction.dimension)))
-        result = replace(base, parts=update.kept)
-        if result != stored or update.groups:
-            quantizer = base.quantizer, base.quantizer_digest
-            with stage("indexing") as progress:
-                written = write_parts(vectors, update.groups, quantizer, files, self.cluster, progress.update)
-            result = replace(base, parts=(*update.kept, *written))
-            self.lock.confirm()
-            write_index(self.place, self.reduction.name, result)
-            seconds = time.monotonic() - started
-            self.place.finish_stage("index", seconds, method=self.reduction.name, images=result.images)
-        named = {result.quantizer, *(part.file for part in result.parts)}
-        IndexFiles(self.folder).remove_others(named)
-        return Indexing(
-            run=self.place.url,
-            method=self.reduction.name,
-            distances=("cosine",) if self.space == "cosine" else ("l1", "l2"),
-            images=sum(shard.rows for shard in present),
-            shards=len(present),
-            added=update.added,
-            trained=trained,
-            trained_on=result.trained_on,
-            factory=result.factory,
-            parts=len(result.parts),
-            bytes=sum(int(self.folder.fs.size((self.folder / name).path)) for name in named),
-            seconds=round(time.monotonic() - started, 3),
-        )
-
-    def _present(self) -> list[ReducedShard]:
-        """Return the shards that have a reduced copy, sorted by name."""
-        reduced = self.place.reduced(self.reduction.name)
-        within = [reduced / shard.name for shard in list_shards(self.place)]
-        found = map_shards(partial(_reduced_shard, digest(self.reduction)), within)
-        return [shard for shard in found if shard is not None]
-
-    def _usable(self, stored: StoredIndex | None, images: int, files: IndexFiles) -> StoredIndex | None:
-        """Return the index if it can be extended; otherwise say why it is built again."""
-        if stored is None:
-            return None
-        if stored.reduction != digest(self.reduction):
-            reason = f"{self.reduction.name} was fitted again"
-        elif stored.space != self.space:
-            reason = f"it is of {stored.space} vectors, not of {self.space}"
-        elif images > _GROWTH * stored.trained_for:
-            reason = f"it was trained for {stored.trained_for} images, and there are {images}"
-        elif stored.quantizer not in files.names:
-            reason = f"{self.folder / stored.quantizer} is missing"
-        else:
-            return stored
+def _extensible(stored: StoredIndex | None, source: IndexSource, files: IndexFiles) -> StoredIndex | None:
+    """Return the index if it can be extended; otherwise say why it is built again."""
+    reason = None if stored is None else rebuild_reason(stored, source, files.names())
+    if reason is not None:
         note(f"the index is built again: {reason}")
         return None
-
-    def _train(
-        self,
-        vectors: Any,
-        files: IndexFiles,
-        present: Sequence[ReducedShard],
-        images: int,
-        *,
-        replaces: StoredIndex | None,
-    ) -> StoredIndex:
-        """Train an index, which has no parts yet."""
-        from osrmac.distributed.index import train
-
-        factory = index_factory(images, self.reduction.dimension)
-        drawn = draw_sample([shard.rows for shard in present], sample_size(images), seed=0)
-        sample = [(present[position], rows) for position, rows in drawn.items()]
-        made_from = (
-            *(vectors.reduction, self.space, factory, replaces.quantizer_digest if replaces else None),
-            [(shard.shard, shard.generation, shard.rows) for shard in present],
-        )
-        with stage("training the index"):
-            name, content_digest = train(vectors, sample, factory, files, made_from, self.cluster)
-        return StoredIndex(
-            reduction=vectors.reduction,
-            space=self.space,
-            factory=factory,
-            quantizer=name,
-            quantizer_digest=content_digest,
-            trained_on=sum(len(rows) for _, rows in sample),
-            trained_for=images,
-        )
+    return stored
 
 
-def _reduced_shard(reduction: str, file: Location) -> ReducedShard | None:
-    """Return the facts of a reduced shard; None if another command has just replaced or removed it."""
-    try:
-        footer = shards.footer(file)
-    except FileNotFoundError:
-        return None
-    metadata = shards.metadata_in(footer)
-    if metadata["osrmac.selection"] != reduction:
-        return None
-    return ReducedShard(file.name, shards.generation_of(metadata), footer.num_rows)
+def _extended(
+    base: StoredIndex, source: IndexSource, files: IndexFiles, cluster: ClusterConfig
+) -> tuple[StoredIndex, int]:
+    """Write what is missing in an index; return the complete one, and the number of shards that were added."""
+    from osrmac.distributed.index import write_parts
+
+    existing = files.names()
+    parts = [part for part in base.parts if part.file in existing]
+    update = plan_update(parts, source.shards, max(1, _PART_BYTES // (4 * source.dimension)))
+    with stage("indexing") as progress:
+        written = write_parts(source, base, update.groups, files, cluster, progress.update)
+    return replace(base, parts=(*update.kept, *written)), update.added

@@ -12,6 +12,7 @@ from osrmac.evaluation.results import Evaluation
 from osrmac.progress import stage
 from osrmac.runs.evaluations import load_evaluations
 from osrmac.runs.failures import Failures, summary
+from osrmac.runs.index.summary import IndexInfo, list_indexes
 from osrmac.runs.reductions.stored import digests
 from osrmac.runs.shard_reader import refused_if_pruned
 from osrmac.storage import manifest, shards
@@ -60,6 +61,7 @@ class RunInfo:
         dimensions: Length of the descriptor of each recipe.
         reductions: Reductions of the run.
         search_methods: Method that a search uses by default, by recipe, as decided when reductions were fitted.
+        indexes: Approximate indexes of the run.
         evaluations: Scores of the run.
         copies: Exports and contact sheets of the run.
         stages: Time, and further facts, of each finished command.
@@ -77,6 +79,7 @@ class RunInfo:
     dimensions: Mapping[str, int]
     reductions: tuple[ReductionInfo, ...]
     search_methods: Mapping[str, str]
+    indexes: tuple[IndexInfo, ...]
     evaluations: tuple[Evaluation, ...]
     copies: tuple[Copy, ...]
     stages: Mapping[str, Mapping[str, Any]]
@@ -100,6 +103,7 @@ class RunInfo:
             "dimensions": self.dimensions,
             "selections": [asdict(reduction) for reduction in self.reductions],
             "search": self.search_methods,
+            "indexes": [asdict(index) for index in self.indexes],
             "evaluations": [evaluation.to_json() for evaluation in self.evaluations],
             "copies": [asdict(copy) for copy in self.copies],
             "stages": self.stages,
@@ -131,6 +135,7 @@ def info(run: str) -> RunInfo:
         dimensions=record["dimensions"],
         reductions=tuple(_reduction_info(place, stored, known[name]) for name, stored in place.selections().items()),
         search_methods=place.search_methods(),
+        indexes=tuple(list_indexes(place, known)),
         evaluations=tuple(load_evaluations(place).values()),
         copies=tuple(list_copies(place, described)),
         stages=record["stages"],

@@ -15,6 +15,7 @@ from osrmac.config import PruneConfig
 from osrmac.errors import DamagedFileError, OsrmacError, StorageError
 from osrmac.progress import note, stage
 from osrmac.runs.failures import summary
+from osrmac.runs.index.files import indexed_methods
 from osrmac.runs.shard_reader import unpruned
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
@@ -189,11 +190,26 @@ def _finish(run: Run, journal: Journal, facts: Facts) -> None:
         remove_results(run, journal, facts.marks)
         remove_duplicates(run, journal)
         remove_from_overview(run, journal)
+        _remove_from_indexes(run, journal)
         for _, rows in journal.parts():
             remove_late_shards(run.descriptors, rows)
     if run.exists():
         _record(run, facts, time.monotonic() - started)
     journal.remove()
+
+
+def _remove_from_indexes(run: Run, journal: Journal) -> None:
+    """Remove the shards that had removed images from the indexes, which the next `osrmac index` adds again."""
+    methods = indexed_methods(run)
+    if methods:
+        from osrmac.runs.index.pruning import remove_shards  # imports FAISS
+
+        affected = {name for _, rows in journal.parts() for name in rows["shard"].unique().to_pylist()}
+        for method in methods:
+            removed = remove_shards(run, method, affected)
+            if removed:
+                again = f"osrmac index {run.url} --method {method}"
+                note(f"{removed} shards have left the index of {method}, and are scanned: {again} adds them again")
 
 
 def _record(run: Run, facts: Facts, seconds: float) -> None:

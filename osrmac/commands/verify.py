@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from osrmac.config import ClusterConfig
 from osrmac.progress import stage
-from osrmac.runs.integrity import check_file, check_plan, other_files
+from osrmac.runs.integrity import check_file, check_indexes, check_plan, other_files
 from osrmac.runs.shard_reader import unpruned
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Identity, Run
@@ -56,4 +56,5 @@ def _problems(place: Run, identity: Identity, cluster: ClusterConfig) -> Iterato
         problems = list(check_shards(place, identity, committed, progress.update))
     with stage("checking other files") as progress:
         problems += check_files(other_files(place), progress.update)
+        problems += check_indexes(place)
     yield from problems

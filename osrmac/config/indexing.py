@@ -17,8 +17,9 @@ class IndexConfig:
     method: Annotated[str, "NAME"] | None = None
     """Reduction whose vectors are indexed, named as in an evaluation. (default: the one that searches use)"""
 
-    distance: Distance = "l1"
-    """Distance that searches use. An index serves both l1 and l2, or cosine; another replaces it."""
+    distance: Distance | None = None
+    """Distance that searches use. An index serves both l1 and l2, or else cosine.
+    (default: as the index has it, or l1)"""
 
     rebuild: bool = False
     """Train the index again, and add all images again."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import ray
@@ -15,98 +13,77 @@ from numpy.typing import NDArray
 from osrmac.config import ClusterConfig
 from osrmac.distributed.cluster.connect import connect
 from osrmac.distributed.tasks import OnProgress, root_cause, run_tasks
-from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
-from osrmac.runs.index.files import IndexFiles, file_digest, index_file_is_intact, write_file
+from osrmac.runs.index.factory import index_factory, sample_size
+from osrmac.runs.index.files import IndexFiles, file_digest, index_file_is_intact, part_origin, write_file
 from osrmac.runs.index.lists import encode
-from osrmac.runs.index.quantizer import indexed_vectors, load_quantizer, train_quantizer
-from osrmac.runs.index.stored import IndexedShard, IndexPart
-from osrmac.runs.index.update import ReducedShard
-from osrmac.storage import shards
+from osrmac.runs.index.quantizer import load_quantizer, train_quantizer
+from osrmac.runs.index.sample import draw_sample
+from osrmac.runs.index.source import IndexSource
+from osrmac.runs.index.stored import IndexedShard, IndexPart, StoredIndex
 from osrmac.storage.location import Location
 from osrmac.types import Matrix
 
-__all__ = ["Vectors", "train", "write_parts"]
+__all__ = ["train", "write_parts"]
 
 _READ_AHEAD = 2
 """Number of shards read ahead of the one in use."""
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """The reduced vectors of a run, as they are indexed.
-
-    Attributes:
-        folder: Folder of the reduced shards.
-        reduction: Digest of the reduction.
-        space: Space of the index.
-    """
-
-    folder: Location
-    reduction: str
-    space: Literal["l2", "cosine"]
-
-    def read(self, shard: ReducedShard | IndexedShard) -> Matrix:
-        """Read the vectors of a shard, (n, k), in order of its rows.
-
-        Raises:
-            StorageError: Another command has replaced the shard.
-        """
-        file = self.folder / shard.shard
-        table = shards.read(file)
-        metadata = shards.metadata_of(table)
-        if (metadata["osrmac.selection"], shards.generation_of(metadata)) != (self.reduction, shard.generation):
-            raise StorageError(f"{file} was replaced while it was indexed: run the same command again")
-        return indexed_vectors(shards.matrix(table["vector"].combine_chunks()), self.space)
-
-
-def train(
-    vectors: Vectors,
-    sample: Sequence[tuple[ReducedShard, NDArray[np.int64]]],
-    factory: str,
-    files: IndexFiles,
-    made_from: Sequence[Any],
-    cluster: ClusterConfig,
-) -> tuple[str, str]:
-    """Train an index on a sample, on all CPUs of one node, unless that was done before.
+def train(source: IndexSource, files: IndexFiles, replaced: StoredIndex | None, cluster: ClusterConfig) -> StoredIndex:
+    """Train an index on all CPUs of one node, unless an interrupted build has done that.
 
     Args:
-        vectors: The vectors of the run.
-        sample: Shards to read, and the rows of each to train on.
-        factory: Kind of index, in the notation of FAISS's `index_factory`.
+        source: The vectors; at least one.
         files: Files of the index.
-        made_from: What the trained index depends on.
+        replaced: Index that the new one replaces, if any.
         cluster: The cluster.
 
     Returns:
-        Name and digest of the file of the trained index.
+        An index without parts.
     """
-    found = _intact(files.find("quantizer", *made_from))
-    if found is not None:
-        return found
-    connect(cluster)
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    cpus = max(int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"])
-    task = _train.options(num_cpus=max(1, cpus))
-    with root_cause():
-        written: tuple[str, str] = ray.get(task.remote(vectors, list(sample), factory, files.folder, list(made_from)))
-    return written
+    factory, size = index_factory(source.images, source.dimension), sample_size(source.images)
+    origin = [
+        *(source.reduction, source.space, factory, replaced.quantizer_digest if replaced else None),
+        [[shard.shard, shard.generation, shard.rows] for shard in source.shards],
+    ]
+    (found,) = files.find("quantizer", [origin])
+    trained = _intact(found)
+    if trained is None:
+        connect(cluster)
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        cpus = max(int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"])
+        drawn = draw_sample([shard.rows for shard in source.shards], size, seed=0)
+        task = _train.options(num_cpus=max(1, cpus))
+        with root_cause():
+            trained = ray.get(task.remote(source, drawn, factory, files.folder, origin))
+    return StoredIndex(
+        reduction=source.reduction,
+        space=source.space,
+        factory=factory,
+        quantizer=trained[0],
+        quantizer_digest=trained[1],
+        trained_on=size,
+        trained_for=source.images,
+    )
 
 
 def write_parts(
-    vectors: Vectors,
+    source: IndexSource,
+    index: StoredIndex,
     groups: Sequence[Sequence[IndexedShard]],
-    quantizer: tuple[str, str],
     files: IndexFiles,
     cluster: ClusterConfig,
     on_progress: OnProgress | None = None,
 ) -> list[IndexPart]:
-    """Write the parts of an index, but for those that were written before.
+    """Write parts of an index, but for those that an interrupted build has written.
+
+    A task has the vectors of a few shards in memory, and the codes of its part.
 
     Args:
-        vectors: The vectors of the run.
+        source: The vectors.
+        index: The trained index.
         groups: Shards of each part.
-        quantizer: Name and digest of the file of the trained index.
         files: Files of the index.
         cluster: The cluster.
         on_progress: Called with the number of parts written, and of all.
@@ -114,55 +91,50 @@ def write_parts(
     if not groups:
         return []
     connect(cluster)
-    name, digest = quantizer
-    trained = ray.put(np.frombuffer((files.folder / name).read_bytes(), np.uint8))
-    existing = [files.find("part", digest, _made_from(group)) for group in groups]
-    calls = [
-        (vectors, tuple(group), trained, digest, files.folder, found)
-        for group, found in zip(groups, existing, strict=True)
-    ]
+    trained = ray.put(np.frombuffer((files.folder / index.quantizer).read_bytes(), np.uint8))
+    shared = ray.put(source)
+    origins = [part_origin(index.quantizer_digest, group) for group in groups]
+    found = zip(groups, origins, files.find("part", origins), strict=True)
+    calls = [(shared, group, trained, files.folder, origin, existing) for group, origin, existing in found]
     return list(run_tasks(_write_part, calls, on_progress))
 
 
 @ray.remote
 def _train(
-    vectors: Vectors,
-    sample: Sequence[tuple[ReducedShard, NDArray[np.int64]]],
-    factory: str,
-    folder: Location,
-    made_from: Sequence[Any],
+    source: IndexSource, drawn: Mapping[int, NDArray[np.int64]], factory: str, folder: Location, origin: Sequence[Any]
 ) -> tuple[str, str]:
-    drawn = [read[rows] for read, (_, rows) in zip(_read_ahead(vectors, [s for s, _ in sample]), sample, strict=True)]
-    joined = np.concatenate(drawn)
-    del drawn
     # Ray sets the variable to the CPUs of the task, unless the user has set it.
-    content = train_quantizer(joined, factory, threads=int(os.environ.get("OMP_NUM_THREADS", "1")))
-    return write_file(folder, "quantizer", content, *made_from)
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    content = train_quantizer(_read_sample(source, drawn), factory, threads)
+    return write_file(folder, "quantizer", content, origin)
+
+
+def _read_sample(source: IndexSource, drawn: Mapping[int, NDArray[np.int64]]) -> Matrix:
+    within = [source.shards[position] for position in drawn]
+    sample = np.empty((sum(map(len, drawn.values())), source.dimension), np.float32)
+    filled = 0
+    read = prefetch(source.read, within, threads=_READ_AHEAD, depth=_READ_AHEAD)
+    for vectors, rows in zip(read, drawn.values(), strict=True):
+        sample[filled : filled + len(rows)] = vectors[rows]
+        filled += len(rows)
+    return sample
 
 
 @ray.remote
 def _write_part(
-    vectors: Vectors,
+    source: IndexSource,
     group: Sequence[IndexedShard],
     trained: NDArray[np.uint8],
-    digest: str,
     folder: Location,
+    origin: Sequence[Any],
     existing: Location | None,
 ) -> IndexPart:
-    found = _intact(existing)
-    if found is None:
-        numbered = zip((shard.number for shard in group), _read_ahead(vectors, group), strict=True)
-        content = encode(load_quantizer(trained.tobytes()), numbered)
-        found = write_file(folder, "part", content, digest, _made_from(group))
-    return IndexPart(*found, tuple(group))
-
-
-def _read_ahead(vectors: Vectors, within: Sequence[ReducedShard | IndexedShard]) -> Iterator[Matrix]:
-    return prefetch(partial(vectors.read), within, threads=_READ_AHEAD, depth=_READ_AHEAD)
-
-
-def _made_from(group: Sequence[IndexedShard]) -> list[tuple[str, int, int]]:
-    return [(shard.shard, shard.generation, shard.number) for shard in group]
+    written = _intact(existing)
+    if written is None:
+        read = prefetch(source.read, group, threads=_READ_AHEAD, depth=_READ_AHEAD)
+        numbered = zip((shard.number for shard in group), read, strict=True)
+        written = write_file(folder, "part", encode(load_quantizer(trained), numbered), origin)
+    return IndexPart(*written, tuple(group))
 
 
 def _intact(file: Location | None) -> tuple[str, str] | None:

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from osrmac.errors import OsrmacError, reason
+from osrmac.errors import DamagedFileError, OsrmacError, reason
+from osrmac.runs.index.files import IndexFiles, index_file_is_intact, indexed_methods
+from osrmac.runs.index.stored import load_index
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.checksums import text_is_intact
 from osrmac.storage.damage import damaged
@@ -20,13 +22,13 @@ from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
 from osrmac.storage.run import Identity, Run
 
-__all__ = ["check_file", "check_plan", "check_shard", "other_files"]
+__all__ = ["check_file", "check_indexes", "check_plan", "check_shard", "other_files"]
 
 _TOLERANCE = 1e-3
 """Largest difference between the norm of a part of a descriptor and one."""
 
 
-_OTHERS = ("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "overview", "removed")
+_OTHERS = ("queries", "selection", "reduced", "evaluation", "calibration", "duplicates", "overview", "index", "removed")
 """Folders of a run beside those of the plan and the descriptors."""
 
 
@@ -42,7 +44,10 @@ def check_file(file: Location) -> str | None:
     if file.name.endswith(".parquet"):
         problem = shards.damage(content)
     else:
-        problem = None if text_is_intact(content) else "its digest is that of another content"
+        is_intact = (
+            index_file_is_intact(file.name, content) if file.name.endswith(".faiss") else text_is_intact(content)
+        )
+        problem = None if is_intact else "its digest is that of another content"
     return problem and str(damaged(file.url, problem))
 
 
@@ -60,6 +65,18 @@ def _files_below(folder: Location) -> list[Location]:
         return []
     below = sorted(path.removeprefix(folder.path).lstrip("/") for path in paths)
     return [folder / path for path in below if not PurePosixPath(path).name.startswith(".")]
+
+
+def check_indexes(run: Run) -> Iterator[str]:
+    """Yield one line for each file of an index that is missing."""
+    for name in indexed_methods(run):
+        try:
+            index = load_index(run, name)
+        except DamagedFileError:  # which `check_file` says
+            continue
+        files = IndexFiles(run.index(name))
+        for missing in sorted(index.files - files.names()) if index else ():
+            yield f"{files.folder / missing} is missing: run osrmac index again"
 
 
 def check_plan(run: Run, planned: list[ShardPlan]) -> Iterator[str]:

@@ -12,11 +12,8 @@ _COMPRESSED = 20_000
 _CELLS = 4.0
 """Number of cells, relative to the square root of the number of images."""
 
-_SAMPLE = 40
-"""Vectors for each centroid that the centroids are trained on at least; FAISS asks for 39."""
-
-_LARGE_SAMPLE = 64
-"""Vectors for each centroid where there are enough."""
+_SAMPLE = 50
+"""Vectors that a centroid is trained on; FAISS asks for 39 at least."""
 
 _SUBSPACE = 4
 """Dimensions of a subspace of the product quantizer, which become a byte."""
@@ -48,9 +45,9 @@ def sample_size(images: int) -> int:
     """Return the number of vectors to train an index for a number of images on.
 
     >>> sample_size(1_000), sample_size(10_000_000)
-    (1000, 524288)
+    (1000, 409600)
     """
-    return min(images, max(_COMPRESSED, _LARGE_SAMPLE * _cells(images)))
+    return min(images, max(_COMPRESSED, _SAMPLE * _cells(images)))
 
 
 def _cells(images: int) -> int:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from osrmac.runs.index.stored import IndexedShard
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
-__all__ = ["IndexFiles", "file_digest", "index_file_is_intact", "indexed_methods", "write_file"]
+__all__ = ["IndexFiles", "file_digest", "index_file_is_intact", "indexed_methods", "part_origin", "write_file"]
 
 Kind = Literal["quantizer", "part"]
 
-_NAME = re.compile(r"(?P<made_from>(?:quantizer|part)-[0-9a-f]{16})-(?P<digest>[0-9a-f]{16})\.faiss")
+_NAME = re.compile(r"(?:quantizer|part)-[0-9a-f]{16}-(?P<digest>[0-9a-f]{16})\.faiss")
 _DIGITS = 16
 
 
@@ -38,44 +40,55 @@ def indexed_methods(run: Run) -> list[str]:
     return [folder.name for folder in (run.location / "index").folders()]
 
 
+@dataclass(frozen=True)
 class IndexFiles:
-    """The finished files in the folder of an index, as they are now.
+    """The files of an index.
 
-    Args:
+    Attributes:
         folder: Folder of the index.
     """
 
-    def __init__(self, folder: Location) -> None:
-        self.folder = folder
-        self.names = {file.name for file in folder.files(".faiss")}
+    folder: Location
 
-    def find(self, kind: Kind, *made_from: Any) -> Location | None:
-        """Return the file that was made from some values, which JSON can represent; None if there is none."""
-        prefix = _prefix(kind, made_from)
-        found = sorted(name for name in self.names if name.startswith(prefix))
-        return self.folder / found[0] if found else None
+    def names(self) -> set[str]:
+        """Return the names of the quantizers and parts that exist."""
+        return {file.name for file in self.folder.files(".faiss")}
 
-    def remove_others(self, named: Iterable[str]) -> None:
+    def find(self, kind: Kind, origins: Sequence[Sequence[Any]]) -> list[Location | None]:
+        """Return the file of each of some origins; None for one that does not exist."""
+        by_prefix = {name.rpartition("-")[0]: self.folder / name for name in sorted(self.names())}
+        return [by_prefix.get(_prefix(kind, origin)) for origin in origins]
+
+    def size(self, names: Iterable[str]) -> int:
+        """Return the size of some files together, in bytes."""
+        return sum(int(self.folder.fs.size((self.folder / name).path)) for name in names)
+
+    def remove_others(self, named: Collection[str]) -> None:
         """Remove all files but those of these names, also those that killed writers left."""
-        for name in sorted(self.names - set(named)):
+        for name in sorted(self.names().difference(named)):
             (self.folder / name).remove()
         self.folder.remove_unfinished()
 
 
-def write_file(folder: Location, kind: Kind, content: bytes, *made_from: Any) -> tuple[str, str]:
+def part_origin(quantizer_digest: str, shards: Sequence[IndexedShard]) -> list[Any]:
+    """Return what a part is made from."""
+    return [quantizer_digest, [[shard.shard, shard.generation, shard.number] for shard in shards]]
+
+
+def write_file(folder: Location, kind: Kind, content: bytes, origin: Sequence[Any]) -> tuple[str, str]:
     """Write a file of an index, atomically, and return its name and its digest.
 
     Args:
         folder: Folder of the index.
         kind: What it is.
         content: Its content.
-        made_from: What it was made from, values that JSON can represent.
+        origin: What it was made from, values that JSON can represent.
     """
     digest = file_digest(content)
-    name = f"{_prefix(kind, made_from)}{digest[:_DIGITS]}.faiss"
+    name = f"{_prefix(kind, origin)}-{digest[:_DIGITS]}.faiss"
     (folder / name).write_bytes(content)
     return name, digest
 
 
-def _prefix(kind: Kind, made_from: tuple[Any, ...]) -> str:
-    return f"{kind}-{file_digest(json.dumps(made_from).encode())[:_DIGITS]}-"
+def _prefix(kind: Kind, origin: Sequence[Any]) -> str:
+    return f"{kind}-{file_digest(json.dumps(origin).encode())[:_DIGITS]}"

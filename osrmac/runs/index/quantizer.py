@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from osrmac.reduction.base import l2_normalize
 from osrmac.types import Matrix
@@ -27,6 +28,8 @@ def indexed_vectors(vectors: Matrix, space: Literal["l2", "cosine"]) -> Matrix:
 def train_quantizer(vectors: Matrix, factory: str, threads: int) -> bytes:
     """Train an index that has no images yet. The result depends on nothing but the arguments.
 
+    The memory holds the vectors twice while they are rotated.
+
     Args:
         vectors: Sample of the vectors, (n, d), as `indexed_vectors` returns them.
         factory: Kind of index, an inverted file, in the notation of FAISS's `index_factory`.
@@ -43,9 +46,8 @@ def train_quantizer(vectors: Matrix, factory: str, threads: int) -> bytes:
         rotation.train(vectors)
         vectors = rotation.apply(vectors)
     ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
-    clustering = faiss.Kmeans(
-        vectors.shape[1], ivf.nlist, niter=_ITERATIONS, seed=0, max_points_per_centroid=len(vectors)
-    )
+    limits = {"min_points_per_centroid": 1, "max_points_per_centroid": len(vectors)}
+    clustering = faiss.Kmeans(vectors.shape[1], ivf.nlist, niter=_ITERATIONS, seed=0, **limits)
     clustering.train(vectors)
     faiss.omp_set_num_threads(1)  # several threads would build another graph of the centroids each time
     ivf.quantizer.add(clustering.centroids)
@@ -56,6 +58,6 @@ def train_quantizer(vectors: Matrix, factory: str, threads: int) -> bytes:
     return content
 
 
-def load_quantizer(content: bytes) -> Any:
+def load_quantizer(content: bytes | NDArray[np.uint8]) -> Any:
     """Return the index that `train_quantizer` returned, a `faiss.Index`."""
     return faiss.deserialize_index(np.frombuffer(content, np.uint8))

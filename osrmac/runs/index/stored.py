@@ -90,6 +90,11 @@ class StoredIndex:
         """Number of images in all parts."""
         return sum(shard.rows for part in self.parts for shard in part.shards)
 
+    @property
+    def files(self) -> set[str]:
+        """Names of the files of the quantizer and of all parts."""
+        return {self.quantizer, *(part.file for part in self.parts)}
+
     def current(self, generations: Mapping[str, int]) -> dict[int, IndexedShard]:
         """Return the covered shards by their numbers, without those that have changed or are gone.
 

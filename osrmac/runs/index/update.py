@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from osrmac.runs.index.stored import IndexedShard, IndexPart
+from osrmac.runs.index.source import IndexSource, ReducedShard
+from osrmac.runs.index.stored import IndexedShard, IndexPart, StoredIndex
 
-__all__ = ["ReducedShard", "Update", "plan_update"]
+__all__ = ["Update", "plan_update", "rebuild_reason"]
+
+_GROWTH = 4
+"""Number of images, relative to those that an index was trained for, above which it is trained again."""
 
 _DEAD = 0.2
 """Share of the images of a part that may have changed or be gone before the part is made again."""
 
 _SMALL_PARTS = 64
 """Number of parts less than half full before they are made again as full ones."""
-
-
-@dataclass(frozen=True)
-class ReducedShard:
-    """A shard of reduced vectors.
-
-    Attributes:
-        shard: Its name.
-        generation: Its generation.
-        rows: Number of images in it.
-    """
-
-    shard: str
-    generation: int
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +33,29 @@ class Update:
     kept: tuple[IndexPart, ...]
     groups: tuple[tuple[IndexedShard, ...], ...]
     added: int
+
+
+def rebuild_reason(index: StoredIndex, source: IndexSource, files: Collection[str]) -> str | None:
+    """Return why an index cannot be extended and must be built again, in words; None if it can.
+
+    Args:
+        index: The index.
+        source: The vectors that it must have.
+        files: Names of the files that exist.
+    """
+    if index.reduction != source.reduction:
+        return "its reduction was fitted again"
+    if index.space != source.space:
+        return f"it is for distances {_distances(index)}, not {_distances(source)}"
+    if source.images > _GROWTH * index.trained_for:
+        return f"it was trained for {index.trained_for:,} images, and there are {source.images:,}"
+    if index.quantizer not in files:
+        return f"its file {index.quantizer} is missing"
+    return None
+
+
+def _distances(of: StoredIndex | IndexSource) -> str:
+    return "cosine" if of.space == "cosine" else "l1 and l2"
 
 
 def plan_update(parts: Sequence[IndexPart], present: Sequence[ReducedShard], part_rows: int) -> Update:
