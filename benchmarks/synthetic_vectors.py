@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.common import Vector
-from osrmac.retrieval.distances import distances
+
 
 NEIGHBOURS = (1, 10, 100)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
