@@ -16,7 +16,6 @@ from scipy.optimize import minimize
 
 from benchmarks.common import Vector
 
-
 NEIGHBOURS = (1, 10, 100)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 THEMES = 1000

@@ -8,10 +8,10 @@ from functools import partial
 from osrmac.config import SearchConfig
 from osrmac.prefetch import prefetch
 from osrmac.progress import note
+from osrmac.runs.index.stored import StoredIndex, load_index
 from osrmac.runs.index_search.images import IndexedImages
 from osrmac.runs.index_search.opened import OpenIndex
 from osrmac.runs.index_search.searcher import IndexSearcher
-from osrmac.runs.index.stored import StoredIndex, load_index
 from osrmac.runs.methods import Method
 from osrmac.runs.scan import Scan
 from osrmac.runs.shard_reader import read_blocks

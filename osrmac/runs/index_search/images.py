@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from osrmac.prefetch import prefetch
 from osrmac.reduction.base import Reduction
-from osrmac.runs.index_search.opened import OpenIndex
 from osrmac.runs.index.stored import IndexedShard, split_keys
+from osrmac.runs.index_search.opened import OpenIndex
 from osrmac.runs.methods import Method
 from osrmac.runs.reductions.reduced_reader import read_shard
 from osrmac.storage import shards

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osrmac.errors import reason
-from osrmac.runs.index_search.local_files import local_file
 from osrmac.runs.index.quantizer import indexed_vectors
 from osrmac.runs.index.stored import StoredIndex
+from osrmac.runs.index_search.local_files import local_file
 from osrmac.storage.damage import damaged
 from osrmac.storage.location import Location
 from osrmac.types import Matrix
