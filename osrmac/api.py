@@ -55,6 +55,7 @@ from osrmac.config import (
     PruneConfig,
     ReductionConfig,
     ScoreSheetConfig,
+    SearchClusterConfig,
     SearchConfig,
     ServeConfig,
     SweepConfig,
@@ -108,6 +109,11 @@ class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig, CollectionC
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(ReductionConfig, ClusterConfig):
     """Options of `fit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(SearchConfig, SearchClusterConfig):
+    """Options of `search`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,16 +276,21 @@ def demo(options: DemoOptions) -> RunResult:
     )
 
 
-@keywords(SearchConfig)
-def search(run: str, queries: str | Sequence[str], options: SearchConfig) -> SearchResult:
+@keywords(SearchOptions)
+def search(run: str, queries: str | Sequence[str], options: SearchOptions) -> SearchResult:
     """Find the images of a run that are nearest to each query.
 
     Args:
         run: Folder or URL of the run.
-        queries: One query or several: ids of images of the run, or else paths or URLs of any images.
-        options: Keyword arguments: see `SearchConfig`.
+        queries: One query or several: ids of images of the run, or else paths or URLs of any images; none, `()`, with
+            `queries_from` or `query_run`.
+        options: Keyword arguments: see `SearchConfig` and `SearchClusterConfig`.
+
+    Returns:
+        The result of each query. Queries of a list that cannot be read have an `error`, and no matches.
     """
-    return _search.search(run, [queries] if isinstance(queries, str) else queries, options)
+    given = [queries] if isinstance(queries, str) else queries
+    return _search.search(run, given, select(SearchConfig, options), select(SearchClusterConfig, options))
 
 
 @keywords(ServeConfig)
@@ -474,7 +485,8 @@ class Run:
         order = np.argsort(ids, kind="stable")
         return ids[order].tolist(), np.concatenate([block.vectors[0] for block in read])[order]
 
-    @keywords(SearchConfig)
-    def search(self, queries: str | Sequence[str], options: SearchConfig) -> SearchResult:
+    @keywords(SearchOptions)
+    def search(self, queries: str | Sequence[str], options: SearchOptions) -> SearchResult:
         """Find the images of the run that are nearest to each query: see `search`."""
-        return _search.search(self.url, [queries] if isinstance(queries, str) else queries, options)
+        given = [queries] if isinstance(queries, str) else queries
+        return _search.search(self.url, given, select(SearchConfig, options), select(SearchClusterConfig, options))

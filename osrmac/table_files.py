@@ -1,8 +1,8 @@
-"""Tables as CSV and XLSX files, which no spreadsheet program takes for formulas.
+"""Tables as CSV, XLSX and Parquet files, of which no text is taken for a formula by a spreadsheet program.
 
 Names of images come from anywhere. A text that a program would take for a formula is written as a text: into XLSX with
 that type, into CSV with an apostrophe before it, as OWASP advises (https://owasp.org/www-community/attacks/CSV_Injection).
-Numbers stay numbers. Pure functions.
+Numbers stay numbers. Parquet has every value as it is.
 """
 
 from __future__ import annotations
@@ -12,19 +12,42 @@ import datetime
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 from osrmac.errors import ConfigError
 
-__all__ = ["SUFFIXES", "Value", "csv_bytes", "plain_text", "table_bytes", "xlsx_bytes"]
+__all__ = [
+    "SPREADSHEETS",
+    "SUFFIXES",
+    "Columns",
+    "Value",
+    "Write",
+    "csv_bytes",
+    "parquet_bytes",
+    "plain_text",
+    "table_bytes",
+    "writing",
+    "xlsx_bytes",
+]
 
 Value = str | int | float | bool | datetime.datetime | None
 """Value of a cell. None and nan are empty cells; times are texts, ISO 8601."""
 
-SUFFIXES = (".csv", ".xlsx")
-"""Kinds of files, by suffix."""
+SPREADSHEETS = (".csv", ".xlsx")
+"""Kinds of files for spreadsheet programs, by suffix."""
+
+SUFFIXES = (*SPREADSHEETS, ".parquet")
+"""All kinds of files, by suffix."""
+
+Columns = Mapping[str, type[str] | type[int] | type[float] | type[bool]]
+"""Types of the values in each column of a table that is written some rows at a time."""
+
+Write = Callable[[Sequence[Sequence[Value]]], None]
+"""Writes some rows of a table."""
 
 _START = r"(?:^|(?<=[;\t\r\n]))"
 """Start of a cell. Programs set to another country's separator take semicolons and tabs for the end of one."""
@@ -42,7 +65,7 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     r"""Return a table as CSV, in UTF-8, with a heading.
 
     Args:
-        columns: Names of the columns.
+        columns: Names of the columns; empty for rows without a heading.
         rows: Values of each row.
 
     >>> csv_bytes(["id", "distance"], [["=1+1.jpg", -0.5], ["a.jpg", None]])
@@ -50,7 +73,7 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     """
     lines: list[str] = []
     writer = csv.writer(SimpleNamespace(write=lines.append))  # quotes a lone CR, as it ends lines with CR LF
-    writer.writerows([_csv_cell(value) for value in row] for row in (columns, *rows))
+    writer.writerows([_csv_cell(value) for value in row] for row in chain([columns] if columns else [], rows))
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines).encode(errors="backslashreplace")
 
 
@@ -127,6 +150,54 @@ def _write_cell(sheet: Any, row: int, column: int, value: str | float | None, st
         sheet.write_number(row, column, value, style)
 
 
+def parquet_bytes(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """Return a table as Parquet; the values of a column decide its type.
+
+    Args:
+        columns: Names of the columns.
+        rows: Values of each row.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    listed = list(rows)
+    by_column = list(zip(*listed, strict=True)) if listed else [()] * len(columns)
+    file = io.BytesIO()
+    pq.write_table(pa.table(dict(zip(columns, map(pa.array, by_column), strict=True))), file, compression="zstd")
+    return file.getvalue()
+
+
+@contextmanager
+def writing(suffix: str, file: BinaryIO, columns: Columns) -> Iterator[Write]:
+    """Write a table some rows at a time, in bounded memory: give a function that writes rows to a file.
+
+    Args:
+        suffix: Kind of file, .csv or .parquet.
+        file: File to write.
+        columns: Names and types of the columns.
+    """
+    if suffix == ".csv":
+        file.write(csv_bytes(list(columns), ()))
+
+        def write_csv(rows: Sequence[Sequence[Value]]) -> None:
+            file.write(csv_bytes((), rows))
+
+        yield write_csv
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+
+    def write(rows: Sequence[Sequence[Value]]) -> None:
+        arrays = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
+        writer.write_table(pa.table(arrays, schema=schema))
+
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield write
+
+
 def table_bytes(suffix: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     """Return a table as a file of the kind that a suffix, one of `SUFFIXES`, names; see the functions above."""
-    return {".csv": csv_bytes, ".xlsx": xlsx_bytes}[suffix](columns, rows)
+    return {".csv": csv_bytes, ".xlsx": xlsx_bytes, ".parquet": parquet_bytes}[suffix](columns, rows)

@@ -92,6 +92,7 @@ class QueryResult:
         positives: Number of images relevant to the query.
         ranks: 0-based ranks of the relevant images after junk is removed, ascending; like the matches, images at the
             same distance are in the order of their ids.
+        error: Reason why there is no result: the query has no descriptor, or cannot be described.
     """
 
     query: str
@@ -102,3 +103,4 @@ class QueryResult:
     values: Mapping[str, float] = field(default_factory=dict)
     positives: int = 0
     ranks: tuple[int, ...] = ()
+    error: str | None = None

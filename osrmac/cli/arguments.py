@@ -66,17 +66,21 @@ OutputFolder = Annotated[str, Positional, _argument("OUT", "Local folder to crea
 Rankings = Annotated[str | None, _argument("PATH", _RANKINGS)]
 Profile = Annotated[bool, FlagCreatePairsOff, _argument(None, "Also print the time of each stage; JSON always has it.")]
 Html = Annotated[Path | None, _argument("FILE", "Also write a contact sheet, an HTML file for any browser.")]
-TableFile = Annotated[Path | None, _argument("FILE", "Also write the results as a .csv or .xlsx file.", name="table")]
+TableFile = Annotated[
+    Path | None, _argument("FILE", "Also write the results as a .csv, .xlsx or .parquet file.", name="table")
+]
 RemovalTable = Annotated[
     Path | None,
     _argument(
         "FILE",
-        "Also write a .csv or .xlsx file that says which images to keep and to remove.",
+        "Also write a .csv, .xlsx or .parquet file that says which images to keep and to remove.",
         name="table",
         aliases=("--csv",),
     ),
 ]
-PerQuery = Annotated[Path | None, _argument("FILE", "Also write a .csv or .xlsx file with the score of each query.")]
+PerQuery = Annotated[
+    Path | None, _argument("FILE", "Also write a .csv, .xlsx or .parquet file with the score of each query.")
+]
 Picture = Annotated[
     str, _argument("FILE", "Picture to write: image, map and mask side by side.", "(default: cam.png)", "output")
 ]

@@ -29,6 +29,7 @@ from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.index import index
 from osrmac.cli.output import info_tables, profile_tables, table, write
 from osrmac.cli.overview import overview
+from osrmac.cli.search_batch import check_batch, write_batch
 from osrmac.cli.search_results import search_json, search_tables
 from osrmac.cli.summaries import extraction_lines, pruning_lines
 from osrmac.commands import result_tables
@@ -50,6 +51,7 @@ from osrmac.config import (
     PruneConfig,
     ReductionConfig,
     ScoreSheetConfig,
+    SearchClusterConfig,
     SearchConfig,
     ServeConfig,
     SweepConfig,
@@ -176,13 +178,18 @@ def search(
     html: Html = None,
     table_file: TableFile = None,
     comparison: SearchConfig = SearchConfig(),
+    cluster: SearchClusterConfig = SearchClusterConfig(),
     output: Output = Output(),
 ) -> None:
     """Find the images of a run that are nearest to a query."""
-    from osrmac.commands.search import search
+    from osrmac.commands.search import search, search_stream
 
     check_tables(table_file)
-    result = search(run, queries, comparison)
+    if comparison.in_batches:
+        check_batch(output, table_file, html)
+        write_batch(search_stream(run, queries, comparison, cluster), run, table_file, output)
+        return
+    result = search(run, queries, comparison, cluster)
     shown = sum(len(query.matches) for query in result.queries)
     if html is not None:
         from osrmac.pages.contact_sheet import search_sheet

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osrmac.credentials import redact
 from osrmac.progress import note
-from osrmac.table_files import table_bytes
+from osrmac.table_files import Columns, Value, Write, table_bytes, writing
 
 if TYPE_CHECKING:
     from osrmac.commands.result_tables import ResultTable
 
-__all__ = ["check_tables", "write_sheet", "write_table"]
+__all__ = ["check_tables", "streamed_table", "write_sheet", "write_table"]
+
+_ROWS = 100_000
+"""Rows of a streamed table that are written at once."""
 
 
 def check_tables(*files: Path | None) -> None:
@@ -45,6 +50,37 @@ def write_table(
         return
     rows = ([redact(value) if isinstance(value, str) else value for value in row] for row in table.rows)
     _write(file, table_bytes(file.suffix.lower(), table.columns, rows), run, "list", method, images)
+
+
+@contextmanager
+def streamed_table(file: Path, columns: Columns) -> Iterator[Write]:
+    """Write a table row by row: give a function that adds rows, without the credentials of URLs.
+
+    The table is complete when the block has ended; if it fails, there is no table, or the earlier one.
+
+    Args:
+        file: File with the suffix .csv or .parquet.
+        columns: Names and types of the columns.
+    """
+    from osrmac.storage.filesystem import replacing, storage_errors
+
+    waiting: list[list[Value]] = []
+    with replacing(file) as opened, writing(file.suffix.lower(), opened, columns) as write:
+
+        def flush() -> None:
+            with storage_errors(str(file)):
+                write(waiting)
+            waiting.clear()
+
+        def add(rows: Sequence[Sequence[Value]]) -> None:
+            waiting.extend([redact(value) if isinstance(value, str) else value for value in row] for row in rows)
+            if len(waiting) >= _ROWS:
+                flush()
+
+        yield add
+        if waiting:
+            flush()
+    note(f"list in {file}")
 
 
 def _write(file: Path, content: bytes, run: str | None, kind: str, method: str, images: int) -> None:

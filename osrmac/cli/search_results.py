@@ -10,9 +10,9 @@ from osrmac.tables import Table
 
 if TYPE_CHECKING:
     from osrmac.runs.queries import SearchResult
-    from osrmac.types import Match
+    from osrmac.types import Match, QueryResult
 
-__all__ = ["search_json", "search_tables"]
+__all__ = ["query_json", "search_json", "search_tables"]
 
 
 def search_json(result: SearchResult) -> Iterator[dict[str, Any]]:
@@ -22,17 +22,24 @@ def search_json(result: SearchResult) -> Iterator[dict[str, Any]]:
     were matched.
     """
     for query in result.queries:
-        for match in query.matches:
-            values = {
-                "query": query.query,
-                "rank": match.rank,
-                "id": match.id,
-                "uri": match.uri,
-                "distance": match.distance,
-                "tied": match.tied,
-            }
-            values |= {"score": match.score} if result.reranked else {}
-            yield values | {"box": match.box}
+        yield from query_json(query, scores=result.reranked)
+
+
+def query_json(query: QueryResult, *, scores: bool) -> Iterator[dict[str, Any]]:
+    """Yield each match of a query as plain values, or the error of a query that has no result."""
+    if query.error is not None:
+        yield {"query": query.query, "error": query.error}
+    for match in query.matches:
+        values = {
+            "query": query.query,
+            "rank": match.rank,
+            "id": match.id,
+            "uri": match.uri,
+            "distance": match.distance,
+            "tied": match.tied,
+        }
+        values |= {"score": match.score} if scores else {}
+        yield values | {"box": match.box}
 
 
 def search_tables(result: SearchResult) -> Iterator[Table]:

@@ -92,10 +92,10 @@ def check_table(file: Path) -> None:
     """Check that a table can be written to a local file.
 
     Raises:
-        ConfigError: It is of another kind than .csv or .xlsx, or cannot be written, or XlsxWriter is missing.
+        ConfigError: It is of another kind than .csv, .xlsx or .parquet, or cannot be written, or XlsxWriter is missing.
     """
     if file.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{file} is no kind of table: name a {' or '.join(SUFFIXES)} file")
+        raise ConfigError(f"{file} is no kind of table: name a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
     table_bytes(file.suffix.lower(), (), ())
     check_file_writable(Location.of(file))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -29,12 +29,13 @@ from osrmac.evaluation.benchmark import Benchmark, Query
 from osrmac.evaluation.query_groups import query_groups
 from osrmac.evaluation.rankings import parse_ranks
 from osrmac.evaluation.results import Evaluation, Score
-from osrmac.progress import note, stage
+from osrmac.progress import Stage, note, stage
 from osrmac.runs.benchmarks.distractors import Distractors, find_distractors
 from osrmac.runs.benchmarks.query_boxes import check_boxes
 from osrmac.runs.benchmarks.score_sheet import ScoreSheet
 from osrmac.runs.methods import Method, choose_method, list_methods
 from osrmac.runs.scoring import SHOWN, judge, scores
+from osrmac.runs.searcher import Spread
 from osrmac.runs.shard_reader import unpruned
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
@@ -62,7 +63,8 @@ def evaluate(
     Args:
         run: Run with descriptors.
         evaluation: Benchmark, ground truth, query modes and distance.
-        compute: Processes that describe cropped queries; unused if there are none, or if they are described already.
+        compute: Processes that describe cropped queries, unless these are described already; and the cluster, if any,
+            whose nodes scan a large collection.
         scores_file: File to write the first images of each query to, if any.
 
     Raises:
@@ -81,8 +83,9 @@ def evaluate(
         methods = _scorable(list_methods(place), evaluation)
         distractors = distractors_of(place, evaluation, benchmark, ids)
         sheet = _sheet(place, benchmark, scores_file)
-        with stage(f"evaluating {benchmark.name}"), unpruned(distractors.run) if distractors else nullcontext():
-            scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation, sheet))
+        with stage(f"evaluating {benchmark.name}") as current, _unpruned(distractors):
+            spread = _spread(compute, current)
+            scored = tuple(scores(place, benchmark, crops, ids, methods, evaluation, sheet, spread))
         result = Evaluation(
             benchmark.name,
             benchmark.measures,
@@ -104,6 +107,19 @@ def evaluate(
             record_page(place, scores_file.scores, "list", sheet.method, sheet.images)
         place.finish_stage("evaluate", time.monotonic() - started, benchmark=benchmark.name)
     return result
+
+
+def _unpruned(distractors: Distractors | None) -> AbstractContextManager[None]:
+    return nullcontext() if distractors is None else unpruned(distractors.run)
+
+
+def _spread(compute: ComputeConfig, current: Stage) -> Spread | None:
+    """Return the cluster that scans large collections; a Ray on this machine would be no faster than this process."""
+    if compute.named is None:
+        return None
+    from osrmac.distributed.scan import Nodes
+
+    return Nodes(compute, on_progress=current.update)
 
 
 def _scorable(methods: Sequence[Method], evaluation: EvaluationConfig) -> list[Method]:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from osrmac.table_files import Value
+from osrmac.table_files import Columns, Value
 
 if TYPE_CHECKING:
     from osrmac.evaluation.comparison import Comparison
     from osrmac.evaluation.results import Evaluation
     from osrmac.runs.near_duplicates.groups import Duplicates
     from osrmac.runs.queries import SearchResult
+    from osrmac.types import QueryResult
 
-__all__ = ["ResultTable", "comparison_table", "duplicates_table", "query_table", "scores_table", "search_table"]
+__all__ = [
+    "ResultTable",
+    "comparison_table",
+    "duplicates_table",
+    "query_table",
+    "scores_table",
+    "search_columns",
+    "search_rows",
+    "search_table",
+]
 
 _EDGES = ("left", "top", "right", "bottom")
 
@@ -39,28 +49,49 @@ class ResultTable:
         return cls(names, [[row.get(name) for name in names] for row in listed])
 
 
-def search_table(result: SearchResult) -> ResultTable:
-    """Return a row for each match of each query.
+def search_columns(*, scores: bool, boxes: bool, errors: bool) -> Columns:
+    """Return the names and types of the columns of the results of a search.
 
-    There is a column `score` if the search re-ranked, and there are columns for the edges of a box, in pixels, if
-    regions were matched.
+    Args:
+        scores: Whether there is a column `score`, because the search re-ranks.
+        boxes: Whether there are columns for the edges of a box, in pixels, because regions are matched.
+        errors: Whether there is a column `error`, for queries without a result.
     """
-    boxes = any(match.box for query in result.queries for match in query.matches)
-    rows = (
-        {
-            "query": query.query,
-            "rank": match.rank,
-            "id": match.id,
-            "uri": match.uri,
-            "distance": match.distance,
-            "tied": match.tied,
-            **({"score": match.score} if result.reranked else {}),
-            **(dict(zip(_EDGES, match.box or (None,) * 4, strict=True)) if boxes else {}),
-        }
-        for query in result.queries
-        for match in query.matches
+    return {
+        "query": str,
+        "rank": int,
+        "id": str,
+        "uri": str,
+        "distance": float,
+        "tied": bool,
+        **({"score": float} if scores else {}),
+        **(dict.fromkeys(_EDGES, float) if boxes else {}),
+        **({"error": str} if errors else {}),
+    }
+
+
+def search_rows(query: QueryResult, columns: Iterable[str]) -> Iterator[list[Value]]:
+    """Yield a row for each match of a query, or one with the error of a query that has no result.
+
+    Args:
+        query: Result of the query.
+        columns: Some of the `search_columns`.
+    """
+    if query.error is not None:
+        yield [{"query": query.query, "error": query.error}.get(name) for name in columns]
+    for match in query.matches:
+        values = {"query": query.query, **vars(match), **dict(zip(_EDGES, match.box or (), strict=False))}
+        yield [values.get(name) for name in columns]
+
+
+def search_table(result: SearchResult) -> ResultTable:
+    """Return a row for each match of each query: see `search_rows`."""
+    columns = search_columns(
+        scores=result.reranked,
+        boxes=any(match.box for query in result.queries for match in query.matches),
+        errors=any(query.error for query in result.queries),
     )
-    return ResultTable.of(rows, ("query", "rank", "id", "uri", "distance", "tied"))
+    return ResultTable(list(columns), [row for query in result.queries for row in search_rows(query, columns)])
 
 
 def duplicates_table(result: Duplicates) -> ResultTable:

@@ -25,6 +25,7 @@ from osrmac.config.search import (
     ExportConfig,
     MethodConfig,
     OverviewConfig,
+    SearchClusterConfig,
     SearchConfig,
 )
 from osrmac.config.serving import ServeConfig
@@ -56,6 +57,7 @@ __all__ = [
     "ReductionConfig",
     "RefinementConfig",
     "ScoreSheetConfig",
+    "SearchClusterConfig",
     "SearchConfig",
     "SelectionMethod",
     "ServeConfig",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -21,6 +22,11 @@ class ClusterConfig:
 
     log_ray: bool = False
     """Show the log of Ray."""
+
+    @property
+    def named(self) -> str | None:
+        """Address of the cluster to join; None where there is none, and Ray would be started on this machine."""
+        return self.address or os.environ.get("RAY_ADDRESS")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,19 @@ from typing import Annotated, Literal
 
 from osrmac.config.checks import at_least_one
 from osrmac.config.choices import Device, Distance
+from osrmac.config.extraction import ClusterConfig
 from osrmac.config.refinement import RefinementConfig
 from osrmac.errors import ConfigError
 
-__all__ = ["ComparisonConfig", "DuplicatesConfig", "ExportConfig", "MethodConfig", "OverviewConfig", "SearchConfig"]
+__all__ = [
+    "ComparisonConfig",
+    "DuplicatesConfig",
+    "ExportConfig",
+    "MethodConfig",
+    "OverviewConfig",
+    "SearchClusterConfig",
+    "SearchConfig",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +59,34 @@ class SearchConfig(RefinementConfig, ComparisonConfig):
     box: Annotated[tuple[float, float, float, float], "LEFT TOP RIGHT BOTTOM"] | None = None
     """Part of the query image to search for, in pixels of the upright image. (default: the entire image)"""
 
+    queries_from: Annotated[str, "FILE"] | None = None
+    """Search with all images of a list: a .txt file with one id, path or URL a line, or a .csv or .parquet file with a
+    column id or uri. (default: those given as QUERY)"""
+
+    query_run: Annotated[str, "RUN"] | None = None
+    """Search with all described images of another run with the same descriptor options, or of this run, where an image
+    is left out of its own results. (default: none)"""
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether there may be many queries, which are searched with a bounded number at a time."""
+        return self.queries_from is not None or self.query_run is not None
+
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least_one(self, "top", "candidates")
+        if self.queries_from is not None and self.query_run is not None:
+            raise ConfigError("--queries-from and --query-run both name the queries: give one of them")
+        if self.box is not None and self.in_batches:
+            raise ConfigError("--box is a part of one image: name the image as QUERY")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchClusterConfig(ClusterConfig):
+    """The Ray cluster that compares the images."""
+
+    address: Annotated[str, "HOST:PORT"] | None = None
+    """Ray cluster that compares the images. (default: $RAY_ADDRESS if set, else this process compares them)"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from osrmac.config import Distance
-from osrmac.errors import NotFoundError, StorageError
+from osrmac.errors import NotFoundError, OsrmacError, StorageError
 from osrmac.runs.methods import Method
 from osrmac.runs.reductions.reduced_reader import read_shard, summed
-from osrmac.runs.shard_reader import find_rows
+from osrmac.runs.shard_reader import find_rows, map_shards
 from osrmac.storage import schema
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
+from osrmac.storage.shards import Vectors
 from osrmac.types import Box, Matrix, QueryResult
 
-__all__ = ["SearchQuery", "SearchResult", "find_queries", "vectors"]
+if TYPE_CHECKING:
+    from osrmac.runs.query_describer import QueryDescriber
+
+__all__ = ["QueryVectors", "SearchQuery", "SearchResult", "find_queries", "stacked", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class SearchQuery:
         name: Id, path or URL as the user gave it, as valid Unicode.
         uri: Location of the image.
         box: Part of the image to search with; None for the whole image.
-        row: Row of the image in the run, with its shard; None if the image has to be described.
+        row: Row of the image in the run, with its shard; None if the image, or a part of it, has to be described.
     """
 
     name: str
@@ -77,9 +82,6 @@ def find_queries(queries: Sequence[str], within: Sequence[Location], box: Box | 
         queries: Ids, paths or URLs.
         within: Shards of the run's descriptors.
         box: Part of the images to search with; None for whole images.
-
-    Raises:
-        StorageError: An image of the run has no descriptor because it failed.
     """
     names = [query if is_unicode(query) else to_unicode(query) for query in queries]
     rows = find_rows(names, within)
@@ -90,9 +92,8 @@ def _search_query(query: str, name: str, row: dict[str, Any] | None, box: Box | 
     if row is None:
         uri = query if is_unicode(query) else file_url(Location.of(query).path)
         return SearchQuery(name, uri, box, None)
-    if row["status"] != schema.OK:
-        raise StorageError(f"{name} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
-    return SearchQuery(name, row["uri"], box, row if box is None else None)
+    described = box is None or row["status"] != schema.OK
+    return SearchQuery(name, row["uri"], box, row if described else None)
 
 
 def vectors(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[Matrix]:
@@ -101,28 +102,102 @@ def vectors(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[Ma
     Vectors of images of the run are read; other images, and parts of images, are described.
 
     Raises:
-        OsrmacError: An image cannot be read or described, or the weights of the run are unavailable.
+        OsrmacError: An image failed, cannot be read or described, or the weights of the run are unavailable.
     """
-    stored = iter([_stored(run, method, query.row) for query in queries if query.row is not None])
-    described = iter(_described(run, method, [query for query in queries if query.row is None]))
-    in_order = [next(described if query.row is None else stored) for query in queries]
-    return [np.stack(recipe_vectors) for recipe_vectors in zip(*in_order, strict=True)]
+    found = QueryVectors(run, method)(queries, strict=True)
+    return stacked(outcome for outcome in found if not isinstance(outcome, OsrmacError))
 
 
-def _stored(run: Run, method: Method, row: dict[str, Any]) -> list[Matrix]:
-    """Read the vectors of an image of the run, one for each recipe, (k,)."""
-    per_recipe = [summed(read_shard(run, row["shard"], recipe, method.reduction)) for recipe in method.recipes]
-    return [vectors.values[vectors.ids.index(row["id"])] for vectors in per_recipe]
+def stacked(vectors: Iterable[Sequence[Matrix]]) -> list[Matrix]:
+    """Return for each recipe the vectors of m queries, (m, k), from those of each query; nothing of no queries."""
+    return [np.stack(of_recipe) for of_recipe in zip(*vectors, strict=True)]
 
 
-def _described(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
-    if not queries:
-        return []
-    for query in queries:
+class QueryVectors:
+    """Reads the vectors of queries from a run, and describes other images; the network is loaded once, if it is needed.
+
+    Args:
+        run: Run with descriptors.
+        method: Method that is compared.
+    """
+
+    def __init__(self, run: Run, method: Method) -> None:
+        self._run, self._method = run, method
+
+    def __call__(
+        self,
+        queries: Sequence[SearchQuery],
+        on_progress: Callable[[int, int], None] | None = None,
+        *,
+        strict: bool = False,
+    ) -> list[list[Matrix] | OsrmacError]:
+        """Return the vectors of each query as the method compares them, one for each recipe, (k,), or why it has none.
+
+        Args:
+            queries: Queries, m.
+            on_progress: Called with the number of images that have been described, and of all that must be.
+            strict: Whether a query without vectors is an error.
+
+        Raises:
+            OsrmacError: The weights of the run are unavailable; or, if `strict`, a query has no vectors.
+        """
+        outcomes: list[list[Matrix] | OsrmacError | None] = [
+            _checked(_refusal(self._run, query), strict=strict) for query in queries
+        ]
+        stored: list[int] = []
+        new: list[int] = []
+        for position, query in enumerate(queries):
+            if outcomes[position] is None:
+                (new if query.row is None else stored).append(position)
+        for position, found in self._stored(queries, stored):
+            outcomes[position] = found
+        if new:
+            described = self._describer.describe([queries[position] for position in new])
+            for number, (position, outcome) in enumerate(zip(new, described, strict=True), 1):
+                outcomes[position] = _checked(outcome, strict=strict)
+                if on_progress is not None:
+                    on_progress(number, len(new))
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _stored(self, queries: Sequence[SearchQuery], positions: Sequence[int]) -> Iterator[tuple[int, list[Matrix]]]:
+        """Read the vectors of images of the run, one shard after another."""
+        by_shard: dict[Location, list[tuple[int, str]]] = {}
+        for position in positions:
+            row = queries[position].row or {}
+            by_shard.setdefault(row["shard"], []).append((position, row["id"]))
+        for wanted, parts in zip(by_shard.values(), map_shards(self._read, list(by_shard)), strict=True):
+            row_of = {image: row for row, image in enumerate(parts[0].ids)}
+            for position, image in wanted:
+                yield position, [vectors.values[row_of[image]].copy() for vectors in parts]
+
+    def _read(self, shard: Location) -> list[Vectors]:
+        method = self._method
+        return [summed(read_shard(self._run, shard, recipe, method.reduction)) for recipe in method.recipes]
+
+    @cached_property
+    def _describer(self) -> QueryDescriber:
+        # A search by id, or a mistyped one, must not wait for torch.
+        from osrmac.runs.query_describer import QueryDescriber
+
+        return QueryDescriber(self._run, self._method)
+
+
+_Outcome = TypeVar("_Outcome")
+
+
+def _checked(outcome: _Outcome, *, strict: bool) -> _Outcome:
+    if strict and isinstance(outcome, OsrmacError):
+        raise outcome
+    return outcome
+
+
+def _refusal(run: Run, query: SearchQuery) -> OsrmacError | None:
+    """Return why a query cannot have vectors, as far as that is known without reading its image."""
+    row = query.row
+    if row is not None and row["status"] != schema.OK:
+        return StorageError(f"{query.name} has no descriptor, it failed at {row['error_stage']}: {row['error']}")
+    if row is None:
         image = Location.of(query.uri)
         if image.is_local and not image.exists():
-            raise NotFoundError(f"{query.name} is neither the id of an image of {run.url} nor a file")
-    # A search by id, or a mistyped one, must not wait for torch.
-    from osrmac.runs.query_describer import describe_queries
-
-    return describe_queries(run, method, queries)
+            return NotFoundError(f"{query.name} is neither the id of an image of {run.url} nor a file")
+    return None

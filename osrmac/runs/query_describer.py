@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from osrmac.descriptor.describer import Describer, Failure
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.recipes import need_embedding
-from osrmac.errors import StorageError, reason
+from osrmac.errors import OsrmacError, StorageError, reason
 from osrmac.reduction.base import aggregate
 from osrmac.runs.identity import identify_again
 from osrmac.runs.methods import Method
@@ -19,7 +19,7 @@ from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
 from osrmac.types import Box, Matrix
 
-__all__ = ["QueryDescriber", "describe_files", "describe_queries"]
+__all__ = ["QueryDescriber", "describe_files"]
 
 
 class QueryDescriber:
@@ -34,7 +34,7 @@ class QueryDescriber:
     """
 
     def __init__(self, run: Run, method: Method) -> None:
-        self._method = method
+        self._run, self._method = run, method
         self._describer = _describer(run, method)
 
     def __call__(self, name: str, content: bytes, box: Box | None = None) -> list[Matrix]:
@@ -53,18 +53,14 @@ class QueryDescriber:
             raise StorageError(f"{name} cannot be described, it failed at {result.stage}: {result.reason}")
         return [_reduced(self._method, result.vectors[recipe]) for recipe in self._method.recipes]
 
-
-def describe_queries(run: Run, method: Method, queries: Sequence[SearchQuery]) -> list[list[Matrix]]:
-    """Describe images, and return for each of them its vectors as a method compares them, one for each recipe, (k,).
-
-    Raises:
-        OsrmacError: An image cannot be read or described, or the weights of the run are unavailable.
-    """
-    describe = QueryDescriber(run, method)
-    contents = Fetcher(run.reading())(query.uri for query in queries)
-    return [
-        describe(query.name, _read(query, content), query.box) for query, content in zip(queries, contents, strict=True)
-    ]
+    def describe(self, queries: Sequence[SearchQuery]) -> Iterator[list[Matrix] | OsrmacError]:
+        """Yield the vectors of each query, or why it cannot be read or described; files are read a few ahead."""
+        contents = Fetcher(self._run.reading())(query.uri for query in queries)
+        for query, content in zip(queries, contents, strict=True):
+            try:
+                yield self(query.name, _read(query, content), query.box)
+            except StorageError as error:
+                yield error
 
 
 def _read(query: SearchQuery, content: bytes | Exception) -> bytes:
@@ -74,7 +70,7 @@ def _read(query: SearchQuery, content: bytes | Exception) -> bytes:
 
 
 def describe_files(run: Run, method: Method, contents: Sequence[bytes]) -> list[list[Matrix] | None]:
-    """Describe image files as `describe_queries` does; None stands for a file that cannot be described.
+    """Describe image files as `QueryDescriber` does; None stands for a file that cannot be described.
 
     Raises:
         OsrmacError: The weights of the run are unavailable.

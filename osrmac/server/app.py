@@ -18,7 +18,7 @@ from osrmac.server.pages.failures import HANDLERS
 from osrmac.server.protection.access import Access, AccessMiddleware
 from osrmac.server.protection.limits import BodyLimit
 from osrmac.server.site import Site
-from osrmac.table_files import SUFFIXES
+from osrmac.table_files import SPREADSHEETS
 
 __all__ = ["create_app"]
 
@@ -43,7 +43,7 @@ def create_app(site: Site, access: Access) -> Starlette:
             Route("/search", search.upload, methods=["POST"]),
             Route("/compare", search.compare),
             Route("/images", browse.images),
-            *(Route(f"/search{suffix}", partial(downloads.search_table, suffix)) for suffix in SUFFIXES),
+            *(Route(f"/search{suffix}", partial(downloads.search_table, suffix)) for suffix in SPREADSHEETS),
             Route("/groups", groups.groups),
             Route("/group", groups.group),
             Route("/outliers", groups.outliers),

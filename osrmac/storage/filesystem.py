@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -18,7 +18,7 @@ from osrmac.errors import OsrmacError, StorageError, reason
 from osrmac.storage import retry
 from osrmac.storage.file_names import local_path
 
-__all__ = ["hidden_file", "open_url", "replace_file", "storage_errors"]
+__all__ = ["hidden_file", "open_url", "replace_file", "replacing", "storage_errors"]
 
 
 def open_url(
@@ -86,6 +86,17 @@ def hidden_file(final: Path, content: bytes) -> Iterator[Path]:
         _sync_folder(final.parent)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(final: Path) -> Iterator[BinaryIO]:
+    """Give a hidden file to write to, which replaces the final one when the block has ended, unless it failed."""
+    with hidden_file(final, b"") as hidden:
+        with hidden.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.replace(final)
 
 
 def _sync_folder(folder: Path) -> None:

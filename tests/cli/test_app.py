@@ -208,7 +208,7 @@ OPTIONS = {
     "compare": "--benchmark --queries --methods --baseline --resamples --figure --table",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
-    "search": "--top --box --distance --query-expansion --rerank --rerank-top --html --table",
+    "search": "--top --box --distance --query-expansion --rerank --rerank-top --html --table --query-run --address",
     "serve": "--host --port --root-path --allowed-host --token-file --columns --max-upload --method --rerank",
     "duplicates": "--threshold --same --min-precision --exact --against --groups --keep --html --table --csv --address",
     "overview": "--sample --device",
@@ -223,7 +223,7 @@ OPTIONS = {
 UNUSED = {
     "fit": "--threads --shard-rows --device --workers",
     "verify": "--workers --device --shard-rows",
-    "search": "--workers --address",
+    "search": "--workers --threads",
     "duplicates": "--workers --threads",
     "fit-weights": "--query-expansion --alpha --rerank --distractors",
     "run": "--scores --per-query --table",
@@ -296,7 +296,7 @@ def test_the_shell_completes_commands_and_options() -> None:
     subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
 
 
-@pytest.mark.parametrize("workflow", ["extract", "fit", "evaluate", "run", "demo"])
+@pytest.mark.parametrize("workflow", ["extract", "fit", "evaluate", "run", "demo", "search"])
 def test_workflows_call_their_command(workflow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script = Path(__file__).parents[2] / "workflows" / f"{workflow}.py"
     given: list[list[str]] = []

@@ -41,7 +41,7 @@ def test_other_tables_are_not_recorded(run: Run, tmp_path: Path) -> None:
 
 def test_tables_are_checked_before_anything_is_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_tables(None, tmp_path / "a.csv", tmp_path / "a.XLSX")
-    with pytest.raises(ConfigError, match=r"a.ods is no kind of table: name a .csv or .xlsx file"):
+    with pytest.raises(ConfigError, match=r"a.ods is no kind of table: name a .csv, .xlsx or .parquet file"):
         check_tables(tmp_path / "a.ods")
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="a file is at"):

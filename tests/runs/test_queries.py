@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from osrmac.runs.methods import Method
 from osrmac.runs.queries import SearchQuery, SearchResult, find_queries, vectors
 from osrmac.runs.shard_reader import list_shards
 from osrmac.storage.run import Run
-from osrmac.types import Matrix, QueryResult
+from osrmac.types import QueryResult
 from tests.tiny_run import tiny_run
 
 SINGLE = Method("single", "single", ("single",))
@@ -41,11 +42,11 @@ def test_a_path_that_is_not_unicode_becomes_a_url(run: Run) -> None:
 
 def test_a_failed_image_of_the_run_is_refused(run: Run) -> None:
     with pytest.raises(StorageError, match=r"broken\.jpg has no descriptor, it failed at decode: the file is empty"):
-        find_queries(["broken.jpg"], list_shards(run), None)
+        vectors(run, SINGLE, find_queries(["broken.jpg"], list_shards(run), None))
 
 
 def test_a_mistyped_id_is_refused_before_anything_is_described(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(query_describer, "describe_queries")
+    monkeypatch.delattr(query_describer, "QueryDescriber")
     with pytest.raises(NotFoundError, match=r"b\.jpeg is neither the id of an image of .* nor a file"):
         vectors(run, SINGLE, find_queries(["a.jpg", "b.jpeg"], list_shards(run), None))
 
@@ -53,10 +54,10 @@ def test_a_mistyped_id_is_refused_before_anything_is_described(run: Run, monkeyp
 def test_stored_and_described_vectors_keep_the_order_of_the_queries(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def described(_run: Run, _method: Method, queries: list[SearchQuery]) -> list[list[Matrix]]:
-        return [[np.full(2, len(query.name), np.float32)] for query in queries]
+    def described(_run: Run, _method: Method) -> SimpleNamespace:
+        return SimpleNamespace(describe=lambda queries: [[np.full(2, len(each.name), np.float32)] for each in queries])
 
-    monkeypatch.setattr(query_describer, "describe_queries", described)
+    monkeypatch.setattr(query_describer, "QueryDescriber", described)
     monkeypatch.chdir(tmp_path)
     for name in ("new.png", "other.png"):
         (tmp_path / name).touch()

@@ -33,7 +33,7 @@ def connect(compute: ClusterConfig) -> None:
     """
     if ray.is_initialized():
         return
-    address = compute.address or os.environ.get("RAY_ADDRESS") or "local"
+    address = compute.named or "local"
     if not compute.log_ray:
         # Ray's C++ core writes to standard error whatever the Python logging level is.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")

@@ -1,0 +1,1 @@
+"""Many queries, which are searched with a bounded number at a time."""
