@@ -19,10 +19,7 @@ from osrmac.storage import shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
-__all__ = ["ALL_COMPARED", "describe", "index_searcher", "open_images"]
-
-ALL_COMPARED = "all images compared"
-"""What a search by a scan did."""
+__all__ = ["describe", "index_searcher", "open_images"]
 
 _MUCH = 0.1
 """Share of images that the index lacks above which a note says so."""
@@ -124,7 +121,7 @@ def index_searcher(
 def describe(images: IndexedImages | None, options: SearchConfig) -> str:
     """Return in words which images a search compares; without an index all of them."""
     if images is None:
-        return ALL_COMPARED
+        return "all images compared"
     total = len(images) + images.uncovered_rows
     by_index = f"index over {len(images):,} of {total:,} images, {options.candidates:,} candidates compared exactly"
     return f"{by_index}; {images.uncovered_rows:,} scanned" if images.uncovered_rows else by_index
