@@ -16,10 +16,11 @@ from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.runs.near_duplicates.stored import collection_state, store_duplicates
 from osrmac.runs.overview.make import make_overview
 from osrmac.runs.reductions.reduced_reader import digest, reduce_shard
-from osrmac.runs.reductions.stored import write_reduction
+from osrmac.runs.reductions.stored import load_reductions, write_reduction
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
+from tests.indexes import build_index
 from tests.tiny_run import tiny_run
 
 IMAGES = [f"{folder}/{number:02d}.png" for folder in ("even", "odd") for number in range(folder == "odd", 20, 2)]
@@ -37,6 +38,7 @@ def prunable_run(folder: Path) -> Run:
     with mock.patch.object(manifest, "_PART_ROWS", _PART_ROWS):
         run = tiny_run(folder / "run", {"osrmac": described}, failed=failed, photos=folder / "photos")
     _write_reduced(run)
+    build_index(run, load_reductions(run)[0])
     _write_queries(run)
     _write_evaluations(run)
     _write_duplicates(run)

@@ -43,6 +43,7 @@ def test_every_public_name_can_be_imported() -> None:
         "search",
         "serve",
         "duplicates",
+        "index",
         "overview",
         "sweep",
         "cam",

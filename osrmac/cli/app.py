@@ -32,11 +32,10 @@ from osrmac.progress import set_quiet
 __all__ = ["main"]
 
 _GROUPS = {
-    "Describe images": ("extract", "run", "demo"),
+    "Describe images": ("extract", "run", "demo", "cam"),
     "Use a run": ("search", "serve", "overview", "duplicates", "export", "index"),
     "Look after a run": ("info", "verify", "report", "prune"),
     "Reduce and evaluate descriptors": ("fit", "fit-weights", "evaluate", "compare", "sweep", "paper"),
-    "Look into an image": ("cam",),
 }
 """Headings of the help, with the commands below them."""
 

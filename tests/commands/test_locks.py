@@ -9,12 +9,15 @@ import pytest
 from osrmac.commands.evaluate import evaluate, evaluate_rankings
 from osrmac.commands.fit import fit
 from osrmac.commands.fit_weights import fit_weights
+from osrmac.commands.index import index
 from osrmac.commands.overview import overview
 from osrmac.commands.paper import paper
 from osrmac.commands.report import report
 from osrmac.commands.sweep import sweep
-from osrmac.config import EvaluationConfig, LayerWeightsConfig, ReductionConfig, SweepConfig
+from osrmac.config import EvaluationConfig, IndexConfig, LayerWeightsConfig, ReductionConfig, SweepConfig
 from osrmac.errors import StorageError
+from osrmac.reduction.base import Selection
+from osrmac.runs.reductions.stored import write_reduction
 from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 
@@ -42,6 +45,23 @@ def compare(run: Run) -> None:
     paper(run.url)
 
 
+def index_a_reduction(run: Run) -> None:
+    identity = run.identity()
+    selection = Selection(
+        name="osrmac-pfa-2",
+        method="pfa",
+        recipe="osrmac",
+        features_in=identity.dimensions["osrmac"],
+        seed=0,
+        samples=26,
+        fitted_on="photos",
+        fingerprint=identity.fingerprint,
+        indices=(0, 2),
+    )
+    write_reduction(run, selection)
+    index(run.url, IndexConfig(method="osrmac-pfa-2"))
+
+
 COMMANDS: dict[str, tuple[Part, Callable[[Run], object]]] = {
     "fit": (
         Part.REDUCTIONS,
@@ -56,6 +76,7 @@ COMMANDS: dict[str, tuple[Part, Callable[[Run], object]]] = {
     "evaluate --rankings": (Part.EVALUATIONS, score_rankings),
     "sweep": (Part.EVALUATIONS, lambda run: sweep(run.url, groups(run), SweepConfig(recipe="osrmac", sizes=(8,)))),
     "paper": (Part.EVALUATIONS, compare),
+    "index": (Part.INDEX, index_a_reduction),
     "overview": (Part.OVERVIEW, lambda run: overview(run.url)),
     "report": (Part.REPORT, lambda run: report(run.url)),
 }

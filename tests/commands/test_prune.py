@@ -20,6 +20,7 @@ from osrmac.storage import manifest, shards
 from osrmac.storage.lock import Part, locked
 from osrmac.storage.run import Run
 from tests.committed import rows
+from tests.indexes import indexed_rows
 from tests.prunable_run import FAILED, IMAGES, contents, copied, interrupted, problems, prunable_run
 from tests.tiny_run import tiny_run
 
@@ -81,6 +82,7 @@ def test_a_dry_run_shows_what_would_be_removed_and_changes_nothing(run: Run, pho
 def test_gone_images_are_removed_from_every_file(run: Run, photos: Path) -> None:
     remove(photos, REMOVED)
     before = rows(run.descriptors)
+    indexed = set(indexed_rows(run, "osrmac-pfa-2"))
     done = prune(run.url, PruneConfig(allow_many=True, yes=True))
     assert (done.done, done.images, done.ids) == (True, 7, ())
     after = rows(run.descriptors)
@@ -92,6 +94,8 @@ def test_gone_images_are_removed_from_every_file(run: Run, photos: Path) -> None
     reduced = rows(run.reduced("osrmac-pfa-2"))
     assert reduced.keys() == after.keys() - {FAILED}
     assert all(row["vector"] == after[name]["osrmac"][::2] for name, row in reduced.items())
+    kept = {(shard.name, 0) for shard in shards.paths(run.descriptors) if not shards.generation(shard)}
+    assert set(indexed_rows(run, "osrmac-pfa-2")) == kept & indexed
     assert rows(run.queries("oxford5k")).keys() == {"query_02"}
     (result,) = shards.read(run.evaluation("oxford5k", "-queries.parquet")).to_pylist()
     assert (result["query"], result["first"]) == ("query_02", [])

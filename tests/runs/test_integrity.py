@@ -3,9 +3,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from osrmac.runs.integrity import check_file, check_plan, check_shard, other_files
+from osrmac.runs.index.stored import load_index
+from osrmac.runs.integrity import check_file, check_indexes, check_plan, check_shard, other_files
 from osrmac.storage import manifest, shards
 from osrmac.storage.run import Run
+from tests.prunable_run import prunable_run
 from tests.tiny_run import tiny_run
 
 FAILED = {"broken.jpg": ("decode", "the file is empty")}
@@ -41,6 +43,25 @@ def test_the_overview_is_checked_too(tmp_path: Path) -> None:
     run.overview.write_bytes(b"no table")
     (file,) = other_files(run)
     assert (check_file(file) or "").endswith("remove it and run osrmac overview again")
+
+
+def test_the_files_of_an_index_are_checked_too(tmp_path: Path) -> None:
+    run = prunable_run(tmp_path)
+    index = load_index(run, "osrmac-pfa-2")
+    assert index is not None
+    folder = run.index("osrmac-pfa-2")
+    assert [file for file in other_files(run) if file.url.startswith(folder.url)] == sorted(
+        folder / name for name in ("index.json", *index.files)
+    )
+    first, second = (folder / part.file for part in index.parts[:2])
+    assert check_file(first) is None
+    first.write_bytes(first.read_bytes()[:-1])
+    assert (check_file(first) or "").endswith("remove it and run osrmac index again")
+    second.remove()
+    assert list(check_indexes(run)) == [f"{second} is missing: run osrmac index again"]
+    (folder / "index.json").write_bytes(b"")
+    assert "index.json is damaged" in (check_file(folder / "index.json") or "")
+    assert list(check_indexes(run)) == []
 
 
 def test_a_failed_row_needs_a_reason(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from osrmac.storage.damage import damaged, expected_content
         ("/run/reduced/osrmac-pfa-8/part-1.parquet", "run osrmac fit again"),
         ("/run/selection/osrmac-pfa-8.json", "run the osrmac fit or fit-weights again"),
         ("/run/evaluation/groups.json", "run osrmac evaluate again"),
+        ("/run/index/osrmac-pfa-8/index.json", "run osrmac index again"),
         ("/run/report.html", "run osrmac report again"),
         ("/elsewhere/list.json", "restore it from a copy"),
     ],
