@@ -74,7 +74,7 @@ def compare(made: Synthetic, queries: Vector, threads: int, folder: Path) -> dic
     vectors = np.concatenate(list(map_shards(_read, copies)))
     collection = Collection(vectors, queries, {each: _nearest(vectors, queries, each) for each in DISTANCES})
     progress("nearest vectors found exactly")
-    cells = int(index_factory(len(vectors), made.reduction.dimension).partition("IVF")[2].split("_")[0].split(",")[0])
+    cells = int(index_factory(len(vectors)).partition("IVF")[2].split("_")[0].split(",")[0])
     started = time.monotonic()
     centroids = _centroids(vectors, cells)
     result: dict[str, Any] = {"cells": cells, "seconds to train the cells": round(time.monotonic() - started, 1)}
