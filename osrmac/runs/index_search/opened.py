@@ -51,7 +51,7 @@ class OpenIndex:
         ivf.nprobe = min(ivf.nlist, max(_FEWEST_PROBES, round(_PROBES * ivf.nlist)))
         quantizer = faiss.downcast_index(ivf.quantizer)
         if isinstance(quantizer, faiss.IndexHNSW):
-            quantizer.hnsw.efSearch = 2 * ivf.nprobe
+            quantizer.hnsw.efSearch = 4 * ivf.nprobe
 
     def search(self, queries: Matrix, number: int) -> NDArray[np.int64]:
         """Return the keys of the images that are nearest to each query by their codes, nearest first, (m, number).
