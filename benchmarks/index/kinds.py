@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -103,14 +104,13 @@ def _read(copy: Location) -> Vector:
 
 
 def _nearest(vectors: Vector, queries: Vector, distance: Distance) -> Rows:
-    best = [np.empty((len(queries), 0), np.float32)], [np.empty((len(queries), 0), np.int64)]
+    found: list[tuple[Vector, NDArray[np.int64]]] = []
     for start in range(0, len(vectors), BLOCK):
         compared = distances(queries, vectors[start : start + BLOCK], distance)
-        rows = np.argpartition(compared, min(TOP, compared.shape[1] - 1), axis=1)[:, :TOP]
-        best[0].append(np.take_along_axis(compared, rows, 1))
-        best[1].append(rows + start)
-    compared, rows = (np.concatenate(each, axis=1) for each in best)
-    return list(np.take_along_axis(rows, np.argsort(compared, axis=1, kind="stable")[:, :TOP], 1))
+        nearest = np.argpartition(compared, min(TOP, compared.shape[1] - 1), axis=1)[:, :TOP]
+        found.append((np.take_along_axis(compared, nearest, 1), nearest + start))
+    order = np.argsort(np.concatenate([near for near, _ in found], axis=1), axis=1, kind="stable")[:, :TOP]
+    return list(np.take_along_axis(np.concatenate([rows for _, rows in found], axis=1), order, 1))
 
 
 def _centroids(vectors: Vector, cells: int) -> Vector:
@@ -182,7 +182,7 @@ def _by_lance(collection: Collection, folder: Path, cells: int, codes: int) -> d
         "seconds to build": round(time.monotonic() - started, 1),
     }
 
-    def search(queries: Sequence[Vector], probes: int) -> Rows:
+    def search(probes: int, queries: Vector) -> Rows:
         found = (
             table.search(query).nprobes(probes).refine_factor(4).limit(max(CANDIDATES) // 4).select(["row"])
             for query in queries
@@ -191,7 +191,7 @@ def _by_lance(collection: Collection, folder: Path, cells: int, codes: int) -> d
 
     for share in PROBES:
         probes = round(share * cells)
-        result[f"{probes} cells searched"] = _searched(collection, lambda queries, n=probes: search(queries, n))
+        result[f"{probes} cells searched"] = _searched(collection, partial(search, probes))
     return result
 
 

@@ -58,7 +58,7 @@ def _memory(process: psutil.Process) -> int:
 
 def exact(run: Run, queries: Vector, wanted: Sequence[Distance]) -> dict[Distance, Neighbours]:
     """Return the nearest images by each distance, by one scan."""
-    best: dict[Distance, list[tuple[Vector, list[str]]]] = {distance: [] for distance in wanted}
+    best: dict[Distance, list[tuple[Vector, Any]]] = {distance: [] for distance in wanted}
     method, within = choose_method(run, None), list_shards(run)
     for number, block in enumerate(read_blocks(run, method, within), 1):
         for distance in wanted:

@@ -63,7 +63,8 @@ class Model:
         vectors = latent.astype(np.float32) @ self.factor + self.mean
         if self.positive:
             np.maximum(vectors, 0, out=vectors)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Vector = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
     def facts(self) -> dict[str, Any]:
         """Return the fitted numbers."""

@@ -89,7 +89,12 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
 def test_footers_are_kept_up_to_a_number_of_groups(shard: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     footers: list[str] = []
     original = shards.footer
-    monkeypatch.setattr(shards, "footer", lambda file: (footers.append(file.name), original(file))[1])
+
+    def footer(file: Location) -> object:
+        footers.append(file.name)
+        return original(file)
+
+    monkeypatch.setattr(shards, "footer", footer)
     reader = RowReader()
     for _ in range(3):
         reader.read(shard, np.array([0]))
@@ -122,7 +127,12 @@ def test_remote_storage_is_asked_for_single_groups(monkeypatch: pytest.MonkeyPat
     shards.write(folder, table(dimension=256), "part.parquet", small_groups=True)
     options: list[object] = []
     original = folder.fs.open
-    monkeypatch.setattr(folder.fs, "open", lambda *args, **kw: (options.append(kw), original(*args, **kw))[1])
+
+    def opened(*arguments: str, **given: str) -> object:
+        options.append(given)
+        return original(*arguments, **given)
+
+    monkeypatch.setattr(folder.fs, "open", opened)
     reader = RowReader()
     reader.read(folder / "part.parquet", np.array([5]))
     found = reader.read(folder / "part.parquet", np.array([999]))

@@ -18,6 +18,7 @@ _CELLS = 4.0
 _SAMPLE = 50
 """Vectors that a centroid is trained on; FAISS asks for 39 at least."""
 
+
 def index_factory(images: int) -> str:
     """Return the kind of index for a number of images, in the notation of FAISS's `index_factory`.
 
