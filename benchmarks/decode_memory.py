@@ -17,6 +17,7 @@ import torch
 from PIL import ExifTags, Image
 
 from benchmarks.common import add_backbone, descriptor, parser, photograph, show
+from osrmac.descriptor.decoding.formats import available_formats
 from osrmac.descriptor.describer import Describer, Failure
 from osrmac.descriptor.optimize import malloc
 from osrmac.storage.reading.fetch import Fetcher
@@ -37,6 +38,8 @@ UNCOMPRESSED = (10_327, 10_327)
 _TURNED = Image.Exif()
 _TURNED[ExifTags.Base.Orientation] = 6
 
+_FAST = {"enc_params": {"preset": "ultrafast"}}
+
 LARGE: dict[str, tuple[str, str, tuple[int, int], dict[str, Any]]] = {
     "PNG, RGB, 179 megapixels": ("RGB", "PNG", LARGEST, {"compress_level": 1}),
     "PNG, turned, 179 megapixels": ("RGB", "PNG", LARGEST, {"compress_level": 1, "exif": _TURNED}),
@@ -55,6 +58,8 @@ LARGE: dict[str, tuple[str, str, tuple[int, int], dict[str, Any]]] = {
     "JPEG 2000, one tile, 90 megapixels": ("RGB", "JPEG2000", (10_000, 9000), {}),
     "JPEG 2000, one tile, 100 megapixels": ("RGB", "JPEG2000", (10_000, 10_000), {}),
     "WebP, 100 megapixels": ("RGBA", "WEBP", (10_000, 10_000), {"method": 0}),
+    "HEIC, tiles, 179 megapixels": ("RGB", "HEIF", LARGEST, {"tile_size": 1024, **_FAST}),
+    "HEIC, one picture, 4:4:4, 67 megapixels": ("RGB", "HEIF", (8192, 8192), {"chroma": 444, **_FAST}),
     "AVIF, 100 megapixels": ("RGB", "AVIF", (10_000, 10_000), {"speed": 10, "max_threads": 2}),
 }
 
@@ -67,6 +72,7 @@ def main() -> None:
     torch.set_num_threads(1)
     malloc.retain()
     describer = Describer.load(descriptor(chosen))
+    available_formats()  # registers the plugin that writes HEIC
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -8,6 +8,7 @@ from functools import cache
 from PIL import Image
 
 from tests.containers import fits, iptc
+from tests.heif import Item, can_encode, configuration, grid, heif, ispe, parameter_set, stream
 from tests.pictures import encoded, png
 
 __all__ = ["avif", "bombs", "j2k", "tiff_of_tiles", "webp"]
@@ -30,6 +31,9 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
     yield "a TIFF of two sizes of tiles", tiff_of_tiles(10, 10, 16, 26_624, extra=[(322, 4, 1, 26_624)])
     yield "a TIFF of a million strips", tiff_of_strips(1_100_000)
     yield "an AVIF that hides its size", avif(16_384, 16_384)
+    if can_encode():
+        yield "a HEIF that hides its size", heic(16_384, 16_384)
+        yield "a HEIF of 961 tiles", heic_of_tiles(31, 31)
     yield "a PNG of one column", png(1, 178_956_970, 8, 0, b"nothing")
 
 
@@ -106,3 +110,15 @@ def avif(width: int, height: int) -> bytes:
     stream = bytes([0x0A, len(header)]) + header
     start = file.index(b"mdat") + 4
     return file[:start] + stream.ljust(len(file) - start, b"\0")
+
+
+def heic(width: int, height: int) -> bytes:
+    """A HEIF of 64x64 pixels according to its container, but not to the parameter set of HEVC."""
+    sps = parameter_set(width, height, chroma=3, depth=10)
+    return heif([Item(b"hvc1", stream(), (ispe(64, 64), configuration(sps=sps)))])
+
+
+def heic_of_tiles(columns: int, rows: int) -> bytes:
+    """A HEIF of 64x64 pixels that uses one tile of a megapixel many times."""
+    tiles = Item(b"grid", grid(columns, rows, 64, 64), (ispe(64, 64),), {b"dimg": [2] * (columns * rows)})
+    return heif([tiles, Item(b"hvc1", stream(1024), (ispe(1024, 1024), configuration(1024)))])

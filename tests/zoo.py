@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.bombs import bombs
 from tests.containers import EPS, icon, iptc
+from tests.heif import can_encode
 from tests.pictures import chunk, encoded, noise, palette, photograph, png, smooth, tiff, with_scans
 
 Size = tuple[int, int]
@@ -36,6 +37,7 @@ def zoo() -> dict[str, tuple[bytes, Size | None]]:
         _pixel_formats(),
         _containers(),
         _exif(),
+        _heif() if can_encode() else iter(()),
     ]
     return {name: (content, size) for kind in kinds for name, content, size in kind}
 
@@ -122,3 +124,18 @@ def _exif() -> Iterator[tuple[str, bytes, Size | None]]:
         yield f"orientation {orientation}", photograph(upright, orientation), _SIZE
     for number, exif in enumerate((b"Exif\0\0no such header", b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12", b"\0")):
         yield f"corrupt EXIF {number}", encoded(Image.fromarray(upright), "JPEG", exif=exif), _SIZE
+
+
+def _heif() -> Iterator[tuple[str, bytes, Size | None]]:
+    photo, wide = smooth(_HEIGHT, _WIDTH), smooth(120, 200)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    yield "HEIC", encoded(photo, "HEIF"), _SIZE
+    yield "RGBA HEIC", encoded(Image.fromarray(noise(_HEIGHT, _WIDTH, 4)), "HEIF"), _SIZE
+    yield "16-bit HEIC", encoded(photo.convert("L").convert("I;16"), "HEIF"), _SIZE
+    yield "HEIC of tiles", encoded(wide, "HEIF", tile_size=64), wide.size
+    yield "turned HEIC", encoded(photo, "HEIF", exif=exif.tobytes()), (_HEIGHT, _WIDTH)
+    yield "HEIC of two images", encoded(photo, "HEIF", save_all=True, append_images=[wide]), _SIZE
+    for tenths in range(1, 10):
+        file = encoded(wide, "HEIF")
+        yield f"HEIC truncated to {tenths} tenths", file[: len(file) * tenths // 10], _FAILS

@@ -15,6 +15,7 @@ from osrmac.cli.arguments import Output
 from osrmac.credentials import redact_all
 from osrmac.errors import printable
 from osrmac.progress import note
+from osrmac.storage.listing.skipped import describe_skipped
 from osrmac.tables import Column, Table
 from osrmac.types import REFINEMENTS, REMOVED_SINCE
 
@@ -123,6 +124,7 @@ def info_tables(run: RunInfo) -> list[Table]:
         "planned": run.planned,
         "described": run.described,
         "failed": run.failed,
+        "files passed over": describe_skipped(run.skipped) or None,
         "backbone": run.descriptor["backbone"],
         "weights": run.weights,
         "image sizes": " ".join(map(str, run.descriptor["scales"])),

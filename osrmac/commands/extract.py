@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing.collection import listing
+from osrmac.storage.listing.skipped import Skipped, describe_skipped
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
 from osrmac.storage.manifest import Changes
@@ -34,7 +35,8 @@ __all__ = ["Extraction", "Profile", "extract"]
 _LONGEST_WRITE = 3600.0
 """Seconds after which a hidden file in a run's folder is one of a killed process; other commands write there, too."""
 
-_RECORDED_PACKAGES = ("ray", "torch", "torchvision", "pyarrow", "pillow", "numpy")
+_RECORDED_PACKAGES = ("ray", "torch", "torchvision", "pyarrow", "pillow", "pillow-heif", "numpy")
+"""Packages whose versions a run states, if they are installed."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Extraction:
         failures: Images without descriptors, grouped by stage and reason.
         new: Number of images that this call described, or failed to.
         changes: Differences between the collection and the images planned before.
+        skipped: Numbers of files, by kind, that the listing passed over: the suffix in lower case, `no suffix`,
+            `hidden`, `special` (pipes, sockets and devices), or `other kinds`.
         profile: Time of this call by stage.
     """
 
@@ -70,6 +74,7 @@ class Extraction:
     failures: tuple[Failures, ...]
     new: int
     changes: Changes
+    skipped: Mapping[str, int]
     profile: Profile
 
     @property
@@ -110,12 +115,12 @@ def extract(
             by another process, too small a cluster, or too many failures.
     """
     watch = Stopwatch()
-    place, source = Run(run), Location.of(images)
+    place, source, skipped = Run(run), Location.of(images), Skipped()
     check_descriptor(descriptor)
     check_writable(place.location)
     check_separate(source, place)
     with stage("listing"):
-        listed = listing(source, excluded=place.location)
+        listed = listing(source, excluded=place.location, skipped=skipped)
     # Imported here, and Ray meanwhile started, so that the errors above are reported at once.
     from osrmac.distributed.cluster.startup import connect_while_importing
 
@@ -138,7 +143,7 @@ def extract(
             credentials = CredentialFilter(place.manifest)
             tables, count = _counted(credentials(listed), progress), shard_count(identity, weights, compute)
             changes = manifest.update(place.manifest, place.descriptors, tables, count, collection, place.removed)
-            _note_pruned(changes, collection)
+            _note_left_out(changes, collection, skipped)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
         with watch("describe"), trace_nodes() as nodes:
@@ -156,8 +161,9 @@ def extract(
                 described, failure_kinds, _ = _count(place)
         profile = Profile(watch.take(), done.workers, done.seconds)
         lock.confirm()
-        result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, profile)
-        place.set_counts({"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed})
+        result = Extraction(run, described, tuple(failure_kinds), done.rows, changes, skipped.counts, profile)
+        counts = {"planned": described + result.failed, schema.OK: described, schema.FAILED: result.failed}
+        place.set_counts(counts, result.skipped)
         if done.rows:
             seconds = sum(profile.command.values())
             total = Throughput.of(place.record()["stages"].get("extract", {})) + Throughput(done.rows, seconds)
@@ -176,7 +182,9 @@ def _check_files(run: Run) -> None:
         note(f"{run.url}/run.json was lost: it is written again")
 
 
-def _note_pruned(changes: Changes, collection: CollectionConfig) -> None:
+def _note_left_out(changes: Changes, collection: CollectionConfig, skipped: Skipped) -> None:
+    if skipped.counts:
+        note(f"skipped: {describe_skipped(skipped.counts)}")
     if changes.pruned and not collection.restore_removed:
         note(
             f"{changes.pruned} listed images were removed by osrmac prune and are left out: --restore-removed "
@@ -195,7 +203,11 @@ def _count(run: Run) -> tuple[int, list[Failures], list[str]]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _RECORDED_PACKAGES} | {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
+    for name in _RECORDED_PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def _counted(tables: Iterable[pa.Table], progress: Stage) -> Iterator[pa.Table]:

@@ -95,11 +95,12 @@ def index(run: str, options: IndexConfig = IndexConfig(), cluster: ClusterConfig
             with stage("training the index"):
                 base = train(source, files, stored, cluster)
         result, added = _extended(base, source, files, cluster)
+        lock.confirm()
         if result != stored:
-            lock.confirm()
             write_index(place, reduction.name, result)
             place.finish_stage("index", time.monotonic() - started, method=reduction.name, images=source.images)
         files.remove_others(result.files)
+        size = files.size(result.files)
     return Indexing(
         run=place.url,
         method=reduction.name,
@@ -111,7 +112,7 @@ def index(run: str, options: IndexConfig = IndexConfig(), cluster: ClusterConfig
         trained_on=result.trained_on,
         factory=result.factory,
         parts=len(result.parts),
-        bytes=files.size(result.files),
+        bytes=size,
         seconds=round(time.monotonic() - started, 3),
     )
 

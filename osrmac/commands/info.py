@@ -54,6 +54,7 @@ class RunInfo:
         images: The collection, as it was given to the extraction.
         planned: Number of planned images.
         described: Number of images with descriptors.
+        skipped: Numbers of files, by kind, that the last listing of the collection passed over.
         failures: Images without descriptors, grouped by stage and reason.
         descriptor: Options of the descriptors, under their stored names.
         weights: Source of the weights.
@@ -72,6 +73,7 @@ class RunInfo:
     images: str
     planned: int
     described: int
+    skipped: Mapping[str, int]
     failures: tuple[Failures, ...]
     descriptor: Mapping[str, Any]
     weights: str
@@ -96,6 +98,7 @@ class RunInfo:
             "run": to_unicode(self.run),
             "images": self.images,
             "counts": {"planned": self.planned, "described": self.described, "failed": self.failed},
+            "skipped": self.skipped,
             "failures": [asdict(kind) for kind in self.failures],
             "descriptor": self.descriptor,
             "weights": self.weights,
@@ -128,6 +131,7 @@ def info(run: str) -> RunInfo:
         images=record["images"],
         planned=sum(plan.rows for plan in manifest.shard_plans(place.manifest)),
         described=described,
+        skipped=record.get("skipped", {}),
         failures=tuple(failures),
         descriptor=redact_all(record["descriptor"]),
         weights=record["weights"],

@@ -33,6 +33,7 @@ from osrmac.runs.reductions.stored import load_reductions
 from osrmac.runs.summary.image_stats import planned_bytes, sizes
 from osrmac.runs.summary.sample import sample
 from osrmac.storage.file_names import to_unicode
+from osrmac.storage.listing.skipped import describe_skipped
 from osrmac.storage.lock import Lock, Part, locked
 from osrmac.storage.run import Run
 
@@ -165,8 +166,10 @@ def _selections(run: Run) -> list[Selection]:
 
 def _provenance(run: Run, record: Mapping[str, Any]) -> dict[str, str]:
     versions = {"osrmac": record["osrmac"], **record["versions"]}
+    skipped = describe_skipped(record.get("skipped", {}))
     return {
         "images": record["images"],
+        **({"files passed over": skipped} if skipped else {}),
         "run": to_unicode(run.url),
         "backbone": record["descriptor"]["backbone"],
         "weights": record["weights"],

@@ -9,7 +9,7 @@ from PIL.ImageFile import ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.decoding import jpeg, tiff
+from osrmac.descriptor.decoding import heif, jpeg, tiff
 from osrmac.descriptor.decoding.formats import available_formats, refused_format
 from osrmac.descriptor.decoding.memory import decoding_memory
 from osrmac.descriptor.decoding.pillow_settings import pillow_settings
@@ -46,6 +46,9 @@ _BYTES_PER_PIXEL = 10
 
 _LARGE = 1 << 25
 """Pixels of an image whose copies are returned to the system as soon as they are freed, rather than kept for reuse."""
+
+_TILES = 4
+"""How many times the limit of pixels the tiles of a HEIF may have, those of transparency and margins included."""
 
 _MAX_TIFF_VALUES = 1_000_000
 """Values of a TIFF tag, such as the positions of strips. Each takes up to 400 bytes as soon as the file is opened."""
@@ -101,12 +104,19 @@ def decode(
         except DecodeError:
             raise
         except UnidentifiedImageError as error:
-            refused = refused_format(encoded)
-            raise DecodeError(f"{refused} is not decoded" if refused else "not an image of a known format") from error
+            raise DecodeError(_unidentified(encoded)) from error
         except Image.DecompressionBombError as error:
             raise DecodeError(f"more than twice the limit of {max_pixels} pixels") from error
         except Exception as error:  # damaged files make Pillow's plugins raise exceptions of any type
             raise DecodeError(reason(error)) from error
+
+
+def _unidentified(encoded: bytes) -> str:
+    """Return why no plugin has opened a file."""
+    if heif.is_heif(encoded):
+        return "a damaged HEIC file" if "HEIF" in available_formats() else heif.MISSING
+    refused = refused_format(encoded)
+    return f"{refused} is not decoded" if refused else "not an image of a known format"
 
 
 def _decode(encoded: bytes, max_pixels: int, exif_orientation: bool, min_longest_side: int | None) -> DecodedImage:
@@ -131,8 +141,10 @@ def _load(
             raise DecodeError(f"{image.width}x{image.height} pixels are over the limit of {max_pixels}")
         if image.format in {"JPEG", "MPO"} and len(jpeg.scans(encoded)) > _MAX_SCANS:
             raise DecodeError(f"a JPEG of more than {_MAX_SCANS} scans")
+        if image.format == "HEIF":
+            _check_tiles(encoded, max_pixels)
         stored_size = image.size
-        if min_longest_side is not None:
+        if min_longest_side is not None and image.format in {"JPEG", "MPO"}:  # others would decode a thumbnail
             image.draft(image.mode, _draft_size(stored_size, min_longest_side))
         _fit_into_memory(image, encoded, stored_size, min_longest_side, max(_MEMORY, _BYTES_PER_PIXEL * max_pixels))
         grey = WideGrey.of(image)
@@ -142,8 +154,19 @@ def _load(
         else:
             image.load()
             transposition = _TRANSPOSITIONS.get(_orientation(image)) if exif_orientation else None
+        if image.format == "HEIF" and image.size != stored_size:  # the limits were those of another size
+            raise DecodeError(f"{image.width}x{image.height} pixels instead of {stored_size[0]}x{stored_size[1]}")
         upright = image if transposition is None else image.transpose(transposition)
         return upright, grey, stored_size[::-1] if transposition in _SIDEWAYS else stored_size
+
+
+def _check_tiles(encoded: bytes, max_pixels: int) -> None:
+    """Refuse a HEIF of other images than HEVC inside, or of tiles that would take long to decode."""
+    pixels = heif.coded_pixels(encoded)
+    if pixels is None:
+        raise DecodeError("a HEIF of other images than HEVC")
+    if pixels > _TILES * max(max_pixels, _LARGE):
+        raise DecodeError(f"a HEIF whose tiles have {pixels} pixels")
 
 
 def _fit_into_memory(

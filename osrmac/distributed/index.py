@@ -87,15 +87,20 @@ def write_parts(
         files: Files of the index.
         cluster: The cluster.
         on_progress: Called with the number of parts written, and of all.
+
+    Raises:
+        DamagedFileError: The trained index is not as it was written.
+        StorageError: Another command has replaced a shard.
     """
     if not groups:
         return []
+    trained = files.read(index.quantizer, index.quantizer_digest)
     connect(cluster)
-    trained = ray.put(np.frombuffer((files.folder / index.quantizer).read_bytes(), np.uint8))
+    shared_index = ray.put(np.frombuffer(trained, np.uint8))
     shared = ray.put(source)
     origins = [part_origin(index.quantizer_digest, group) for group in groups]
     found = zip(groups, origins, files.find("part", origins), strict=True)
-    calls = [(shared, group, trained, files.folder, origin, existing) for group, origin, existing in found]
+    calls = [(shared, group, shared_index, files.folder, origin, existing) for group, origin, existing in found]
     return list(run_tasks(_write_part, calls, on_progress))
 
 

@@ -60,7 +60,7 @@ def other_files(run: Run) -> list[Location]:
 def _files_below(folder: Location) -> list[Location]:
     """List all files below a folder, sorted; hidden ones are writes in progress."""
     try:
-        paths = [file.path for file in walk(folder.fs, folder.path)]
+        paths = [file.path for file in walk(folder.fs, folder.path) if not file.is_special]
     except FileNotFoundError:
         return []
     below = sorted(path.removeprefix(folder.path).lstrip("/") for path in paths)

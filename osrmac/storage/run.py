@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,9 @@ weights among the options of the descriptors, which are read again."""
 
 _READING = ("max_bytes", "public_http_only")
 """Options of `FetchConfig` that a run keeps."""
+
+_KEPT = ("counts", "skipped", "stages", "copies", "search")
+"""Keys of run.json that stay as they are when a run is continued."""
 
 USUAL_REGIONS = 20
 """Number of R-MAC regions of an image of 4:3."""
@@ -240,9 +243,7 @@ class Run:
             "versions": versions,
             "reading": {name: getattr(reading, name) for name in _READING},
         }
-        self._record.update_json(
-            lambda found: record | {key: (found or {}).get(key, {}) for key in ("counts", "stages", "copies", "search")}
-        )
+        self._record.update_json(lambda found: record | {key: (found or {}).get(key, {}) for key in _KEPT})
 
     def require(self, identity: Identity, advice: str) -> None:
         """Raise an error unless the run's descriptors have this identity.
@@ -279,9 +280,15 @@ class Run:
         entry = {stage: {"finished": now(), "seconds": round(seconds, 3), **facts}}
         self._update(lambda record: record | {"stages": record["stages"] | entry})
 
-    def set_counts(self, counts: dict[str, int]) -> None:
-        """Record the numbers of images that were planned, were described, and failed."""
-        self._update(lambda record: record | {"counts": counts})
+    def set_counts(self, counts: Mapping[str, int], skipped: Mapping[str, int] | None = None) -> None:
+        """Record the numbers of images that were planned, were described, and failed.
+
+        Args:
+            counts: These numbers.
+            skipped: Numbers of files, by kind, that the listing passed over; None leaves those of the last listing.
+        """
+        changed = {"counts": counts} | ({} if skipped is None else {"skipped": skipped})
+        self._update(lambda record: record | changed)
 
     def set_search_method(self, recipe: str, method: str) -> None:
         """Record the method that a search uses by default where it compares a recipe."""

@@ -20,7 +20,7 @@ def test_a_dry_run_says_how_to_go_on() -> None:
 def test_an_extraction_names_its_first_failures_and_what_has_changed() -> None:
     failures = tuple(Failures("decode", f"reason {number}", 1, ("a",)) for number in range(6))
     profile = Profile({}, 1, {})
-    first, second, *others = extraction_lines(Extraction("run", 20, failures, 3, Changes(1, 2, 0, 4), profile))
+    first, second, *others = extraction_lines(Extraction("run", 20, failures, 3, Changes(1, 2, 0, 4), {}, profile))
     assert first == (
         "of the images in the run, 2 have changed, 4 have moved; those that have moved or are gone keep their rows"
     )

@@ -1,3 +1,4 @@
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +7,10 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from osrmac.commands.extract import _note_pruned, extract
+from osrmac.cli.output import info_tables, show
+from osrmac.commands.extract import _note_left_out, extract
+from osrmac.commands.info import info
+from osrmac.commands.report import report
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig
 from osrmac.descriptor.describer import Describer, Description
 from osrmac.distributed.describe import describe
@@ -14,6 +18,7 @@ from osrmac.distributed.worker import STAGES
 from osrmac.errors import ConfigError, StorageError
 from osrmac.runs.identity import identify
 from osrmac.storage import manifest, schema, shards
+from osrmac.storage.listing.skipped import Skipped
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import Changes
 from osrmac.storage.run import Run
@@ -156,10 +161,35 @@ def test_a_missing_gpu_is_refused(photos: Path, tmp_path: Path, small: Descripto
 
 def test_images_that_were_removed_and_are_listed_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
     changes = Changes(new=0, changed=0, removed=0, pruned=3)
-    _note_pruned(changes, CollectionConfig())
+    _note_left_out(changes, CollectionConfig(), Skipped())
     assert capsys.readouterr().err == (
         "3 listed images were removed by osrmac prune and are left out: --restore-removed describes them again\n"
     )
-    _note_pruned(changes, CollectionConfig(restore_removed=True))
-    _note_pruned(Changes(new=0, changed=0, removed=0), CollectionConfig())
+    _note_left_out(changes, CollectionConfig(restore_removed=True), Skipped())
+    _note_left_out(Changes(new=0, changed=0, removed=0), CollectionConfig(), Skipped())
     assert capsys.readouterr().err == ""
+
+
+def test_what_the_listing_passes_over_is_noted_once_and_kept_until_the_next_one(
+    run: Run, own_photos: Path, small: DescriptorConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("IMG_1.NEF", "IMG_2.nef", "notes.xmp"):
+        (own_photos / name).touch()
+    passed_over = {".nef": 2, ".xmp": 1}
+    line = "2 .nef (camera raw: convert to JPEG or TIFF first), 1 .xmp"
+
+    done = extract(str(own_photos), run.url, small)
+
+    assert capsys.readouterr().err.count(f"skipped: {line}\n") == 1
+    assert done.new == 0
+    assert done.skipped == done.to_json()["skipped"] == run.record()["skipped"] == passed_over
+    assert info(run.url).skipped == info(run.url).to_json()["skipped"] == passed_over
+    show(*info_tables(info(run.url)))
+    assert "2 .nef" in capsys.readouterr().out
+    report(run.url)
+    assert html.escape(line) in run.report.read_bytes().decode()
+
+    for name in ("IMG_1.NEF", "IMG_2.nef", "notes.xmp"):
+        (own_photos / name).unlink()
+    assert extract(str(own_photos), run.url, small).skipped == run.record()["skipped"] == {}
+    assert "skipped" not in capsys.readouterr().err

@@ -99,9 +99,13 @@ def _webp(data: bytes) -> Iterator[Field]:
     yield from _at("little", *places.get(data[12:16], ()))(data)
 
 
-def _avif(data: bytes) -> Iterator[Field]:
+def _heif(data: bytes) -> Iterator[Field]:
+    """AVIF and HEIC."""
     yield from _after(data, b"ispe", "big", (8, 4), (12, 4))
     yield from _after(data, b"av1C", "big", (5, 1), (6, 1))
+    yield from _after(data, b"hvcC", "big", *((position, 1) for position in range(4, 80)))
+    yield from _after(data, b"dimg", "big", (4, 2), (6, 2), (8, 2))
+    yield from _after(data, b"idat", "big", (6, 1), (7, 1), (8, 2), (10, 2))
     yield from _after(data, b"iloc", "big", *((position, 2) for position in range(8, 40, 2)))
     yield from _after(data, b"mdat", "big", *((position, 1) for position in range(4, 20)))
 
@@ -128,7 +132,7 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], Iterator[Field]]], ...] = (
     (b"\x59\xa6\x6a\x95", _at("big", *((position, 4) for position in range(4, 32, 4)))),
     (b"II|MM", _tiff),
     (b"RIFF....WEBP", _webp),
-    (b"....ftyp", _avif),
+    (b"....ftyp", _heif),
     (b"DanM|LinS", _at("little", (4, 2), (6, 2))),
     (b"\xb1\x68\xde\x3a", _dcx),
     (b"\x0a\x05", _PCX),

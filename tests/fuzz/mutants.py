@@ -13,6 +13,7 @@ from PIL import Image
 from tests.bombs import j2k, tiff_of_tiles, webp
 from tests.containers import CONTAINERS, EPS
 from tests.fuzz.headers import tamper
+from tests.heif import can_encode
 from tests.pictures import encoded, handmade, noise, palette, smooth
 
 Mutation = Callable[[bytearray, Random], None]
@@ -51,6 +52,18 @@ def seeds() -> tuple[bytes, ...]:
         *(encoded(photo, kind, **several) for kind in ("GIF", "WEBP", "TIFF", "MPO")),
         *(encoded(black, kind) for kind in ("MSP", "XBM", "PPM")),
         *handmade(photo).values(),
+        *(_heics(photo, exif) if can_encode() else ()),
+    )
+
+
+def _heics(photo: Image.Image, exif: Image.Exif) -> tuple[bytes, ...]:
+    """HEIC, turned and of two images, transparent, in other depths and samplings, and of tiles."""
+    photo = photo.resize((80, 48))
+    return (
+        encoded(photo, "HEIF", exif=exif.tobytes(), save_all=True, append_images=[photo.rotate(180)]),
+        encoded(photo.convert("RGBA"), "HEIF", subsampling="4:4:4", quality=-1),
+        encoded(photo.convert("L").convert("I;16"), "HEIF"),
+        encoded(photo, "HEIF", tile_size=32),
     )
 
 

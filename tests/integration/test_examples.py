@@ -40,7 +40,7 @@ SUBSTITUTIONS = {
 }
 """Names and numbers of the documentation, and those of the tests' run."""
 
-QUICK = ("duplicates", "index", "info", "paper", "search", "verify")
+QUICK = ("duplicates", "info", "paper", "search", "verify")
 """Commands that are fast on the tests' run; `evaluate --benchmark groups` is, too."""
 
 EXTRAS = ("datasets", "lancedb")

@@ -1,6 +1,7 @@
 """Extraction, fitting and the report on a bucket of an S3 server."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +10,18 @@ import numpy as np
 import pytest
 import s3fs
 
+from osrmac.commands.prune import prune
+from osrmac.config import PruneConfig
 from osrmac.errors import StorageError
+from osrmac.runs.index.stored import load_index
+from osrmac.runs.integrity import check_file, other_files
 from osrmac.storage import shards
 from osrmac.storage.listing.collection import listing
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
 from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
+from tests.prunable_run import prunable_run
 
 
 def test_a_bucket_is_listed_with_etags_and_fetched_concurrently(bucket: str, photos: Path) -> None:
@@ -66,3 +72,33 @@ def test_images_and_run_may_be_in_a_bucket(bucket: str, photos: Path, finished: 
     page = run.report.read_bytes().decode()
     assert "s3://archive/photos" in page
     assert page.count("data:image/jpeg") == 1  # of the truncated picture
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.s3server
+def test_a_run_in_a_bucket_is_indexed_pruned_and_extended(bucket: str, tmp_path: Path) -> None:
+    local = prunable_run(tmp_path)
+    shutil.rmtree(local.index("osrmac-pfa-2"))
+    s3fs.S3FileSystem().put(local.url, "archive/run", recursive=True)
+    run = Run(f"{bucket}/run")
+    osrmac("index", run.url, "--method", "osrmac-pfa-2")
+    index = load_index(run, "osrmac-pfa-2")
+    assert index is not None
+    assert (index.images, len(index.parts)) == (19, 1)
+    (tmp_path / "remove.txt").write_text("even/00.png\n")
+    prune(run.url, PruneConfig(remove=str(tmp_path / "remove.txt"), yes=True))
+    assert "18 images" in osrmac("index", run.url, "--method", "osrmac-pfa-2")
+    index = load_index(run, "osrmac-pfa-2")
+    assert index is not None
+    assert {file.name for file in run.index("osrmac-pfa-2").files()} == {"index.json", *index.files}
+    assert [problem for file in other_files(run) if (problem := check_file(file))] == []
+
+
+def osrmac(*command: str) -> str:
+    """Run a command in a process of its own, whose Ray has the address of the server; return its output."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "osrmac", *command], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

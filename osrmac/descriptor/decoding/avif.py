@@ -1,11 +1,13 @@
 """Memory that decoding the pixels of an AVIF file takes, from the sequence headers of its AV1 streams.
 
-The container states a size, too, but the AV1 decoder goes by the stream. The boxes are those of ISO/IEC 14496-12 and
-23008-12, the headers those of section 5 of the AV1 bitstream specification.
+The container states a size, too, but the AV1 decoder goes by the stream. The headers are those of section 5 of the AV1
+bitstream specification.
 """
 
 from collections.abc import Iterator
 from itertools import islice
+
+from osrmac.descriptor.decoding.isobmff import BitReader, boxes, items
 
 __all__ = ["decoder_memory"]
 
@@ -19,25 +21,6 @@ _ALIGNMENT = 128
 _SEQUENCE_HEADER = 1
 _MAX_UNITS = 100_000
 _MAX_ITEMS = 10_000
-_CONTAINERS = (b"meta", b"moov", b"trak", b"mdia", b"minf", b"stbl")
-
-
-class _Reader:
-    """Reads whole numbers from bytes, bit by bit; zeros after the end."""
-
-    def __init__(self, content: bytes | memoryview) -> None:
-        self._content = content
-        self._position = 0
-
-    @property
-    def is_at_end(self) -> bool:
-        return self._position >= 8 * len(self._content)
-
-    def bits(self, number: int) -> int:
-        first, end = self._position // 8, self._position + number
-        content = bytes(self._content[first : -(-end // 8)]).ljust(-(-end // 8) - first, b"\0")
-        self._position = end
-        return int.from_bytes(content) >> -end % 8 & (1 << number) - 1
 
 
 def decoder_memory(encoded: bytes) -> int | None:
@@ -56,56 +39,19 @@ def decoder_memory(encoded: bytes) -> int | None:
     largest: dict[int, int] = {}
     for number, (kind, content) in units:
         if kind == _SEQUENCE_HEADER:
-            largest[number] = max(largest.get(number, 0), _planes(_Reader(content)))
+            largest[number] = max(largest.get(number, 0), _planes(BitReader(content)))
     return _COPIES * sum(largest.values()) or None
 
 
 def _streams(view: memoryview) -> Iterator[memoryview]:
     """Yield the content of each item, and of each track from its first sample on."""
-    boxes = list(_boxes(view, 0, len(view)))
-    item_data = [start for name, start, _ in boxes if name == b"idat"]
-    for name, start, end in boxes:
-        reader = _Reader(view[start:end])
-        if name == b"iloc":
-            yield from _items(view, reader, item_data)
-        elif name in {b"stco", b"co64"}:
+    found = list(boxes(view))
+    yield from (content for _, content in items(view, found))
+    for name, start, end in found:
+        if name in {b"stco", b"co64"}:
+            reader = BitReader(view[start:end])
             reader.bits(64)
             yield view[reader.bits(32 if name == b"stco" else 64) :]
-
-
-def _boxes(view: memoryview, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the name of each box, and of those in containers, with the start and end of its content."""
-    while start + 8 <= end:
-        size, name, content = int.from_bytes(view[start : start + 4]), bytes(view[start + 4 : start + 8]), start + 8
-        if size == 1:
-            size, content = int.from_bytes(view[content : content + 8]), content + 8
-        stop = min(start + size, end) if size else end
-        if stop < content:
-            return
-        yield name, content, stop
-        if name in _CONTAINERS:
-            yield from _boxes(view, content + 4 * (name == b"meta"), stop)
-        start = stop
-
-
-def _items(view: memoryview, reader: _Reader, item_data: list[int]) -> Iterator[memoryview]:
-    """Yield the content of each item that an `iloc` box locates."""
-    version = reader.bits(32) >> 24
-    offset_bits, length_bits, base_bits, index_bits = (8 * reader.bits(4) for _ in range(4))
-    wide = 32 if version >= 2 else 16
-    for _ in range(reader.bits(wide)):
-        if reader.is_at_end:
-            return
-        reader.bits(wide)
-        origins = item_data if version and reader.bits(16) & 15 == 1 else [0]
-        reader.bits(16)
-        base = reader.bits(base_bits)
-        content = []
-        for _ in range(reader.bits(16)):
-            reader.bits(index_bits if version else 0)
-            position, length = base + reader.bits(offset_bits), reader.bits(length_bits)
-            content += [view[start + position :][: length or None] for start in origins]
-        yield content[0] if len(content) == 1 else memoryview(b"".join(content))
 
 
 def _units(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -127,7 +73,7 @@ def _units(stream: memoryview) -> Iterator[tuple[int, memoryview]]:
         at += length
 
 
-def _planes(reader: _Reader) -> int:
+def _planes(reader: BitReader) -> int:
     """Bytes of the planes of the largest frame after a sequence header."""
     profile, reduced = reader.bits(3), reader.bits(2) & 1
     if reduced:
@@ -144,13 +90,12 @@ def _planes(reader: _Reader) -> int:
     return int(_aligned(width) * _aligned(height) * planes)
 
 
-def _skip_operating_points(reader: _Reader) -> None:
+def _skip_operating_points(reader: BitReader) -> None:
     delay_bits = 0
     if reader.bits(1):  # timing information
         reader.bits(64)
         if reader.bits(1):  # equal intervals, with a number in exponential Golomb code
-            zeros = next((count for count in range(32) if reader.bits(1)), 32)
-            reader.bits(zeros)
+            reader.exp_golomb()
         if reader.bits(1):  # a decoder model
             delay_bits = reader.bits(5) + 1
             reader.bits(42)

@@ -4,6 +4,8 @@ from functools import cache
 
 from PIL import Image
 
+from osrmac.descriptor.decoding import heif
+
 __all__ = ["FORMATS", "available_formats", "refused_format"]
 
 FORMATS = (
@@ -13,6 +15,7 @@ FORMATS = (
     "DDS",
     "DIB",
     "GIF",
+    "HEIF",
     "JPEG",
     "JPEG2000",
     "MSP",
@@ -30,14 +33,15 @@ FORMATS = (
     "XBM",
     "XPM",
 )
-"""Formats of Pillow for pictures, whose plugins open no file of another format inside, start no process, and learn the
-size before they decompress anything. The plugins of other formats may do all that."""
+"""Formats for pictures, of Pillow and of its plugin pillow-heif. Their plugins open no file of another format inside,
+start no process, and learn the size before they decompress anything. The plugins of other formats may do all that."""
 
 
 @cache
 def available_formats() -> tuple[str, ...]:
-    """Return the formats that this build of Pillow has, in its order: some plugins accept files of any content."""
+    """Return the formats that are installed, in the order of Pillow: some plugins accept files of any content."""
     Image.init()
+    heif.register()
     return tuple(name for name in Image.OPEN if name in FORMATS)
 
 

@@ -7,7 +7,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from osrmac.descriptor.decoding import avif, jpeg, jpeg2000, tiff
+from osrmac.descriptor.decoding import avif, heif, jpeg, jpeg2000, tiff
 
 __all__ = ["decoding_memory"]
 
@@ -57,6 +57,8 @@ def _decoder_memory(image: ImageFile, encoded: bytes, size: Size, *, is_reduced:
     elif image.format == "AVIF":  # beside the planes, two copies of the pixels
         planes = avif.decoder_memory(encoded)
         memory = None if planes is None else planes + 2 * len(image.mode) * pixels + len(encoded)
+    elif image.format == "HEIF":
+        memory = heif.decoder_memory(encoded, image.mode, pixels)
     elif image.format == "GIF":  # the background that will replace the frame
         memory = _stored(size, image.mode)
     elif any(tile[0] in Image.DECODERS for tile in image.tile):  # in Python: all samples in a buffer, and copies of it

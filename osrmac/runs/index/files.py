@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from osrmac.runs.index.stored import IndexedShard
+from osrmac.storage.damage import damaged
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
 
@@ -58,6 +59,18 @@ class IndexFiles:
         """Return the file of each of some origins; None for one that does not exist."""
         by_prefix = {name.rpartition("-")[0]: self.folder / name for name in sorted(self.names())}
         return [by_prefix.get(_prefix(kind, origin)) for origin in origins]
+
+    def read(self, name: str, digest: str) -> bytes:
+        """Read a file.
+
+        Raises:
+            DamagedFileError: Its digest is another one.
+            FileNotFoundError: There is no such file.
+        """
+        content = (self.folder / name).read_bytes()
+        if file_digest(content) != digest:
+            raise damaged((self.folder / name).url, "its digest is that of another content")
+        return content
 
     def size(self, names: Iterable[str]) -> int:
         """Return the size of some files together, in bytes."""

@@ -16,17 +16,18 @@ from osrmac.errors import NotFoundError, StorageError, reason
 from osrmac.storage.file_names import file_url, is_unicode, to_unicode
 from osrmac.storage.filesystem import storage_errors
 from osrmac.storage.listing import uri_list
+from osrmac.storage.listing.skipped import Skipped, describe_skipped
+from osrmac.storage.listing.suffixes import image_suffixes, is_image_name
 from osrmac.storage.listing.walk import File, walk
 from osrmac.storage.location import Location
 from osrmac.storage.schema import COLLECTION
 
-__all__ = ["IMAGE_SUFFIXES", "folder_within", "listing"]
+__all__ = ["folder_within", "listing"]
 
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _WILDCARDS = frozenset("*?[")
 
 
-def listing(images: Location, excluded: Location | None = None) -> Iterator[pa.Table]:
+def listing(images: Location, excluded: Location | None = None, skipped: Skipped | None = None) -> Iterator[pa.Table]:
     """List the images of a collection, in tables of `schema.COLLECTION`.
 
     The id of an image is its path relative to the folder; in a list without ids it is the URI.
@@ -36,6 +37,8 @@ def listing(images: Location, excluded: Location | None = None) -> Iterator[pa.T
             a CSV or Parquet file with the column `uri` and optionally `id`, `size`, `etag` and `mtime`. Ids, URIs and
             etags of a CSV file are taken literally; numbers in a Parquet file become their decimal string.
         excluded: A folder below that of the images, whose files are left out: the run.
+        skipped: Counts the files that are passed over because their names are not those of images. It is complete when
+            the tables have been read. A list passes over nothing.
 
     Returns:
         A table of up to 100 000 rows at a time.
@@ -43,17 +46,19 @@ def listing(images: Location, excluded: Location | None = None) -> Iterator[pa.T
     Raises:
         StorageError: There is no such folder or file, it has no images, or the list cannot be used.
     """
+    skipped = Skipped() if skipped is None else skipped
     with storage_errors(images.url):
         is_list = uri_list.is_list(images)
     if is_list:
         tables = uri_list.rows(images)
     else:
-        rows = uri_list.batched(_image_rows(images, excluded))
+        rows = uri_list.batched(_image_rows(images, excluded, skipped))
         tables = (pa.Table.from_pylist(batch, schema=COLLECTION) for batch in rows)
     checked = _with_clear_errors(images, (table for table in tables if table.num_rows))
     first = next(checked, None)
     if first is None:
-        raise NotFoundError(f"no images in {images}: osrmac looks for {' '.join(IMAGE_SUFFIXES)}")
+        found = describe_skipped(skipped.counts) or f"osrmac looks for {' '.join(image_suffixes())}"
+        raise NotFoundError(f"no images in {images}: {found}")
     return chain([first], checked)
 
 
@@ -67,7 +72,7 @@ def _with_clear_errors(images: Location, tables: Iterator[pa.Table]) -> Iterator
         ) from error
 
 
-def _image_rows(images: Location, excluded: Location | None) -> Iterator[dict[str, Any]]:
+def _image_rows(images: Location, excluded: Location | None, skipped: Skipped) -> Iterator[dict[str, Any]]:
     fs, path = images.fs, images.path
     is_glob = _WILDCARDS & set(path) and not fs.isdir(path)  # the name of a folder may contain an asterisk
     root = _fixed_part(path) if is_glob else path
@@ -80,7 +85,13 @@ def _image_rows(images: Location, excluded: Location | None) -> Iterator[dict[st
     prefix = root.rstrip("/") + "/"
     left_out = None if excluded is None else folder_within(excluded, Location(images.url, fs, root))
     for file in _matching(files, path) if is_glob else files:
-        if file.path.lower().endswith(IMAGE_SUFFIXES) and not (left_out and file.path.startswith(prefix + left_out)):
+        if left_out and file.path.startswith(prefix + left_out):
+            continue
+        if file.is_special:
+            skipped.add_special()
+        elif not is_image_name(file.path):
+            skipped.add(file.path)
+        else:
             uri = _local_uri(file.path) if images.is_local else fs.unstrip_protocol(file.path)
             yield {"id": to_unicode(file.path.removeprefix(prefix)), "uri": uri, **_version(file)}
 

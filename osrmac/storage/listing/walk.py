@@ -24,12 +24,14 @@ class File(NamedTuple):
         size: Size in bytes, if known.
         etag: Entity tag of an object in a bucket.
         mtime: Time of the last modification, if known.
+        is_special: Whether this is a pipe, socket or device: reading it might never end.
     """
 
     path: str
     size: int | None = None
     etag: str | None = None
     mtime: datetime.datetime | None = None
+    is_special: bool = False
 
 
 def walk(fs: AbstractFileSystem, folder: str, depth: int | None = None) -> Iterator[File]:
@@ -65,18 +67,17 @@ def _walk_local(folder: str, depth: int | None, parents: frozenset[tuple[int, in
                 if depth != 1:
                     yield from _walk_local(entry.path, depth and depth - 1, parents | {identity})
             else:
-                yield from _regular_file(entry)
+                yield _file(entry)
 
 
-def _regular_file(entry: os.DirEntry[str]) -> Iterator[File]:
-    """Yield the file, unless it is a pipe, socket or device: reading those might never end."""
+def _file(entry: os.DirEntry[str]) -> File:
     try:
         status = entry.stat()
     except OSError:  # a broken link
-        yield File(entry.path)
-    else:
-        if stat.S_ISREG(status.st_mode):
-            yield File(entry.path, status.st_size, mtime=_time(status.st_mtime))
+        return File(entry.path)
+    if not stat.S_ISREG(status.st_mode):
+        return File(entry.path, is_special=True)
+    return File(entry.path, status.st_size, mtime=_time(status.st_mtime))
 
 
 def local_file(path: str) -> File:
@@ -95,7 +96,9 @@ def _walk_bucket(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iter
     first = fs.call_s3("list_objects_v2", **request)
     if prefix and not first.get("Contents") and not first.get("CommonPrefixes"):
         raise FileNotFoundError(folder)
-    return (version(f"{bucket}/{entry['Key']}", entry) for page in _pages(fs, request, first) for entry in page)
+    found = (entry for page in _pages(fs, request, first) for entry in page)
+    # Consoles make an empty object of a key with a slash at the end to show a folder.
+    return (version(f"{bucket}/{entry['Key']}", entry) for entry in found if not entry["Key"].endswith("/"))
 
 
 def _pages(fs: AbstractFileSystem, request: dict[str, Any], page: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:

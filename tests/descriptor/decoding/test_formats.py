@@ -77,6 +77,7 @@ def plugins() -> Iterator[ModuleType]:
         opener, _ = Image.OPEN[name]
         yield sys.modules[opener.__module__]
     yield sys.modules["PIL.MpoImagePlugin"]  # JPEGs are opened by it, too
+    yield from (sys.modules[name] for name in ("pillow_heif.heif", "pillow_heif.misc") if name in sys.modules)
 
 
 def findings(module: ModuleType) -> Iterator[str]:

@@ -8,6 +8,7 @@ from PIL import Image
 from osrmac.descriptor.decoding.memory import decoding_memory
 from osrmac.descriptor.decoding.pillow_settings import pillow_settings
 from tests.bombs import bombs, webp
+from tests.heif import NO_ENCODER, can_encode
 from tests.pictures import encoded, png
 
 ROW = 8
@@ -66,6 +67,16 @@ def test_an_avif_whose_pixels_are_hidden_is_unknown() -> None:
     assert memory(file[:start] + bytes(len(file) - start)) is None
 
 
+@pytest.mark.skipif(not can_encode(), reason=NO_ENCODER)
+@pytest.mark.parametrize(
+    ("mode", "subsampling", "decoder"), [("RGB", "4:2:0", 5), ("RGB", "4:4:4", 8), ("RGBA", "4:2:0", 7)]
+)
+def test_a_heif_has_two_copies_of_its_planes_and_data_of_its_blocks(mode: str, subsampling: str, decoder: int) -> None:
+    file = encoded(Image.new(mode, (448, 192)), "HEIF", subsampling=subsampling)
+
+    assert memory(file) == decoder * 448 * 192 + len(file) + stored(448, 192, 4)
+
+
 def test_large_ordinary_images_take_less_than_ten_bytes_per_pixel() -> None:
     size = 13_377, 13_377
     header = png(*size, 8, 6, b"")  # RGBA
@@ -77,7 +88,12 @@ def test_large_ordinary_images_take_less_than_ten_bytes_per_pixel() -> None:
 
 
 def test_bombs_take_gigabytes() -> None:
-    others = ("a PNG of 300 megapixels in IPTC", "a FITS file to decompress", "a TIFF of a million strips")
+    others = (
+        "a PNG of 300 megapixels in IPTC",
+        "a FITS file to decompress",
+        "a TIFF of a million strips",
+        "a HEIF of 961 tiles",
+    )
 
     needed = {name: memory(file) or 0 for name, file in bombs().items() if name not in others}
 

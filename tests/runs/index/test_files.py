@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from osrmac.errors import DamagedFileError
 from osrmac.runs.index.files import (
     IndexFiles,
     file_digest,
@@ -35,6 +38,15 @@ def test_a_file_of_another_content_is_not_intact(tmp_path: Path) -> None:
     assert index_file_is_intact(name, b"centroids")
     assert not index_file_is_intact(name, b"centroidz")
     assert not index_file_is_intact("quantizer.faiss", b"centroids")
+
+
+def test_a_damaged_file_is_not_read(tmp_path: Path) -> None:
+    files = IndexFiles(Location.of(tmp_path / "index"))
+    name, digest = write_file(files.folder, "quantizer", b"centroids", [1])
+    assert files.read(name, digest) == b"centroids"
+    (files.folder / name).write_bytes(b"centroidz")
+    with pytest.raises(DamagedFileError, match="remove it and run osrmac index again"):
+        files.read(name, digest)
 
 
 def test_files_that_are_not_named_are_removed(tmp_path: Path) -> None:

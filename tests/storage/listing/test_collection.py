@@ -10,6 +10,7 @@ import s3fs
 from osrmac.errors import StorageError
 from osrmac.storage import schema
 from osrmac.storage.listing.collection import listing
+from osrmac.storage.listing.skipped import Skipped
 from osrmac.storage.location import Location
 from osrmac.storage.reading.fetch import Fetcher
 from tests.lists import ids, plan
@@ -48,8 +49,11 @@ def test_uris_of_a_remote_file_system_are_urls() -> None:
 
 def test_a_folder_without_images_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("-")
-    with pytest.raises(StorageError, match="no images in"):
+    with pytest.raises(StorageError, match=r"^no images in .*: 1 \.txt$"):
         plan(str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StorageError, match=r"^no images in .*empty: osrmac looks for .*\.jpeg"):
+        plan(str(tmp_path / "empty"))
     with pytest.raises(StorageError, match="no folder"):
         plan(str(tmp_path / "nowhere"))
 
@@ -97,6 +101,37 @@ def test_globs_match_the_same_files_in_a_bucket_as_on_disk(bucket: str, photos: 
         assert ids(remote) == ids(local) != []
     with pytest.raises(StorageError, match="no folder s3://archive/nowhere"):
         plan(f"{bucket}/nowhere")
+
+
+def passed_over(images: str | Path, excluded: Path | None = None) -> dict[str, int]:
+    skipped = Skipped()
+    for _ in listing(Location.of(images), None if excluded is None else Location.of(excluded), skipped):
+        pass
+    return skipped.counts
+
+
+def test_files_that_are_passed_over_are_counted_in_a_folder_a_glob_and_a_bucket(bucket: str, photos: Path) -> None:
+    (photos / "trip" / "README").touch()
+    storage = s3fs.S3FileSystem()
+    storage.put(str(photos), "archive/photos", recursive=True)
+    storage.pipe_file("archive/photos/trip/", b"")  # how consoles show a folder
+    for folder in (photos, f"{bucket}/photos"):
+        assert passed_over(folder) == {".db": 1, ".txt": 1, "no suffix": 1}
+        assert passed_over(f"{folder}/**/[a-c.n]*") == {".db": 1, ".txt": 1}
+        assert passed_over(f"{folder}/*.jpg") == {}
+
+
+def test_pipes_count_as_special_and_the_files_of_the_run_do_not_count(photos: Path) -> None:
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "run").mkdir()
+    (photos / "run" / "run.json").touch()
+    os.mkfifo(photos / "run" / "pipe")
+    assert passed_over(photos, excluded=photos / "run") == {".db": 1, ".txt": 1, "special": 1}
+
+
+def test_a_list_passes_over_nothing(photos: Path) -> None:
+    (photos / "list.txt").write_text("b.jpg\ntrip/notes.txt\n")
+    assert passed_over(photos / "list.txt") == {}
 
 
 def test_a_folder_that_disappears_while_it_is_listed_is_an_error_of_one_line(

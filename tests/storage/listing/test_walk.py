@@ -73,9 +73,10 @@ def test_a_broken_link_is_a_file_without_a_version(tree: Path) -> None:
     assert lost == {File(str(tree / "one/two/lost.jpg")), File(str(tree / "one/two/itself.jpg"))}
 
 
-def test_pipes_are_left_out(tree: Path) -> None:
+def test_pipes_are_marked(tree: Path) -> None:
     os.mkfifo(tree / "pipe.jpg")
-    assert "pipe.jpg" not in found(tree)
+    marked = [file for file in walk(LocalFileSystem(), str(tree)) if file.is_special]
+    assert marked == [File(str(tree / "pipe.jpg"), is_special=True)]
 
 
 @pytest.fixture
@@ -127,6 +128,8 @@ def test_a_bucket_is_listed_page_by_page(bucket: str, monkeypatch: pytest.Monkey
     assert len(requests) == 3
     assert [file.path for file in walk(fs, "archive/photos", 1)] == [f"archive/{key}" for key in keys[:5]]
     assert sum(1 for _ in walk(fs, "archive")) == len(keys) + 2
+    fs.pipe_file("archive/photos/empty/", b"")
+    assert sum(1 for _ in walk(fs, "archive")) == len(keys) + 2
     for nowhere in ("archive/nowhere", "archive/photos/0.jpg", "no-such-bucket", "no-such-bucket/photos"):
         with pytest.raises(FileNotFoundError):
             walk(fs, nowhere)
@@ -140,4 +143,4 @@ def test_a_time_that_no_calendar_has_is_unknown(mtime: float) -> None:
 @pytest.mark.parametrize("path", ["{}/missing", "{}", "{}/pipe", "a\0b", "s3://bucket/key"])
 def test_only_regular_files_have_a_version(tmp_path: Path, path: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert local_file(path.format(tmp_path))[1:] == (None, None, None)
+    assert local_file(path.format(tmp_path))[1:] == (None, None, None, False)
