@@ -18,6 +18,7 @@ from osrmac.descriptor.describer import Describer, Description
 from osrmac.evaluation import protocols
 from osrmac.evaluation.benchmark import Benchmark
 from osrmac.retrieval.distances import distances, ranking
+from osrmac.runs.scan import LocalComparison
 from osrmac.runs.scoring import query_results
 from osrmac.storage.location import Location
 from osrmac.storage.reading.text_files import read_files
@@ -79,7 +80,7 @@ def score(benchmark: Benchmark, names: list[str], vectors: Vector) -> float:
     """Mean average precision of whole-image queries by L1 distance, in percent."""
     queries = benchmark.modes["whole"]
     query_vectors = vectors[[names.index(query.image) for query in queries]]
-    compared = [("", names, distances(query_vectors, vectors, "l1"))]
+    compared = LocalComparison([("", names, distances(query_vectors, vectors, "l1"))])
     results = query_results(benchmark, queries, compared, dict(zip(names, names, strict=True)))
     return round(fmean(result.values[benchmark.measures[0]] for result in results), 2)
 

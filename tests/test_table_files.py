@@ -10,13 +10,14 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from osrmac import table_files as module
 from osrmac.errors import ConfigError
-from osrmac.table_files import Value, csv_bytes, plain_text, table_bytes, xlsx_bytes
+from osrmac.table_files import Value, csv_bytes, parquet_bytes, plain_text, table_bytes, writing, xlsx_bytes
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 DANGEROUS = "=+-@\t\r"
@@ -126,6 +127,37 @@ def test_other_programs_read_the_csv_file() -> None:
     content = csv_bytes(["id", "distance"], [['a"b,c', 0.5], ["ü\n", -1.0]])
     table = pa.csv.read_csv(io.BytesIO(content), parse_options=pa.csv.ParseOptions(newlines_in_values=True))
     assert table.to_pydict() == {"id": ['a"b,c', "ü\n"], "distance": [0.5, -1.0]}
+
+
+def test_parquet_has_every_value_as_it_is() -> None:
+    time = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
+    rows: list[list[Value]] = [["=a", 0.5, 1, True, time], [None, 1, 2, False, None]]
+    table = pq.read_table(io.BytesIO(parquet_bytes(["id", "a", "b", "c", "d"], rows)))
+    assert table.to_pylist() == [
+        {"id": "=a", "a": 0.5, "b": 1, "c": True, "d": time},
+        {"id": None, "a": 1.0, "b": 2, "c": False, "d": None},
+    ]
+    assert pq.read_table(io.BytesIO(table_bytes(".parquet", ["id"], []))).column_names == ["id"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_is_written_some_rows_at_a_time(suffix: str) -> None:
+    file = io.BytesIO()
+    with writing(suffix, file, {"id": str, "rank": int, "tied": bool, "score": float}) as write:
+        write([["=a", 1, True, 0.5], ["b", None, None, None]])
+        write([["c", 2, False, None]])
+    if suffix == ".csv":
+        assert file.getvalue() == b"id,rank,tied,score\n'=a,1,true,0.5\nb,,,\nc,2,false,\n"
+        return
+    read = pq.ParquetFile(file)
+    assert read.num_row_groups == 2
+    assert [str(field.type) for field in read.schema_arrow] == ["string", "int64", "bool", "double"]
+    assert read.read().to_pydict() == {
+        "id": ["=a", "b", "c"],
+        "rank": [1, None, 2],
+        "tied": [True, None, False],
+        "score": [0.5, None, None],
+    }
 
 
 def test_the_suffix_decides() -> None:

@@ -71,7 +71,7 @@ def search(
     Args:
         run: Run with descriptors.
         queries: Ids of images of the run, or else paths or URLs of any images, which are described like the run's.
-            None where the options name a list or another run.
+            Empty where the options name a list or another run.
         options: Queries, number of images to find, and how they are compared.
         cluster: Cluster that compares the images, if any.
 
@@ -94,7 +94,7 @@ def search_stream(
     The collection is read once for each chunk of queries, again for query expansion and re-ranking.
 
     Raises:
-        ConfigError: No query, several queries with one box, or an unknown method.
+        ConfigError: No query, several queries with one box, an unknown method, or no such cluster or GPU.
         NotFoundError: No run, or no list.
         StorageError: The other run has other settings; while results are taken, images are removed from a run.
     """
@@ -102,6 +102,8 @@ def search_stream(
     place = Run(run)
     shards = list_shards(place)
     method = choose_method(place, options.method, regions=True)
+    _check_list(options)
+    _check_machines(options, cluster)
     other = None if options.query_run is None else _query_run(place, options.query_run)
     indexed = open_images(place, method, shards, options)
     searcher = partial(_searcher, place, method, indexed, options, cluster)
@@ -117,6 +119,22 @@ def _check_queries(queries: Sequence[str], options: SearchConfig) -> None:
         raise ConfigError("no query given: name images by their ids in the run, paths or URLs")
     if options.box is not None and len(queries) > 1:
         raise ConfigError(f"--box is a part of one image, but {len(queries)} are given: search for one at a time")
+
+
+def _check_list(options: SearchConfig) -> None:
+    """Read the first queries of a list, so that a missing or malformed one is an error before anything is done."""
+    if options.queries_from is not None:
+        next(read_names(Location.of(options.queries_from)))
+
+
+def _check_machines(options: SearchConfig, cluster: SearchClusterConfig) -> None:
+    """Connect to the cluster, or look for the GPU of this machine, before queries are described."""
+    if cluster.named is None:
+        torch_device(options.device)
+        return
+    from osrmac.distributed.cluster.connect import connect
+
+    connect(cluster)
 
 
 def _query_run(run: Run, url: str) -> Run:
@@ -159,7 +177,8 @@ def _results(
                 matches = [] if error is not None else next(found)
                 kept = without_own(matches, query.name, options.top) if without else matches
                 reason = None if error is None else str(error)
-                yield QueryResult(query.name, tuple(kept), uri=query.uri, box=query.box, error=reason)
+                uri = query.uri if other is None else None
+                yield QueryResult(query.name, tuple(kept), uri=uri, box=query.box, error=reason)
             done = last
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +14,19 @@ from scipy.spatial.distance import cdist
 
 from osrmac.cli.app import main
 from osrmac.commands.fit import fit
-from osrmac.commands.search import search
-from osrmac.config import Distance, ReductionConfig, SearchConfig, fingerprint
+from osrmac.commands.search import search, search_stream
+from osrmac.config import Distance, ReductionConfig, SearchClusterConfig, SearchConfig, fingerprint
 from osrmac.descriptor.regions import region_boxes
+from osrmac.distributed import scan
 from osrmac.errors import ConfigError, OsrmacError, StorageError
 from osrmac.retrieval.expansion import average
 from osrmac.retrieval.reranking import superglobal
+from osrmac.runs.batches import chunks
 from osrmac.runs.reductions.stored import load_reductions
 from osrmac.storage import shards
 from osrmac.storage.run import Run
 from osrmac.types import QueryResult
+from tests.tiny_run import tiny_run
 
 FIT = ReductionConfig(select=("pfa",), features=(32,), retained_variance=0.8)
 QUERIES = ["even/08.png", "copy1.png", "odd/11.png"]
@@ -238,3 +242,104 @@ def test_the_command_tells_where_regions_are(with_regions: Run, capsys: pytest.C
     main(command)
     shown = capsys.readouterr().out
     assert all(f"│ {' '.join(map(str, box))} " in shown for box in boxes)
+
+
+IDS = [f"{number:02d}.jpg" for number in range(11)]
+
+
+def batch_run(folder: Path, seed: int) -> Run:
+    """A run of few different vectors, so that many images are tied, and of a failed image."""
+    rows = np.random.default_rng(seed).integers(0, 3, (len(IDS), 3))
+    vectors_by_id = dict(zip(IDS, rows, strict=True))
+    return tiny_run(folder, {"single": vectors_by_id}, failed={"broken.jpg": ("decode", "empty")}, rows_per_shard=4)
+
+
+@pytest.mark.parametrize("chunk", [250_000_000, 3 * 4012, 1])
+@pytest.mark.parametrize("refined", [{}, {"query_expansion": 2, "rerank": "superglobal", "rerank_top": 5}])
+def test_chunks_change_no_result_of_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, refined: dict[str, Any]
+) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    listed = tmp_path / "queries.txt"
+    listed.write_text("\n".join(reversed(IDS)))
+    expected = search(run.url, list(reversed(IDS)), SearchConfig(top=4, **refined))
+    monkeypatch.setattr(chunks, "_CHUNK", chunk)
+    assert search(run.url, [], SearchConfig(top=4, queries_from=str(listed), **refined)) == expected
+
+
+def test_a_query_of_a_list_that_fails_has_an_error_and_no_matches(tmp_path: Path) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    listed = tmp_path / "queries.csv"
+    listed.write_text("id\n01.jpg\nbroken.jpg\ngone.jpg\n02.jpg\n")
+    found = search(run.url, [], SearchConfig(top=4, queries_from=str(listed)))
+    assert [query.error is None for query in found] == [True, False, False, True]
+    assert [len(query.matches) for query in found] == [4, 0, 0, 4]
+    assert found[1].error == "broken.jpg has no descriptor, it failed at decode: empty"
+    assert "neither the id of an image" in (found[2].error or "")
+    with pytest.raises(StorageError, match=r"broken\.jpg has no descriptor"):
+        search(run.url, ["01.jpg", "broken.jpg"])
+
+
+@pytest.mark.parametrize("chunk", [250_000_000, 3 * 4012, 1])
+def test_images_of_another_run_are_queries_and_nothing_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, other = batch_run(tmp_path / "run", 0), batch_run(tmp_path / "other", 1)
+    monkeypatch.setattr(chunks, "_CHUNK", chunk)
+    found = {query.query: query for query in search(run.url, [], SearchConfig(top=4, query_run=other.url))}
+    assert sorted(found) == IDS
+    assert "1 images of" in capsys.readouterr().err
+    ids, images = vectors(run, "single")
+    names_of, queries = vectors(other, "single")
+    for name, query in zip(names_of, queries, strict=True):
+        distances = np.abs(images - query).sum(axis=1)
+        nearest = sorted(zip(distances.tolist(), ids, strict=True))[:4]
+        assert [(match.distance, match.id) for match in found[name].matches] == nearest
+
+
+@pytest.mark.parametrize("refined", [{}, {"rerank": "superglobal", "rerank_top": 20}])
+def test_an_image_is_left_out_of_its_own_results(tmp_path: Path, refined: dict[str, Any]) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    found = {query.query: query for query in search(run.url, [], SearchConfig(top=4, query_run=run.url, **refined))}
+    for name in IDS:
+        (everything,) = search(run.url, [name], SearchConfig(top=20, **refined))
+        others = [match for match in everything.matches if match.id != name][:4]
+        assert names(found[name]) == [match.id for match in others]
+        assert [match.rank for match in found[name].matches] == [1, 2, 3, 4]
+
+
+def test_queries_of_other_settings_are_refused(tmp_path: Path) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    other = tiny_run(tmp_path / "other", {"early": {"a.jpg": [1, 2, 3]}})
+    with pytest.raises(StorageError, match="was made with other settings"):
+        search(run.url, [], SearchConfig(query_run=other.url))
+
+
+def test_a_missing_list_is_refused_before_the_search(tmp_path: Path) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    with pytest.raises(OsrmacError, match="no list"):
+        search_stream(run.url, [], SearchConfig(queries_from=str(tmp_path / "gone.txt")))
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "message"),
+    [
+        ([], {}, "no query given"),
+        (["a"], {"queries_from": "list.txt"}, "choose one of them"),
+        (["a"], {"query_run": "run"}, "choose one of them"),
+        ([], {"queries_from": "list.txt", "query_run": "run"}, "give one of them"),
+        ([], {"queries_from": "list.txt", "box": (0, 0, 1, 1)}, "--box is a part of one image"),
+    ],
+)
+def test_the_queries_come_from_one_place(queries: list[str], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        search("nowhere", queries, SearchConfig(**options))
+
+
+@pytest.mark.integration
+def test_a_cluster_gives_the_same_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = batch_run(tmp_path / "run", 0)
+    monkeypatch.setattr(scan, "_PART", 60)
+    monkeypatch.setattr(chunks, "_CHUNK", 6 * 4012)
+    options = SearchConfig(top=4, query_run=run.url, query_expansion=2, rerank="superglobal", rerank_top=5)
+    assert search(run.url, [], options, SearchClusterConfig(address="local")) == search(run.url, [], options)

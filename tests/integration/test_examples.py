@@ -36,6 +36,7 @@ SUBSTITUTIONS = {
     "IVF1024,PQ87x8": "IVF2,PQ8x4",
     "'RUN/": "'pictures-run/",
     "~/pictures-run": "pictures-run",
+    "~/scans-run": "pictures-run",
     "oxford-run": "pictures-run",
 }
 """Names and numbers of the documentation, and those of the tests' run."""
@@ -74,6 +75,7 @@ def workspace(run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.Monkey
     shutil.move(run.url, tmp_path / "pictures-run")
     with Image.open(photos / QUERY) as image:
         image.resize((400, 320)).save(tmp_path / "flyer.jpg")
+    (tmp_path / "wanted.txt").write_text(f"{QUERY}\n./flyer.jpg\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.retrieval.ranks import ranks
+from osrmac.retrieval.ranks import count_ranks, merge_ranks, ranks
 from osrmac.types import Rank
 
 distances = st.integers(0, 3).map(float)
@@ -27,7 +27,11 @@ def test_ranks_equal_those_of_a_sort_of_all_images(
     images = dict(zip(names, all_rows, strict=True))
     targets = data.draw(st.sets(st.sampled_from(names))) if names else set()
 
-    result = ranks(iter(blocks), [{image: images[image][query] for image in targets} for query in (0, 1)])
+    wanted = [{image: images[image][query] for image in targets} for query in (0, 1)]
+    result = ranks(iter(blocks), wanted)
+    parts = data.draw(st.integers(1, 4))
+    divided = [count_ranks(blocks[part::parts], wanted) for part in range(parts)]
+    assert merge_ranks(iter(divided), wanted) == result
 
     for query in (0, 1):
         order = sorted(names, key=lambda image: (images[image][query], image))

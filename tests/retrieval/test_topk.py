@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osrmac.retrieval.topk import nearest
+from osrmac.retrieval.topk import candidates, merge_nearest, nearest
 
 distances = st.integers(0, 3).map(float)
 
@@ -31,6 +31,25 @@ def test_nearest_images_equal_those_of_a_sort_of_all_images(
         assert [match.rank for match in result[query]] == list(range(1, len(expected) + 1))
         at = [row[query] for row, _, _ in all_images]
         assert [match.tied for match in result[query]] == [at.count(distance) > 1 for distance, _, _ in expected]
+
+
+@given(
+    st.lists(st.lists(st.tuples(distances, distances), max_size=4), max_size=6),
+    st.integers(1, 8),
+    st.integers(1, 4),
+    st.randoms(),
+)
+def test_nearest_images_do_not_depend_on_the_parts(
+    collection: list[list[tuple[float, float]]], number: int, parts: int, random: Random
+) -> None:
+    names = [f"{number:03d}" for number in range(sum(map(len, collection)))]
+    random.shuffle(names)
+    blocks = [
+        (f"block {shard}", [names.pop() for _ in rows], np.array(rows, np.float32).reshape(-1, 2).T)
+        for shard, rows in enumerate(collection)
+    ]
+    divided = [candidates(blocks[part::parts], 2, number) for part in range(parts)]
+    assert merge_nearest(iter(divided), 2, number) == nearest(blocks, 2, number)
 
 
 def test_a_tie_with_an_image_beyond_the_last_is_marked() -> None:
