@@ -21,7 +21,7 @@ __all__ = ["OpenIndex"]
 _PROBES = 1 / 32
 """Share of the cells that are searched."""
 
-_FEWEST_PROBES = 64
+_FEWEST_PROBES = 128
 
 
 class OpenIndex:
