@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def measure(made: Synthetic, kept: Kept, chosen: Any) -> dict[str, Any]:
         stored = load_index(run, made.reduction.name)
         if stored is None or stored.space != space:
             kept.values.pop(f"build, {space}", None)
-        result[f"build, {space}"] = kept.get(f"build, {space}", lambda d=distances[0]: build(run, d))
+        result[f"build, {space}"] = kept.get(f"build, {space}", partial(build, run, distances[0]))
         result[f"MB of index, {space}"] = size(Path(run.index(made.reduction.name).path))
         for distance in distances:
             for candidates in chosen.candidates:

@@ -103,7 +103,7 @@ def test_a_search_that_fails_leaves_the_earlier_table(tmp_path: Path, run: Run) 
         assert sorted(path.name.startswith(".found.parquet") for path in tmp_path.glob("*found*")) == [False, True]
         raise StorageError("a shard is lost")
 
-    stream = ResultStream("single", "l1", {}, False, results())
+    stream = ResultStream("single", "l1", {}, "all images compared", False, results())
     with pytest.raises(StorageError, match="a shard is lost"):
         write_batch(stream, run.url, file, Output())
     assert file.read_bytes() == b"earlier"
