@@ -70,7 +70,7 @@ def test_a_batch_is_written_as_parquet(
     assert shown.out == ""
     notes = shown.err.splitlines()
     assert notes[0] == f"list in {file}"
-    assert notes[1] == "3 queries, compared by single"
+    assert notes[1] == "3 queries, compared by single: all images compared"
     assert notes[2].startswith("1 of them failed, first broken.jpg: broken.jpg has no descriptor")
     assert run.copies()[str(file)].items() >= {"kind": "list", "images": 4, "method": "single"}.items()
 
