@@ -27,7 +27,7 @@ def build_index(
 ) -> StoredIndex:
     """Build an index over the reduced shards of a run, with parts of some images."""
     source, folder = IndexSource.of(run, reduction, space), run.index(reduction.name)
-    factory = index_factory(source.images, source.dimension)
+    factory = index_factory(source.images)
     content = train_quantizer(np.concatenate([source.read(shard) for shard in source.shards]), factory, threads=1)
     name, digest = write_file(folder, "quantizer", content, [])
     parts = []

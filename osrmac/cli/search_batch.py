@@ -48,7 +48,7 @@ def write_batch(results: ResultStream, run: str, table: Path | None, output: Out
             for query in results:
                 counts.add(query.query, query.error, len(query.matches))
                 add(list(search_rows(query, columns)))
-                yield from query_json(query, scores=results.reranked)
+                yield from query_json(query, scores=results.reranked, searched=results.searched)
 
         if output.format == "json":
             write(output, lines())
@@ -57,7 +57,7 @@ def write_batch(results: ResultStream, run: str, table: Path | None, output: Out
                 pass
     if table is not None:
         record_page(storage.Run(run), str(table), "list", results.method, counts.matches)
-    note(f"{counts.queries:,} queries, compared by {results.method}")
+    note(f"{counts.queries:,} queries, compared by {results.method}: {results.searched}")
     if counts.failed:
         note(f"{counts.failed:,} of them failed, first {counts.first}")
 

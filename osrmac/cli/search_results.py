@@ -22,14 +22,14 @@ _OWN_COLUMNS, _OWN_TEXT = 3, 40
 def search_json(result: SearchResult) -> Iterator[dict[str, Any]]:
     """Yield each match as plain values.
 
-    It has a `score` if the search re-ranks, which is null where it did not, and a `box`, which is null unless regions
-    were matched; and the user's own `columns` if the run has any.
+    `searched` says which images were compared. There is a `score` if the search re-ranks, which is null where it did
+    not, a `box`, which is null unless regions were matched, and the user's own `columns` if the run has any.
     """
     for query in result.queries:
-        yield from query_json(query, scores=result.reranked)
+        yield from query_json(query, scores=result.reranked, searched=result.searched)
 
 
-def query_json(query: QueryResult, *, scores: bool) -> Iterator[dict[str, Any]]:
+def query_json(query: QueryResult, *, scores: bool, searched: str) -> Iterator[dict[str, Any]]:
     """Yield each match of a query as plain values, or the error of a query that has no result."""
     if query.error is not None:
         yield {"query": query.query, "error": query.error}
@@ -43,7 +43,7 @@ def query_json(query: QueryResult, *, scores: bool) -> Iterator[dict[str, Any]]:
             "tied": match.tied,
         }
         values |= {"score": match.score} if scores else {}
-        values |= {"box": match.box}
+        values |= {"box": match.box, "searched": searched}
         yield values | ({"columns": dict(match.columns)} if match.columns else {})
 
 
@@ -87,4 +87,5 @@ def _tie(match: Match) -> str:
 
 
 def _notes(result: SearchResult) -> list[str]:
-    return [f"compared by {result.method}", *(f"{name}: {text}" for name, text in result.conditions.items())]
+    compared = f"compared by {result.method}: {result.searched}"
+    return [compared, *(f"{name}: {text}" for name, text in result.conditions.items())]

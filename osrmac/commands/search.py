@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +14,8 @@ from osrmac.errors import ConfigError
 from osrmac.progress import Stage, note, stage
 from osrmac.runs.batches.chunks import Chunk, chunk_size, list_chunks, run_chunks
 from osrmac.runs.batches.own_image import BEYOND, without_own
+from osrmac.runs.index_search.choice import describe, index_searcher, open_images
+from osrmac.runs.index_search.images import IndexedImages
 from osrmac.runs.matches import find_matches
 from osrmac.runs.methods import Method, choose_method
 from osrmac.runs.queries import SearchResult
@@ -38,6 +40,7 @@ class ResultStream:
         method: Name of the method that images are compared by.
         distance: Distance between two vectors.
         conditions: Query expansion and re-ranking in words; empty without them.
+        searched: Which images are compared, in words.
         boxes: Whether matches have boxes, because regions are matched.
         own_columns: The user's own columns of the run, and the types of their values.
         results: Result of each query, in order.
@@ -46,6 +49,7 @@ class ResultStream:
     method: str
     distance: Distance
     conditions: Mapping[str, str]
+    searched: str
     boxes: bool
     own_columns: Mapping[str, type]
     results: Iterator[QueryResult]
@@ -65,7 +69,7 @@ def search(
     options: SearchConfig = SearchConfig(),
     cluster: SearchClusterConfig = SearchClusterConfig(),
 ) -> SearchResult:
-    """Find the images of a run that are nearest to each query, by exhaustive comparison.
+    """Find the images of a run that are nearest to each query, by its index if it has one, or else among all images.
 
     Args:
         run: Run with descriptors.
@@ -79,7 +83,7 @@ def search(
             queries of a list, those have an error in place of matches.
     """
     found = search_stream(run, queries, options, cluster)
-    return SearchResult(found.method, found.distance, tuple(found), found.conditions)
+    return SearchResult(found.method, found.distance, tuple(found), found.conditions, found.searched)
 
 
 def search_stream(
@@ -99,14 +103,18 @@ def search_stream(
     """
     _check_queries(queries, options)
     place = Run(run)
-    list_shards(place)
+    shards = list_shards(place)
     method = choose_method(place, options.method, regions=True)
     _check_list(options)
     _check_machines(options, cluster)
     other = None if options.query_run is None else _query_run(place, options.query_run)
     own = ImageColumns(place.manifest).types
-    results = _results(place, method, queries, other, options, cluster)
-    return ResultStream(method.name, options.distance, options.conditions, method.best_region, own, results)
+    indexed = open_images(place, method, shards, options)
+    searcher = partial(_searcher, place, method, indexed, options, cluster)
+    results = _results(place, method, queries, other, options, searcher)
+    searched = describe(indexed, options)
+    boxes = method.best_region
+    return ResultStream(method.name, options.distance, options.conditions, searched, boxes, own, results)
 
 
 def _check_queries(queries: Sequence[str], options: SearchConfig) -> None:
@@ -151,7 +159,7 @@ def _results(
     queries: Sequence[str],
     other: Run | None,
     options: SearchConfig,
-    cluster: SearchClusterConfig,
+    searcher: Callable[[Stage], Searcher],
 ) -> Iterator[QueryResult]:
     """Yield the result of each query, chunk by chunk."""
     with unpruned(run), nullcontext() if other is None else unpruned(other):
@@ -168,8 +176,7 @@ def _results(
         for chunk in chunks:
             last = done + len(chunk.queries)
             with stage(f"comparing queries {done + 1:,} to {last:,}" if options.in_batches else "comparing") as current:
-                images = _searcher(run, method, options, cluster, current)
-                found = iter(_matches(run, method, chunk, images, wanted, shards))
+                found = iter(_matches(run, method, chunk, searcher(current), wanted, shards))
             for position, query in enumerate(chunk.queries):
                 error = chunk.errors.get(position)
                 matches = [] if error is not None else next(found)
@@ -185,9 +192,16 @@ def _names(listed: str) -> Iterator[str]:
 
 
 def _searcher(
-    run: Run, method: Method, options: SearchConfig, cluster: SearchClusterConfig, current: Stage
+    run: Run,
+    method: Method,
+    indexed: IndexedImages | None,
+    options: SearchConfig,
+    cluster: SearchClusterConfig,
+    current: Stage,
 ) -> Searcher:
-    """Return a scan of the run by this process, or on a cluster if there is one."""
+    """Return a search by the index, or else a scan of the run by this process, or on a cluster if there is one."""
+    if indexed is not None:
+        return index_searcher(indexed, options, torch_device(options.device))
     images = [source(run, method)]
     if cluster.named is None:
         return Scan.of(images, options.distance, torch_device(options.device))

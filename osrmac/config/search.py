@@ -50,6 +50,12 @@ class SearchConfig(RefinementConfig, ComparisonConfig):
     top: Annotated[int, "N"] = 10
     """Images to find for each query."""
 
+    exact: bool = False
+    """Compare all images, although the run has an index."""
+
+    candidates: Annotated[int, "N"] = 200
+    """Images that are compared exactly for each query where an index is used; four times --top at least."""
+
     box: Annotated[tuple[float, float, float, float], "LEFT TOP RIGHT BOTTOM"] | None = None
     """Part of the query image to search for, in pixels of the upright image. (default: the entire image)"""
 
@@ -68,7 +74,7 @@ class SearchConfig(RefinementConfig, ComparisonConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least_one(self, "top")
+        at_least_one(self, "top", "candidates")
         if self.queries_from is not None and self.query_run is not None:
             raise ConfigError("--queries-from and --query-run both name the queries: give one of them")
         if self.box is not None and self.in_batches:

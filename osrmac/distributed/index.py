@@ -42,7 +42,7 @@ def train(source: IndexSource, files: IndexFiles, replaced: StoredIndex | None, 
     Returns:
         An index without parts.
     """
-    factory, size = index_factory(source.images, source.dimension), sample_size(source.images)
+    factory, size = index_factory(source.images), sample_size(source.images)
     origin = [
         *(source.reduction, source.space, factory, replaced.quantizer_digest if replaced else None),
         [[shard.shard, shard.generation, shard.rows] for shard in source.shards],

@@ -60,4 +60,4 @@ def _reduce_shard(source: Location, folder: Location, reduction: Reduction, dige
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(reduced.values.ravel()), reduction.dimension)
     columns = schema.reduced(reduction.dimension, reduction.fingerprint, digest)
     table = pa.table([pa.array(reduced.ids, pa.string()), vectors], schema=columns)
-    shards.write(folder, table, source.name, shards.generation(source))
+    shards.write(folder, table, source.name, shards.generation(source), small_groups=True)

@@ -75,6 +75,7 @@ def search_sheet(run: str, result: SearchResult) -> str:
         "collection": place.record()["images"],
         "method": result.method,
         "distance": result.distance,
+        "searched": result.searched,
         **result.conditions,
     }
     return render(

@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 from osrmac.config import SearchConfig
 from osrmac.errors import OsrmacError
+from osrmac.runs.index_search.choice import describe, index_searcher, open_images
 from osrmac.runs.matches import find_matches
 from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchQuery, vectors
 from osrmac.runs.scan import Scan, torch_device
+from osrmac.runs.searcher import Searcher
 from osrmac.runs.shard_reader import Block, list_shards, map_shards, read_blocks, unpruned
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
@@ -53,8 +55,9 @@ def state(run: Run) -> Any:
 class OpenRun:
     """A run in the state in which it was opened.
 
-    Rows of images take about 1 kB each. Vectors are held if they fit into half of the free memory; otherwise each
-    search reads them again, as `osrmac search` does. May be used by several threads.
+    Rows of images take about 1 kB each. An index that fits is kept open. Without one, vectors are held if they fit into
+    half of the free memory; otherwise each search reads them again, as `osrmac search` does. May be used by several
+    threads.
 
     Attributes:
         run: The run.
@@ -64,6 +67,7 @@ class OpenRun:
         version: Digest of it, for names of what is derived from it.
         shards: Shards of the descriptors.
         described: Number of described images.
+        searched: Which images a search compares, in words.
 
     Args:
         run: Run with descriptors.
@@ -87,7 +91,9 @@ class OpenRun:
             described = pc.equal(self._table["status"], schema.OK).to_numpy(zero_copy_only=False)
             self._position = np.where(described, np.cumsum(described) - 1, -1)
             self.described = int(described.sum())
-            self._blocks = self._held_blocks()
+            self._images = open_images(run, self.method, self.shards, options)
+            self.searched = describe(self._images, options)
+            self._blocks = None if self._images is not None else self._held_blocks()
         self._device = torch_device(options.device)
         self._loading = threading.Lock()
         self._unavailable: OsrmacError | None = None
@@ -161,9 +167,14 @@ class OpenRun:
             top: Number of images to find.
             outside: Ids of images that are never found.
         """
-        images = Scan(self._read, self.options.distance, self._device, frozenset(outside))
         options = replace(self.options, top=top)
+        images = self._searcher(frozenset(outside))
         return find_matches(self.run, self.method, images, query, options, self._rows_of, columns=False)[0]
+
+    def _searcher(self, outside: frozenset[str]) -> Searcher:
+        if self._images is not None:
+            return index_searcher(self._images, self.options, self._device, outside)
+        return Scan(self._read, self.options.distance, self._device, outside)
 
     def _rows_of(self, matches: Sequence[Match]) -> dict[str, dict[str, Any]]:
         return {match.id: row for match in matches if (row := self.row(match.id)) is not None}

@@ -54,12 +54,14 @@ class SearchResult:
         distance: Distance between two vectors.
         queries: Result of each query.
         conditions: Query expansion and re-ranking in words, as an evaluation names them; empty without them.
+        searched: Which images were compared, in words.
     """
 
     method: str
     distance: Distance
     queries: tuple[QueryResult, ...]
     conditions: Mapping[str, str] = field(default_factory=dict)
+    searched: str = "all images compared"
 
     @property
     def reranked(self) -> bool:

@@ -118,9 +118,14 @@ class Location:
         return sorted(self / name for name in names if not name.startswith("."))
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        """Open the file to read from it at any position."""
-        with storage_errors(self.url), self.fs.open(self.path, "rb") as file:
+    def open(self, *, read_ahead: bool = True) -> Iterator[BinaryIO]:
+        """Open the file to read from it at any position.
+
+        Args:
+            read_ahead: Whether remote storage is asked for more than what is read, in view of further reads.
+        """
+        options = {} if read_ahead else {"cache_type": "none"}
+        with storage_errors(self.url), self.fs.open(self.path, "rb", **options) as file:
             yield file
 
     def read_bytes(self) -> bytes:

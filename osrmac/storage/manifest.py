@@ -166,7 +166,7 @@ def is_current(plan: ShardPlan, folder: Location) -> bool:
 
 def read(folder: Location, plan: ShardPlan) -> pa.Table:
     """Read the planned rows of one shard from a manifest."""
-    return shards.read_group(folder / plan.part, plan.group)
+    return shards.read_groups(folder / plan.part, [plan.group])
 
 
 def read_all(folder: Location, columns: list[str]) -> pa.Table:

@@ -33,7 +33,7 @@ __all__ = [
     "metadata_of",
     "paths",
     "read",
-    "read_group",
+    "read_groups",
     "read_metadata",
     "read_vectors",
     "replace",
@@ -45,6 +45,7 @@ __all__ = [
 
 _SUFFIX = ".parquet"
 _MAX_BYTES = 128_000_000
+_GROUP_BYTES = 128_000
 _SHARDS = 500
 _GENERATION = "osrmac.generation"
 
@@ -72,7 +73,7 @@ def shard_count(new: int, images: int, row_bytes: int, workers: int, rows: int) 
     return min(new, workers * per_worker)
 
 
-def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> None:
+def write(folder: Location, rows: pa.Table, name: str, generation: int = 0, *, small_groups: bool = False) -> None:
     """Commit rows as one shard, replacing the shard of the same name.
 
     Args:
@@ -80,14 +81,15 @@ def write(folder: Location, rows: pa.Table, name: str, generation: int = 0) -> N
         rows: Table with a column `id`, by which the rows are sorted here.
         name: File name.
         generation: Generation of the plan that the shard fulfils.
+        small_groups: Whether single rows will be read: see `write_table`.
     """
-    replace(folder / name, rows, generation)
+    replace(folder / name, rows, generation, small_groups=small_groups)
 
 
-def replace(shard: Location, rows: pa.Table, generation: int) -> None:
+def replace(shard: Location, rows: pa.Table, generation: int, *, small_groups: bool = False) -> None:
     """Commit rows as a shard of a generation; the rows are sorted by id here."""
     metadata = {**(rows.schema.metadata or {}), _GENERATION.encode(): str(generation)}
-    write_table(shard, rows.sort_by("id").replace_schema_metadata(metadata))
+    write_table(shard, rows.sort_by("id").replace_schema_metadata(metadata), small_groups=small_groups)
 
 
 def generation(shard: Location) -> int:
@@ -100,11 +102,20 @@ def generation_of(metadata: Mapping[str, str]) -> int:
     return int(metadata.get(_GENERATION, 0))
 
 
-def write_table(file: Location, rows: pa.Table) -> None:
-    """Write a Parquet file, atomically."""
+def write_table(file: Location, rows: pa.Table, *, small_groups: bool = False) -> None:
+    """Write a Parquet file, atomically.
+
+    Args:
+        file: File to write.
+        rows: Its rows.
+        small_groups: Write row groups of 128 kB, so that single rows can be read with few others, instead of one group.
+            Files are 1% larger, and read as fast as a whole.
+    """
     floats = [path for field in rows.schema for path in _float_columns(field.name, field.type)]
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-    write_groups(file, [rows], use_dictionary=texts, use_byte_stream_split=floats)
+    size = max(1, _GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)) if small_groups else max(1, rows.num_rows)
+    groups = [rows.slice(start, size) for start in range(0, max(1, rows.num_rows), size)]
+    write_groups(file, groups, use_dictionary=texts, use_byte_stream_split=floats)
 
 
 def write_groups(file: Location, groups: Sequence[pa.Table], **encoding: Any) -> None:
@@ -146,14 +157,21 @@ def read(shard: Location, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(file, columns=columns, page_checksum_verification=True)
 
 
-def read_group(file: Location, group: int) -> pa.Table:
-    """Read one row group of a Parquet file.
+def read_groups(file: Location, groups: Sequence[int], footer: pq.FileMetaData | None = None) -> pa.Table:
+    """Read some row groups of a Parquet file, and nothing else of it.
+
+    Args:
+        file: Parquet file.
+        groups: Their numbers.
+        footer: Footer of the file, if it has been read.
 
     Raises:
         DamagedFileError: The file does not hold what was written.
     """
-    with _damage_found(file), _opened(file) as opened:
-        return pq.ParquetFile(opened, page_checksum_verification=True).read_row_group(group)
+    with _damage_found(file), _opened(file, read_ahead=False) as opened:
+        # Groups that follow each other are read at once.
+        parquet = pq.ParquetFile(opened, metadata=footer, page_checksum_verification=True, pre_buffer=True)
+        return parquet.read_row_groups(groups, use_threads=False)
 
 
 def described_ids(shard: Location) -> list[str]:
@@ -174,7 +192,7 @@ def footer(file: Location) -> pq.FileMetaData:
 
 
 @contextmanager
-def _opened(file: Location) -> Iterator[pa.NativeFile | BinaryIO]:
+def _opened(file: Location, *, read_ahead: bool = True) -> Iterator[pa.NativeFile | BinaryIO]:
     """Open a file for Arrow, a local one without Python.
 
     Arrow's threads may let go of a file a little later than its reader. If that is a Python object, and the interpreter
@@ -184,7 +202,7 @@ def _opened(file: Location) -> Iterator[pa.NativeFile | BinaryIO]:
         with storage_errors(file.url), pa.OSFile(file.path) as native:
             yield native
     else:
-        with file.open() as opened:
+        with file.open(read_ahead=read_ahead) as opened:
             yield opened
 
 

@@ -208,7 +208,8 @@ OPTIONS = {
     "compare": "--benchmark --queries --methods --baseline --resamples --figure --table",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
-    "search": "--top --box --distance --query-expansion --rerank --rerank-top --html --table --query-run --address",
+    "search": "--top --box --distance --query-expansion --rerank --html --table --query-run --address --exact "
+    "--candidates",
     "serve": "--host --port --root-path --allowed-host --token-file --columns --max-upload --method --rerank",
     "duplicates": "--threshold --same --min-precision --exact --against --groups --keep --html --table --csv --address",
     "overview": "--sample --device",

@@ -70,7 +70,7 @@ def test_a_batch_is_written_as_parquet(
     assert shown.out == ""
     notes = shown.err.splitlines()
     assert notes[0] == f"list in {file}"
-    assert notes[1] == "3 queries, compared by single"
+    assert notes[1] == "3 queries, compared by single: all images compared"
     assert notes[2].startswith("1 of them failed, first broken.jpg: broken.jpg has no descriptor")
     assert run.copies()[str(file)].items() >= {"kind": "list", "images": 4, "method": "single"}.items()
 
@@ -103,7 +103,7 @@ def test_a_search_that_fails_leaves_the_earlier_table(tmp_path: Path, run: Run) 
         assert sorted(path.name.startswith(".found.parquet") for path in tmp_path.glob("*found*")) == [False, True]
         raise StorageError("a shard is lost")
 
-    stream = ResultStream("single", "l1", {}, False, {}, results())
+    stream = ResultStream("single", "l1", {}, "all images compared", False, {}, results())
     with pytest.raises(StorageError, match="a shard is lost"):
         write_batch(stream, run.url, file, Output())
     assert file.read_bytes() == b"earlier"

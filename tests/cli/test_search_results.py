@@ -24,6 +24,7 @@ def test_json_has_the_score_of_a_search_that_re_ranks_only() -> None:
         "tied": True,
         "score": 0.75,
         "box": None,
+        "searched": "all images compared",
     }
     assert (last["distance"], last["score"]) == (0.75, None)
     assert all("score" not in row for row in search_json(PLAIN))
@@ -37,10 +38,10 @@ def test_tables_show_the_score_beside_the_distance_and_say_what_refined_the_rank
         ["2", "0.7500", "0.2500", "=", "a.jpg"],
         ["3", "", "0.7500", "", "c.jpg"],
     ]
-    assert shown.notes == ["compared by single", "re-ranking: superglobal, 2 nearest"]
+    assert shown.notes == ["compared by single: all images compared", "re-ranking: superglobal, 2 nearest"]
     (shown,) = search_tables(PLAIN)
     assert [column.name for column in shown.columns] == ["", "l1", "tied", "id"]
-    assert shown.notes == ["compared by single", "query expansion: 2 neighbours, alpha 3"]
+    assert shown.notes == ["compared by single: all images compared", "query expansion: 2 neighbours, alpha 3"]
 
 
 def test_matches_have_a_column_of_boxes_where_there_are_any() -> None:
@@ -50,7 +51,7 @@ def test_matches_have_a_column_of_boxes_where_there_are_any() -> None:
     assert [column.name for column in with_box.columns] == ["", "l1", "tied", "id", "box"]
     assert [[cell.text for cell in row][-2:] for row in with_box.cells] == [["a.jpg", ""], ["b.jpg", "0 10 300 200"]]
     assert [[cell.text for cell in row] for row in without.cells] == [["1", "0.5000", "=", "a.jpg"]]
-    assert (with_box.title, with_box.notes) == ("q", ["compared by single"])
+    assert (with_box.title, with_box.notes) == ("q", ["compared by single: all images compared"])
 
 
 def test_the_first_of_the_users_own_columns_are_shown_cut_off_and_json_has_all() -> None:

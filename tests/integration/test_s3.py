@@ -11,7 +11,8 @@ import pytest
 import s3fs
 
 from osrmac.commands.prune import prune
-from osrmac.config import PruneConfig
+from osrmac.commands.search import search
+from osrmac.config import PruneConfig, SearchConfig
 from osrmac.errors import StorageError
 from osrmac.runs.index.stored import load_index
 from osrmac.runs.integrity import check_file, other_files
@@ -76,7 +77,10 @@ def test_images_and_run_may_be_in_a_bucket(bucket: str, photos: Path, finished: 
 
 @pytest.mark.timeout(600)
 @pytest.mark.s3server
-def test_a_run_in_a_bucket_is_indexed_pruned_and_extended(bucket: str, tmp_path: Path) -> None:
+def test_a_run_in_a_bucket_is_indexed_searched_pruned_and_extended(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     local = prunable_run(tmp_path)
     shutil.rmtree(local.index("osrmac-pfa-2"))
     s3fs.S3FileSystem().put(local.url, "archive/run", recursive=True)
@@ -85,6 +89,9 @@ def test_a_run_in_a_bucket_is_indexed_pruned_and_extended(bucket: str, tmp_path:
     index = load_index(run, "osrmac-pfa-2")
     assert index is not None
     assert (index.images, len(index.parts)) == (19, 1)
+    by_index = search(run.url, ["odd/01.png"], SearchConfig(method="osrmac-pfa-2"))
+    assert by_index.searched.startswith("index over 19 of 19 images")
+    assert by_index.queries == search(run.url, ["odd/01.png"], SearchConfig(method="osrmac-pfa-2", exact=True)).queries
     (tmp_path / "remove.txt").write_text("even/00.png\n")
     prune(run.url, PruneConfig(remove=str(tmp_path / "remove.txt"), yes=True))
     assert "18 images" in osrmac("index", run.url, "--method", "osrmac-pfa-2")

@@ -69,7 +69,7 @@ def holding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "options"),
     [
         ("whole", SearchConfig(method="osrmac")),
-        ("whole", SearchConfig(method="osrmac-pfa-2", distance="l2")),
+        ("whole", SearchConfig(method="osrmac-pfa-2", distance="l2", exact=True)),
         ("whole", SearchConfig(method="osrmac", query_expansion=3)),
         ("whole", SearchConfig(method="osrmac", distance="cosine", rerank="superglobal", rerank_top=7)),
         ("two_recipes", SearchConfig(method="osrmac+cam")),
@@ -148,6 +148,20 @@ def test_the_state_changes_with_the_run(change: str, whole: Run, tmp_path: Path)
 def _prune(run: Run, folder: Path) -> None:
     (folder / "photos" / DESCRIBED[0]).unlink()
     prune(run.url, PruneConfig(yes=True))
+
+
+def test_an_index_is_used_and_no_vectors_are_held(whole: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = SearchConfig(method="osrmac-pfa-2", top=len(DESCRIBED))
+    by_scan = OpenRun(whole, replace(options, exact=True))
+    opened = OpenRun(whole, options)
+    assert opened.searched == "index over 19 of 19 images, 200 candidates compared exactly"
+    assert by_scan.searched == "all images compared"
+    monkeypatch.setattr(open_run, "read_blocks", lambda *_: pytest.fail("read"))
+    for image in DESCRIBED[:3]:
+        query = by_scan.vectors(image)
+        assert [vector.tolist() for vector in opened.vectors(image)] == [vector.tolist() for vector in query]
+        for outside in (frozenset[str](), frozenset(DESCRIBED[1:9])):
+            assert opened.search(query, 5, outside) == by_scan.search(query, 5, outside)
 
 
 def test_a_run_that_is_being_pruned_is_not_opened(whole: Run, tmp_path: Path) -> None:

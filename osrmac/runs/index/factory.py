@@ -7,7 +7,10 @@ import math
 __all__ = ["index_factory", "sample_size"]
 
 _COMPRESSED = 20_000
-"""Number of images from which vectors are compressed; it suffices to train 256 centroids of a product quantizer."""
+"""Number of images from which vectors are compressed; the memory for those of fewer is of no account."""
+
+_GRAPH = 16_384
+"""Number of cells from which the nearest are found through a graph: with fewer, comparing all is faster and exact."""
 
 _CELLS = 4.0
 """Number of cells, relative to the square root of the number of images."""
@@ -15,30 +18,24 @@ _CELLS = 4.0
 _SAMPLE = 50
 """Vectors that a centroid is trained on; FAISS asks for 39 at least."""
 
-_SUBSPACE = 4
-"""Dimensions of a subspace of the product quantizer, which become a byte."""
 
-
-def index_factory(images: int, dimension: int) -> str:
+def index_factory(images: int) -> str:
     """Return the kind of index for a number of images, in the notation of FAISS's `index_factory`.
 
-    The images are in the cells of their nearest centroids (an inverted file). Those of large runs are found through a
-    graph of the centroids, and compressed by a product quantizer (Jegou et al. 2011) after a rotation (OPQ, Ge et al.
-    2013).
+    The images are in the cells of their nearest centroids (an inverted file). Vectors of large runs are compressed to
+    one bit for each number by RaBitQ (Gao and Long 2024), which needs no training, and very many cells are found
+    through a graph of the centroids. `python -m benchmarks.index RUN --kinds` compares this with other kinds of index.
 
     Args:
         images: Number of described images.
-        dimension: Length of their vectors.
 
-    >>> index_factory(1_000, 348), index_factory(10_000_000, 348)
-    ('IVF16,Flat', 'OPQ87_348,IVF8192_HNSW32,PQ87')
+    >>> index_factory(1_000), index_factory(10_000_000)
+    ('IVF16,Flat', 'IVF8192,RaBitQ')
     """
     cells = _cells(images)
     if images < _COMPRESSED:
         return f"IVF{cells},Flat"
-    codes = max(1, dimension // _SUBSPACE)
-    rotated = min(dimension, codes * _SUBSPACE)
-    return f"OPQ{codes}_{rotated},IVF{cells}_HNSW32,PQ{codes}"
+    return f"IVF{cells}_HNSW32,RaBitQ" if cells >= _GRAPH else f"IVF{cells},RaBitQ"
 
 
 def sample_size(images: int) -> int:

@@ -16,9 +16,6 @@ __all__ = ["indexed_vectors", "load_quantizer", "train_quantizer"]
 _ITERATIONS = 10
 """Iterations of the clustering, as FAISS does for an inverted file."""
 
-_ROTATION_SAMPLE, _ROTATION_ITERATIONS = 25_600, 10
-"""Vectors and iterations for the rotation; with the 65 536 and 50 of FAISS it takes longer than all else together."""
-
 
 def indexed_vectors(vectors: Matrix, space: Literal["l2", "cosine"]) -> Matrix:
     """Return vectors as an index of a space has them, float32, (n, d)."""
@@ -27,8 +24,6 @@ def indexed_vectors(vectors: Matrix, space: Literal["l2", "cosine"]) -> Matrix:
 
 def train_quantizer(vectors: Matrix, factory: str, threads: int) -> bytes:
     """Train an index that has no images yet. The result depends on nothing but the arguments.
-
-    The memory holds the vectors twice while they are rotated.
 
     Args:
         vectors: Sample of the vectors, (n, d), as `indexed_vectors` returns them.
@@ -40,20 +35,13 @@ def train_quantizer(vectors: Matrix, factory: str, threads: int) -> bytes:
     """
     faiss.omp_set_num_threads(threads)
     index = faiss.index_factory(vectors.shape[1], factory)
-    if isinstance(index, faiss.IndexPreTransform):
-        rotation = faiss.downcast_VectorTransform(index.chain.at(0))
-        rotation.max_train_points, rotation.niter = _ROTATION_SAMPLE, _ROTATION_ITERATIONS
-        rotation.train(vectors)
-        vectors = rotation.apply(vectors)
-    ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
     limits = {"min_points_per_centroid": 1, "max_points_per_centroid": len(vectors)}
-    clustering = faiss.Kmeans(vectors.shape[1], ivf.nlist, niter=_ITERATIONS, seed=0, **limits)
+    clustering = faiss.Kmeans(vectors.shape[1], index.nlist, niter=_ITERATIONS, seed=0, **limits)
     clustering.train(vectors)
     faiss.omp_set_num_threads(1)  # several threads would build another graph of the centroids each time
-    ivf.quantizer.add(clustering.centroids)
+    index.quantizer.add(clustering.centroids)
     faiss.omp_set_num_threads(threads)
-    ivf.train(vectors)
-    index.is_trained = True
+    index.train(vectors)
     content: bytes = faiss.serialize_index(index).tobytes()
     return content
 

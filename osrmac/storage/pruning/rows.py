@@ -114,7 +114,7 @@ def _remove_from_copy(copy: Location, ids: pa.Array, generation: int) -> None:
             return
         kept = _without(shards.read(copy), ids)
         if found == generation and kept.num_rows:
-            shards.replace(copy, kept, generation + 1)
+            shards.replace(copy, kept, generation + 1, small_groups=True)
             return
     except DamagedFileError:
         pass

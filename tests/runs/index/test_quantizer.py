@@ -12,7 +12,7 @@ def vectors(number: int, dimension: int) -> Matrix:
     return (centres[rng.integers(0, 20, number)] + 0.2 * rng.normal(size=(number, dimension))).astype(np.float32)
 
 
-@pytest.mark.parametrize("factory", ["IVF8,Flat", "OPQ2_4,IVF4_HNSW32,PQ2x3"])
+@pytest.mark.parametrize("factory", ["IVF8,Flat", "IVF4_HNSW32,RaBitQ"])
 def test_an_index_is_trained_without_images_and_finds_those_that_are_added(factory: str) -> None:
     known = vectors(300, 5)
     content = train_quantizer(known, factory, threads=1)

@@ -1,0 +1,1 @@
+"""Search by an index of a large synthetic collection: speed, memory and recall."""

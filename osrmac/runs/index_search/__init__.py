@@ -1,0 +1,1 @@
+"""Search by an index: candidates by their codes, compared exactly by their vectors."""
