@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +19,9 @@ from osrmac.storage.listing.own_columns import as_text, own_names
 from osrmac.storage.location import Location
 from osrmac.storage.pruning import removed as removed_images
 from osrmac.storage.reading.access import may_have_credentials
+
+if TYPE_CHECKING:
+    import duckdb
 
 __all__ = ["PlanComparison", "compare_with_plan", "database", "repeated_ids"]
 
@@ -239,6 +242,8 @@ def compare_with_plan(
 @contextmanager
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory whose tables spill to disk."""
+    import duckdb  # noqa: PLC0415  # a search by id reads plans, and compares none
+
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as tables:
         tables.execute(f"set memory_limit = '{_MEMORY}'; set temp_directory = '{spill}'; set TimeZone = 'UTC'")
         tables.execute("set enable_progress_bar = false")

@@ -198,7 +198,7 @@ def test_extract_and_run(run: Run, photos: Path, oxford: str, capsys: pytest.Cap
         (found,) = lines(shown.out)
         assert (found["run"], found["described"], found["failed"], found["new"]) == (run.url, 26, 3, 0)
         assert sum(kind["count"] for kind in found["failures"]) == 3
-        assert found["changes"] == {"new": 0, "changed": 0, "moved": 0, "gone": 0, "pruned": 0}
+        assert found["changes"] == {"new": 0, "changed": 0, "moved": 0, "relabelled": 0, "gone": 0, "pruned": 0}
         assert ("evaluation" in found) == (command[0] == "run")
         assert f"26 images described, 3 failed, 0 of them now: {run.url}\n" in shown.err
     assert shown.err.endswith(f"report in {run.url}/report.html\n")

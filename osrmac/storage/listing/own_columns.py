@@ -27,7 +27,8 @@ RESERVED = frozenset(
         *schema.manifest(schema.QUERIES).names,
         *schema.descriptors({}, "").names,
         *schema.DUPLICATES.names,
-        *("query", "rank", "tied", "score", "left", "top", "right", "bottom"),  # results of searches
+        *("query", "rank", "tied", "score", "searched", "error", "columns"),  # results of searches
+        *("left", "top", "right", "bottom"),
         *("action", "run"),  # lists of near-duplicates
         *("vector", "_distance", "_rowid", "_score"),  # exports, and what LanceDB adds to them
     }

@@ -58,9 +58,8 @@ def columns_of_bytes(schema: pa.Schema) -> dict[str, str]:
     """
     if any(key.startswith(_OWN) for key in schema.metadata or {}):
         return {}
-    plain = {field.name: field.name for field in schema if _is_bytes(field.type)}
-    structs = {field.name: f"{field.name}.bytes" for field in schema if _has_bytes(field.type)}
-    return plain | structs
+    paths = {field.name: field.name if _is_bytes(field.type) else f"{field.name}.bytes" for field in schema}
+    return {field.name: paths[field.name] for field in schema if _is_bytes(field.type) or _has_bytes(field.type)}
 
 
 def _has_bytes(kind: pa.DataType) -> bool:
