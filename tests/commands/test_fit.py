@@ -155,6 +155,7 @@ def test_only_missing_reductions_are_fitted(run: Run, grow: Callable[[], None]) 
     assert [(each.name, each.samples) for each in found] == [("osrmac-pfa-32", 24), ("osrmac-pfa-16", 26)]
 
 
+@pytest.mark.integration
 def test_a_refit_that_was_killed_between_two_reductions_is_continued(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     fit(run.url, replace(CONFIG, seed=1))
     config = replace(CONFIG, refit=True)
@@ -181,6 +182,7 @@ def test_a_refit_that_was_killed_between_two_reductions_is_continued(run: Run, m
     assert reduced_by(run) == {digest(pfa)}
 
 
+@pytest.mark.integration
 def test_exports_of_an_earlier_fit_are_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit(run.url, CONFIG)
     export(run.url, str(tmp_path / "out"), ExportConfig(to="npy", method="osrmac-pfa-32"))

@@ -26,6 +26,7 @@ def truth(tmp_path: Path) -> EvaluationConfig:
     return EvaluationConfig(benchmark="groups", ground_truth=str(tmp_path / "groups.csv"))
 
 
+@pytest.mark.integration
 def test_a_sweep_scores_what_fit_and_evaluate_score(run: Run, truth: EvaluationConfig) -> None:
     found = sweep(run.url, truth, SweepConfig(sizes=(8, 16)))
     fit(run.url, ReductionConfig(features=(8, 16), whitening=(8, 16)))

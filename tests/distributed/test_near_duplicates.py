@@ -73,6 +73,7 @@ def test_pairs_in_near_clusters_are_found_and_no_others(
         assert steps[-1][0] == steps[-1][1]
 
 
+@pytest.mark.integration
 def test_pairs_on_either_side_of_a_border_are_found(tmp_path: Path) -> None:
     run = tiny_run(tmp_path, {"single": {f"{number:02d}": [number] for number in range(100)}}, rows_per_shard=30)
     line = VectorPieces.of(run, SINGLE)
@@ -81,6 +82,7 @@ def test_pairs_on_either_side_of_a_border_are_found(tmp_path: Path) -> None:
     assert len(found) == 99
 
 
+@pytest.mark.integration
 def test_a_single_image_is_compared_with_a_large_run(
     images: VectorPieces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ def distances(images: VectorPieces) -> np.ndarray:
     return apart
 
 
+@pytest.mark.integration
 def test_edited_pictures_are_described_and_neighbours_are_the_nearest_others(
     images: VectorPieces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
