@@ -182,6 +182,7 @@ def test_copies_of_photographs_are_found_without_a_threshold(photographs: Run, m
     assert [group[0].id for group in again.groups] == ["astronaut.jpg", "coffee.jpg", "crop.jpg"]
 
 
+@pytest.mark.integration
 def test_pairs_of_images_that_cannot_be_read_again_are_counted(
     photographs: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -245,6 +245,7 @@ def test_rankings_may_be_named_after_the_query_with_top(tmp_path: Path, oxford: 
     assert (tmp_path / "run" / "evaluation" / "oxford5k-theirs.json").exists()
 
 
+@pytest.mark.integration
 def test_a_collection_larger_than_memory_gets_the_same_scores(
     run: Run, pairs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_run_that_cannot_be_written_is_exported(
     assert run.copies() == {}
 
 
+@pytest.mark.integration
 def test_lance_has_a_table_of_ids_and_vectors(run: Run, tmp_path: Path) -> None:
     lancedb = pytest.importorskip("lancedb", reason="lancedb is an extra that is not installed")
     export(run.url, str(tmp_path / "out"), ExportConfig(to="lance", method="early"))

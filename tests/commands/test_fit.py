@@ -285,6 +285,7 @@ def test_whitening_of_another_power_is_kept_beside_the_usual_one(run: Run) -> No
     np.testing.assert_allclose(half.apply(whole(run).values), expected, atol=1e-5)
 
 
+@pytest.mark.integration
 def test_several_sizes_of_another_recipe_without_baselines(run: Run) -> None:
     config = replace(CONFIG, recipe="early", features=(8, 16), baselines=False)
     assert [found.name for found in fit(run.url, config)] == ["early-pfa-8", "early-pfa-16"]

@@ -248,6 +248,7 @@ def test_bombs_are_refused_by_their_headers(name: str) -> None:
         decode(bombs()[name], max_pixels=DEFAULT_LIMIT)
 
 
+@pytest.mark.integration
 def test_more_memory_is_allowed_with_a_higher_limit() -> None:
     bomb = webp(12_000, 10_000)
 

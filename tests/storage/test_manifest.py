@@ -229,7 +229,7 @@ def test_a_large_plan_has_several_parts(tmp_path: Path, monkeypatch: pytest.Monk
     assert manifest.read_all(Location.of(tmp_path), ["id"])["id"].to_pylist() == listing["id"].to_pylist()
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3), min_size=1), min_size=1, max_size=4),
     st.integers(1, 4),
@@ -472,7 +472,7 @@ def test_a_column_of_another_type_is_replaced_where_all_images_are_listed_and_is
     assert again(plan, committed, dated({"b": 2})) == Changes(0, 0, 1)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(
     st.lists(
         st.dictionaries(

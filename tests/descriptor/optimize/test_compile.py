@@ -25,6 +25,7 @@ class Trunk(nn.Module):
         return {"conv": self.conv(pixels).relu()}
 
 
+@pytest.mark.integration
 @torch.inference_mode()
 def test_common_shapes_run_compiled_with_equal_results() -> None:
     trunk = Trunk().eval()

@@ -35,6 +35,7 @@ print(returned, retained, before - pages())
 """
 
 
+@pytest.mark.integration
 def test_freed_memory_is_retained_until_trim() -> None:
     process = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True)
     returned, retained, trimmed = map(int, process.stdout.split())
