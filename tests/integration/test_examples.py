@@ -178,7 +178,7 @@ def test_the_commands_of_all_pages_run(workspace: Path, oxford: str, capsys: pyt
             if _is_quick(arguments) and arguments not in executed:
                 main([str(workspace / word) if word == "pictures-run" else word for word in arguments])
                 output = capsys.readouterr().out
-                assert output
+                assert output or "--table" in arguments  # many results are not printed
                 if "json" in arguments:
                     assert all(json.loads(line) for line in output.splitlines())
                 executed.append(arguments)
