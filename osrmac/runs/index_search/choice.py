@@ -85,13 +85,15 @@ def _open(run: Run, method: Method, options: SearchConfig) -> OpenIndex | None:
 
 def _fits(run: Run, method: Method, options: SearchConfig, stored: StoredIndex) -> bool:
     space = "cosine" if options.distance == "cosine" else "l2"
+    command = f"osrmac index {run.url}"
     if stored.reduction != method.digest:
         problem = "an earlier reduction"
     elif stored.space != space:
         problem = f"vectors for {'cosine' if stored.space == 'cosine' else 'l1 and l2'}, not for {options.distance}"
+        command += f" --distance {options.distance}"
     else:
         return True
-    note(f"the index over {method.name} is of {problem}, so all images are compared: run osrmac index {run.url}")
+    note(f"the index over {method.name} is of {problem}, so all images are compared: run {command}")
     return False
 
 

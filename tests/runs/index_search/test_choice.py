@@ -68,7 +68,9 @@ def test_other_methods_are_compared_with_all_images(run: Run) -> None:
 
 def test_an_index_of_another_reduction_or_space_is_not_used(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert opened(run, distance="cosine") is None
-    assert "is of vectors for l1 and l2, not for cosine, so all images are compared" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is of vectors for l1 and l2, not for cosine, so all images are compared" in told
+    assert told.rstrip().endswith("--distance cosine")
     reduction = reduction_of(run)
     assert isinstance(reduction, Selection)
     write_reduction(run, Selection(**{**vars(reduction), "indices": tuple(range(1, 9))}))

@@ -1,3 +1,4 @@
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,10 @@ def test_further_columns_are_kept_unless_other_images_have_none(
     assert contents(rows) == [*IMAGES, IMAGES[0]]
     assert "a.parquet: column box" in capsys.readouterr().err
     (tmp_path / "a.jpg").write_bytes(b"a")
+    assert "title" not in plan(str(tmp_path)).column_names
+    (tmp_path / "a.jpg").unlink()
+    with tarfile.open(tmp_path / "c.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("a.jpg"))
     assert "title" not in plan(str(tmp_path)).column_names
 
 

@@ -64,6 +64,7 @@ def test_parts_with_other_columns_are_read_together(tmp_path: Path) -> None:
         "year": pa.string(),
         "shown": pa.bool_(),
     }
+    assert images.types == {"title": str, "year": str, "shown": bool}
     assert images.of_all().to_pylist() == [
         {"id": "a", "title": "A", "year": "1901", "shown": None},
         {"id": "b", "title": "B", "year": None, "shown": None},
