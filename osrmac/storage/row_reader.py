@@ -62,6 +62,7 @@ class RowReader:
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         footer = _Footer(metadata, np.cumsum(sizes))
         with self._lock:
+            self._drop(shard)  # another thread may have read it meanwhile
             self._footers[shard.url] = footer
             self._groups += len(sizes)
             while self._groups > _KEPT_GROUPS:
@@ -70,8 +71,11 @@ class RowReader:
 
     def _forget(self, shard: Location) -> None:
         with self._lock:
-            footer = self._footers.pop(shard.url, None)
-            self._groups -= 0 if footer is None else len(footer.ends)
+            self._drop(shard)
+
+    def _drop(self, shard: Location) -> None:
+        footer = self._footers.pop(shard.url, None)
+        self._groups -= 0 if footer is None else len(footer.ends)
 
 
 def _read(shard: Location, footer: _Footer, rows: NDArray[np.int64]) -> pa.Table:

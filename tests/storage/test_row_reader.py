@@ -1,6 +1,7 @@
 """Rows are read by row group, whatever has become of the shard since its footer was read."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,26 @@ def test_only_the_groups_of_the_rows_are_read(shard: Location, monkeypatch: pyte
     monkeypatch.setattr(shards, "read_groups", record)
     RowReader().read(shard, np.array([ROWS - 1, 0, 1]))
     assert read == [[0, shards.footer(shard).num_row_groups - 1]]
+
+
+def test_a_footer_that_several_threads_read_at_once_is_kept_once(
+    shard: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = shards.footer(shard).num_row_groups
+    together = threading.Barrier(3)
+    original = shards.footer
+
+    def wait(file: Location) -> object:
+        together.wait(timeout=10)
+        return original(file)
+
+    monkeypatch.setattr(row_reader, "_KEPT_GROUPS", groups)
+    monkeypatch.setattr(shards, "footer", wait)
+    reader = RowReader()
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda row: reader.read(shard, np.array([row])), range(3)))
+    monkeypatch.delattr(shards, "footer")
+    assert reader.read(shard, np.array([7]))["id"].to_pylist() == ["000007"]
 
 
 def test_a_shard_of_one_row_group_is_read_too(tmp_path: Path) -> None:
