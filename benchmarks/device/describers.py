@@ -12,7 +12,7 @@ from osrmac.config import DescriptorConfig, Precision
 from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.weights import Weights
-from osrmac.descriptor.recipes import RECIPES
+from osrmac.descriptor.recipes import RECIPES, need_embedding
 from osrmac.errors import WeightsError
 
 __all__ = ["TF32", "config", "load", "load_weights", "recipes"]
@@ -48,8 +48,10 @@ def load(settings: Settings, backbone: str, arithmetic: str, device: str | None 
         options: Options of the configuration and of `Describer`.
     """
     own = {name: options.pop(name) for name in ("compiled", "max_batch_size") if name in options}
-    network = backbones.build(backbone, (), load_weights(backbone, settings.weights).state)
-    describer = Describer(network, config(settings, arithmetic, **options), device or settings.device, **own)
+    described = config(settings, arithmetic, **options)
+    state, embedding = load_weights(backbone, settings.weights).state, need_embedding(described.recipes)
+    network = backbones.build(backbone, (), state, embedding=embedding)
+    describer = Describer(network, described, device or settings.device, **own)
     if arithmetic == TF32:
         _allow_tf32(describer)
     return describer
