@@ -43,8 +43,9 @@ def checks(settings: Settings) -> Checks:
 def _batches(settings: Settings, images: Sequence[bytes], compiled: bool) -> dict[str, Any]:
     """Describe images with a quarter of the memory that their batches take."""
     free(settings)
+    idle, peak, expected = _peak(load(settings, settings.resnet, "fp32", compiled=compiled), images)
+    free(settings)
     describer = load(settings, settings.resnet, "fp32", compiled=compiled)
-    idle, peak, expected = _peak(describer, images)
     with _limited(settings, idle + (peak - idle) // 4):
         limited = describer(images)
         again = describer(images)
@@ -61,12 +62,11 @@ def _batches(settings: Settings, images: Sequence[bytes], compiled: bool) -> dic
 def _single(settings: Settings, images: Sequence[bytes]) -> dict[str, Any]:
     """Describe narrow images, which fit, and square ones, which do not, in turn."""
     free(settings)
+    limit, expected = _limit_for_narrow(settings, images)
     describer = load(settings, settings.resnet, "fp32", max_batch_size=1)
-    idle, limit, expected = _limit_for_narrow(describer, images)
     with _limited(settings, limit):
         results = describer(images)
     return {
-        "MB before": idle >> 20,
         "MB at the limit": limit >> 20,
         "narrow": _compared(results[::2], expected[::2]),
         "square": _compared(results[1::2], expected[1::2]),
@@ -77,8 +77,7 @@ def _single(settings: Settings, images: Sequence[bytes]) -> dict[str, Any]:
 def _new(settings: Settings, images: Sequence[bytes]) -> dict[str, Any]:
     """Do the same with a describer that is made under the limit."""
     free(settings)
-    _, limit, expected = _limit_for_narrow(load(settings, settings.resnet, "fp32", max_batch_size=1), images)
-    free(settings)
+    limit, expected = _limit_for_narrow(settings, images)
     with _limited(settings, limit):
         results = load(settings, settings.resnet, "fp32")(images)
     return {"narrow": _compared(results[::2], expected[::2]), "square": _compared(results[1::2], expected[1::2])}
@@ -87,16 +86,18 @@ def _new(settings: Settings, images: Sequence[bytes]) -> dict[str, Any]:
 _Results = Sequence[Description | Failure]
 
 
-def _limit_for_narrow(describer: Describer, images: Sequence[bytes]) -> tuple[int, int, _Results]:
-    """Return the memory in use, a limit that only narrow images stay below, and the results without a limit."""
-    idle, narrow, _ = _peak(describer, images[:1])
-    _, square, _ = _peak(describer, images[1:2])
-    return idle, (narrow + square) // 2, describer(images)
+def _limit_for_narrow(settings: Settings, images: Sequence[bytes]) -> tuple[int, _Results]:
+    """Return a limit that only narrow images stay below, and the results without a limit."""
+    describer = load(settings, settings.resnet, "fp32", max_batch_size=1)
+    (_, narrow, _), (_, square, _) = (_peak(describer, images[at : at + 1]) for at in (0, 1))
+    expected = describer(images)
+    del describer
+    free(settings)
+    return (narrow + square) // 2, expected
 
 
 def _peak(describer: Describer, images: Sequence[bytes]) -> tuple[int, int, _Results]:
-    """Return the memory that torch holds before and at the peak of a description, in bytes, and its results."""
-    describer(images)  # the first call also allocates what stays
+    """Return the memory that torch holds before and at the peak of a first description, in bytes, and its results."""
     torch.cuda.synchronize()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()

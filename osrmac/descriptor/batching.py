@@ -13,7 +13,8 @@ __all__ = ["Batcher", "Buckets", "batch_size", "fitting_batch_size"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-_USABLE_MEMORY = 0.8
+_USABLE_MEMORY = 0.4
+"""Share of the free memory that a batch may take. CUDA graphs keep as much for the batches to come."""
 
 _LEAST_FILLED = 0.75
 """Share of a batch that must not be copies. More copies would take longer than the smaller batches that they save."""
@@ -70,14 +71,14 @@ def batch_size(items: int, limit: int) -> int:
 
 
 def fitting_batch_size(free: int, per_item: int, limit: int) -> int:
-    """Return the largest power of two, from 1 to `limit`, for which a batch uses at most 80% of the free memory.
+    """Return the largest power of two, from 1 to `limit`, for which a batch uses at most 40% of the free memory.
 
     Args:
         free: Free memory, in bytes.
         per_item: Memory that one item needs, in bytes.
         limit: Upper bound of the batch size.
 
-    >>> [fitting_batch_size(free, per_item=10, limit=32) for free in (130, 1000, 1)]
+    >>> [fitting_batch_size(free, per_item=10, limit=32) for free in (260, 2000, 1)]
     [8, 32, 1]
     """
     fitting = max(1, min(limit, int(_USABLE_MEMORY * free) // max(1, per_item)))

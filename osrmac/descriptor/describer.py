@@ -21,7 +21,9 @@ from osrmac.descriptor.images import DecodeError, crop, decode
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.optimize.compile import CompiledTrunk, compile_for_gpu
+from osrmac.descriptor.optimize.cuda_graphs import CapturedComputation
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
+from osrmac.descriptor.optimize.gpu_fusion import fuse_convolutions
 from osrmac.descriptor.optimize.winograd import apply_winograd
 from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding
 from osrmac.descriptor.resize import scaled_size
@@ -140,20 +142,25 @@ class Describer:
         self.dimensions = {name: sum(lengths) for name, lengths in self.parts.items()}
         image_sizes = sorted(config.image_sizes, reverse=True)
         self._largest_size, _ = scaled_size(1, 1, image_sizes[0], backbone.patch)
+        on_gpu = self.device.type == "cuda"
         backbone.trunk = fuse_batch_norm(backbone.trunk)
+        if on_gpu:
+            backbone.trunk = fuse_convolutions(backbone.trunk)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.backbone.trunk.to(_DTYPES[config.precision])
-        on_gpu = self.device.type == "cuda"
         if not on_gpu and config.precision == "fp32":
             self.backbone.trunk = apply_winograd(self.backbone.trunk)
         if not on_gpu and compiled:
             self.backbone.trunk = CompiledTrunk(self.backbone.trunk, image_sizes, backbone.patch)
         self._network = compile_for_gpu(self.backbone) if on_gpu and compiled else self.backbone.from_bytes
+        self._vectors: Callable[[Sequence[Tensor]], list[Tensor]] = self._compute_vectors
         self._use(
             GPUDevice(self.device, image_sizes, max_batch_size, backbone.patch)
             if on_gpu
             else CPUDevice(image_sizes, backbone.patch)
         )
+        if on_gpu:
+            self._vectors = CapturedComputation(self._compute_vectors)
         self.stopwatch = Stopwatch()
 
     def _use(self, device: ComputeDevice) -> None:
@@ -296,29 +303,33 @@ class Describer:
         Returns:
             `maps[s][t]`, (C_t, H_s, W_s), for image size `s`, the largest first, and layer `t`, the last layer first.
         """
-        outputs = self._outputs([self._compute_device.preprocess(image)])
+        outputs = self._outputs(self._compute_device.upload([self._compute_device.preprocess(image)]))
         return [[maps[0] for maps in of_size[: len(self.backbone.layers)]] for of_size in outputs]
 
     @torch.inference_mode()
     def _compute(self, images: Sequence[PreprocessedImage]) -> list[_Tensors]:
         """Compute the descriptors of images of equal shape and start copying them to the CPU."""
-        features = self._features(images)
-        computed = [recipe.compute(features).float() for recipe in self.recipes.values()]
-        by_image = zip(*self._compute_device.download(computed), strict=True)
-        return [dict(zip(self.recipes, vectors, strict=True)) for vectors in by_image]
+        vectors = self._vectors(self._compute_device.upload(images))
+        by_image = zip(*self._compute_device.download(vectors), strict=True)
+        return [dict(zip(self.recipes, of_image, strict=True)) for of_image in by_image]
 
-    def _features(self, images: Sequence[PreprocessedImage]) -> FeatureMaps:
-        """Compute what the recipes need of images of equal shape."""
-        outputs, layers = self._outputs(images), len(self.backbone.layers)
+    def _compute_vectors(self, batches: Sequence[Tensor]) -> list[Tensor]:
+        """Compute the vectors of each recipe, (N, d) or (N, R, d), of a batch at each image size."""
+        features = self._features(batches)
+        return [recipe.compute(features).float() for recipe in self.recipes.values()]
+
+    def _features(self, batches: Sequence[Tensor]) -> FeatureMaps:
+        """Compute what the recipes need of a batch at each image size."""
+        outputs, layers = self._outputs(batches), len(self.backbone.layers)
         maps = [of_size[:layers] for of_size in outputs]
         if self.backbone.rectified:
             maps = [[of_layer.relu() for of_layer in of_size] for of_size in maps]
         embedding = next(iter(outputs[len(outputs) // 2][layers:]), None)
         return FeatureMaps(maps, self.backbone.classifier, embedding)
 
-    def _outputs(self, images: Sequence[PreprocessedImage]) -> list[list[Tensor]]:
-        """Run the network on images of equal shape: `[s]` are its outputs at image size `s`, see `Backbone.forward`."""
-        return [self._forward(pixels) for pixels in self._compute_device.pyramid(images)]
+    def _outputs(self, batches: Sequence[Tensor]) -> list[list[Tensor]]:
+        """Run the network on a batch at each image size: `[s]` are its outputs at size `s`, see `Backbone.forward`."""
+        return [self._forward(pixels[:, :3]) for pixels in batches]
 
     def _forward(self, pixels: Tensor) -> list[Tensor]:
         with self._exact_arithmetic():

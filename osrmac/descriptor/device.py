@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -42,8 +42,12 @@ class ComputeDevice(Protocol):
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Convert an RGB image to tensors; called from the decoding threads."""
 
-    def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
-        """Yield a batch per image size, the largest first: uint8, (N, 3, H_s, W_s), on the device."""
+    def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
+        """Return a batch on the device per image size, the largest first.
+
+        Returns:
+            RGB, uint8, (N, 3, H_s, W_s), or (N, 4, H_s, W_s), where the last byte of each pixel is unused.
+        """
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Copy vectors, float32, (N, ...), to the CPU; they may be read when a later `record` has been waited for."""
@@ -77,9 +81,9 @@ class CPUDevice:
         """Resize an RGB image to all image sizes: uint8, (3, H_s, W_s) each."""
         return image_pyramid(image, self._image_sizes, self._multiple)
 
-    def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
-        """Stack each image size into a batch."""
-        return (torch.stack(of_size) for of_size in zip(*images, strict=True))
+    def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
+        """Stack each image size into a batch: (N, 3, H_s, W_s)."""
+        return [torch.stack(of_size) for of_size in zip(*images, strict=True)]
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Return the vectors."""
@@ -131,22 +135,23 @@ class GPUDevice:
         pixels = to_tensor(image).permute(2, 0, 1)
         return [_pinned(resize(pixels, size, self._multiple)) for size in self._image_sizes]
 
-    def pyramid(self, images: Sequence[PreprocessedImage]) -> Iterator[Tensor]:
-        """Upload a batch and yield it at each image size."""
+    def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
+        """Copy images to the GPU, without waiting for it: channels-last, (N, 4, H_s, W_s)."""
         compute_stream = torch.cuda.current_stream(self._device)
         with torch.cuda.stream(self._upload_stream):
-            uploaded = [self._upload(of_size) for of_size in zip(*images, strict=True)]
+            batches = [
+                torch.empty((len(images), *pixels.shape), dtype=torch.uint8, device=self._device)
+                for pixels in images[0]
+            ]
+            slots = [slot for batch in batches for slot in batch.unbind()]
+            pixels = [of_image for of_size in zip(*images, strict=True) for of_image in of_size]
+            torch._foreach_copy_(
+                slots, pixels, non_blocking=True
+            )  # one call, which waits once for the interpreter lock
         compute_stream.wait_stream(self._upload_stream)
-        for batch in uploaded:
+        for batch in batches:
             batch.record_stream(compute_stream)
-        return (batch.permute(0, 3, 1, 2)[:, :3] for batch in uploaded)
-
-    def _upload(self, images: Sequence[Tensor]) -> Tensor:
-        """Copy images of equal shape to the GPU, (N, H, W, 4), without waiting for it."""
-        batch = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, device=self._device)
-        for slot, pixels in zip(batch, images, strict=True):
-            slot.copy_(pixels, non_blocking=True)
-        return batch
+        return [batch.permute(0, 3, 1, 2) for batch in batches]
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Copy all vectors at once to pinned memory, without waiting for it."""

@@ -1,5 +1,6 @@
 """Pooling of feature maps to vectors: OS-RMAC, the paper's, and generalised means (GeM, SuperGlobal)."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -53,11 +54,11 @@ def osrmac(maps: Tensor, levels: int = LEVELS) -> Tensor:
         Vectors of unit L2 norm, (..., C), of the same dtype; zeros for a map of zeros.
     """
     height, width = maps.shape[-2:]
-    batch = to_nchw(maps)
+    batch = to_nchw(maps).contiguous(memory_format=torch.channels_last)
     total = batch.new_zeros(batch.shape[:2])
     for level in range(1, levels + 1):
         side, stride = window_and_stride(min(height, width), level)
-        maxima = functional.max_pool2d(batch, side, stride)
+        maxima = functional.max_pool2d(functional.max_pool2d(batch, (1, side), (1, stride)), (side, 1), (stride, 1))
         total = total + _root(maxima.square().sum(dim=(-2, -1)))
     return functional.normalize(total.view(maps.shape[:-2]), dim=-1)
 

@@ -66,8 +66,8 @@ def _add_in_place(node: Node) -> None:
     additions = [user for user in node.users if user.target is operator.add and len(user.all_input_nodes) == 2]
     if len(additions) == len(node.users) == 1:
         (other,) = (summand for summand in additions[0].all_input_nodes if summand is not node)
-        additions[0].target, additions[0].args = _add, (node, other)
+        additions[0].target, additions[0].args = add_in_place, (node, other)
 
 
-def _add(into: Tensor, other: Tensor) -> Tensor:
+def add_in_place(into: Tensor, other: Tensor) -> Tensor:
     return into.add_(other) if into.shape == other.shape else into + other
