@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.device.clock import best, wait
-from benchmarks.device.describers import load
-from benchmarks.device.fused_convolutions import fuse_convolutions
+from benchmarks.device.describers import load, load_weights
 from benchmarks.device.section import Checks
 from benchmarks.device.settings import LITE, Settings
 from osrmac.descriptor.describer import Describer
+from osrmac.descriptor.models import backbones
+from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.optimize.compile import compile_for_gpu
+from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.recipes import FeatureMaps
 from osrmac.descriptor.resize import scaled_size
 
@@ -26,7 +28,7 @@ __all__ = ["checks"]
 
 _Network = Callable[[Tensor], list[Tensor]]
 _Compute = Callable[[Sequence[Tensor]], Tensor]
-_Variant = Callable[[Describer, Sequence[Tensor]], _Compute]
+_Variant = Callable[[Describer, _Compute, Sequence[Tensor]], _Compute]
 
 
 def checks(settings: Settings) -> Checks:
@@ -38,13 +40,12 @@ def checks(settings: Settings) -> Checks:
 
 def _cases(settings: Settings) -> list[tuple[str, _Variant, int]]:
     resnet, sizes = settings.resnet, settings.pick((32, 8, 1), (2,))
-    captured: list[_Variant] = [_captured, _fused_and_captured] if settings.on_gpu else []
+    fused: list[_Variant] = [_fused, _captured] if settings.on_gpu else [_fused]
     return [
-        *((resnet, variant, size) for variant in (_eager, _fused, *captured) for size in sizes),
-        (resnet, _algorithms_by_timing, sizes[0]),
-        *((LITE, variant, sizes[0]) for variant in (_eager, *captured[:1])),
-        *((backbone, _compiled_for_all_shapes, sizes[0]) for backbone in (resnet, LITE)),
-        (resnet, _compiled_for_one_shape, sizes[0]),
+        *((backbone, _layer_by_layer, sizes[0]) for backbone in (resnet, LITE)),
+        *((resnet, variant, size) for variant in fused for size in sizes),
+        *((LITE, variant, sizes[0]) for variant in fused),
+        *((backbone, _compiled, sizes[0]) for backbone in (resnet, LITE)),
     ]
 
 
@@ -53,9 +54,10 @@ def _measure(settings: Settings, backbone: str, variant: _Variant, size: int) ->
     describer = load(settings, backbone, "bf16")
     pixels = [_pixels(settings, size, side) for side in settings.image_sizes]
     with describer._exact_arithmetic():
-        expected = _eager(describer, pixels)(pixels)
+        plain = _with(describer, _unfused(settings, backbone).from_bytes)
+        expected = plain(pixels)
         started = time.perf_counter()
-        compute = variant(describer, pixels)
+        compute = variant(describer, plain, pixels)
         computed = compute(pixels).clone()
         wait(settings.device)
         first = time.perf_counter() - started
@@ -70,8 +72,17 @@ def _measure(settings: Settings, backbone: str, variant: _Variant, size: int) ->
         "images per second": round(size / taken, 1),
         "submitting, milliseconds an image": round(1e3 * submitting / size, 3),
         "seconds until the first result": round(first, 2),
-        "lowest cosine to eager": round(float(cosines.min()), 6),
+        "lowest cosine to the network layer by layer": round(float(cosines.min()), 6),
     }
+
+
+def _unfused(settings: Settings, backbone: str) -> Backbone:
+    """Build a network whose layers are fused with their batch normalisation only."""
+    network = backbones.build(backbone, (), load_weights(backbone, settings.weights).state)
+    network.trunk = fuse_batch_norm(network.trunk)
+    network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.trunk.to(torch.bfloat16)
+    return network
 
 
 _REPEATS = 3
@@ -96,39 +107,20 @@ def _with(describer: Describer, network: _Network) -> _Compute:
     return lambda pixels: recipe.compute(FeatureMaps([network(of_size) for of_size in pixels]))
 
 
-def _eager(describer: Describer, _pixels: Sequence[Tensor]) -> _Compute:
+def _layer_by_layer(_describer: Describer, plain: _Compute, _pixels: Sequence[Tensor]) -> _Compute:
+    return plain
+
+
+def _fused(describer: Describer, _plain: _Compute, _pixels: Sequence[Tensor]) -> _Compute:
     return _with(describer, describer.backbone.from_bytes)
 
 
-def _algorithms_by_timing(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
-    compute = _eager(describer, pixels)
-
-    def run(given: Sequence[Tensor]) -> Tensor:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            return compute(given)
-
-    return run
+def _captured(describer: Describer, plain: _Compute, pixels: Sequence[Tensor]) -> _Compute:
+    return _capture(_fused(describer, plain, pixels), pixels)
 
 
-def _compiled_for_all_shapes(describer: Describer, _pixels: Sequence[Tensor]) -> _Compute:
+def _compiled(describer: Describer, _plain: _Compute, _pixels: Sequence[Tensor]) -> _Compute:
     return _with(describer, compile_for_gpu(describer.backbone))
-
-
-def _compiled_for_one_shape(describer: Describer, _pixels: Sequence[Tensor]) -> _Compute:
-    return _with(describer, torch.compile(describer.backbone.from_bytes, dynamic=False))
-
-
-def _fused(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
-    describer.backbone.trunk = fuse_convolutions(describer.backbone.trunk)
-    return _eager(describer, pixels)
-
-
-def _captured(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
-    return _capture(_eager(describer, pixels), pixels)
-
-
-def _fused_and_captured(describer: Describer, pixels: Sequence[Tensor]) -> _Compute:
-    return _capture(_fused(describer, pixels), pixels)
 
 
 def _capture(compute: _Compute, pixels: Sequence[Tensor]) -> _Compute:

@@ -23,6 +23,7 @@ LIMITS = {
     "tests": 100,
     "agreement": 140,
     "throughput": 170,
+    "sharing": 90,
     "pipeline": 130,
     "memory": 60,
     "peers": 50,

@@ -27,7 +27,7 @@ def _run(paths: tuple[str, ...], processes: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         deprecations = [f"-Wdefault::{kind}" for kind in ("DeprecationWarning", "FutureWarning")]
-        options = ["-q", "-n", str(processes), *deprecations, f"--junitxml={report}"]
+        options = ["-q", "-n", str(processes), "-p", "no:benchmark", *deprecations, f"--junitxml={report}"]
         command = [sys.executable, "-m", "pytest", *options, *paths]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)

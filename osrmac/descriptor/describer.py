@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.fx import GraphModule
 
 from osrmac.config import DescriptorConfig
 from osrmac.descriptor.batching import Batcher, Buckets
@@ -25,7 +26,7 @@ from osrmac.descriptor.optimize.cuda_graphs import CapturedComputation
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.optimize.gpu_fusion import fuse_convolutions
 from osrmac.descriptor.optimize.winograd import apply_winograd
-from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding
+from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding, never_wait
 from osrmac.descriptor.resize import scaled_size
 from osrmac.errors import reason
 from osrmac.prefetch import prefetch
@@ -159,7 +160,7 @@ class Describer:
             if on_gpu
             else CPUDevice(image_sizes, backbone.patch)
         )
-        if on_gpu:
+        if on_gpu and isinstance(backbone.trunk, GraphModule) and never_wait(self.recipes):
             self._vectors = CapturedComputation(self._compute_vectors)
         self.stopwatch = Stopwatch()
 
@@ -239,7 +240,7 @@ class Describer:
             if isinstance(image, Failure):
                 yield {position: image}
             else:
-                buckets.add(position, tuple(pixels.shape for pixels in image.pixels), image)
+                buckets.add(position, image.pixels.shapes, image)
             for batch in buckets.due(position):
                 yield from self._submit_next(batch, pending)
         for batch in buckets.rest():

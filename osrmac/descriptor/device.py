@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -18,8 +19,18 @@ __all__ = ["GPU_BATCH_SIZE", "CPUDevice", "ComputeDevice", "GPUDevice", "Preproc
 GPU_BATCH_SIZE = 32
 """Images that keep a GPU busy; more would only take more memory."""
 
-PreprocessedImage = Sequence[Tensor]
-"""Pixels of one image, ready for the device. Images whose tensors have equal shapes can form a batch."""
+
+@dataclass(frozen=True)
+class PreprocessedImage:
+    """Pixels of one image at all image sizes, ready for the device. Images of equal shapes can form a batch.
+
+    Attributes:
+        shapes: Shape of the pixels at each image size, the largest first.
+        pixels: One tensor per image size, or one that holds them all.
+    """
+
+    shapes: tuple[torch.Size, ...]
+    pixels: tuple[Tensor, ...]
 
 
 class ComputeDevice(Protocol):
@@ -40,7 +51,7 @@ class ComputeDevice(Protocol):
     pipeline_depth: int
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
-        """Convert an RGB image to tensors; called from the decoding threads."""
+        """Convert an RGB image; called from the decoding threads."""
 
     def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
         """Return a batch on the device per image size, the largest first.
@@ -79,11 +90,12 @@ class CPUDevice:
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Resize an RGB image to all image sizes: uint8, (3, H_s, W_s) each."""
-        return image_pyramid(image, self._image_sizes, self._multiple)
+        pixels = image_pyramid(image, self._image_sizes, self._multiple)
+        return PreprocessedImage(tuple(of_size.shape for of_size in pixels), tuple(pixels))
 
     def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
         """Stack each image size into a batch: (N, 3, H_s, W_s)."""
-        return [torch.stack(of_size) for of_size in zip(*images, strict=True)]
+        return [torch.stack(of_size) for of_size in zip(*(image.pixels for image in images), strict=True)]
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Return the vectors."""
@@ -131,27 +143,27 @@ class GPUDevice:
         self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
-        """Resize an RGB image to all image sizes, in pinned memory: uint8, (H_s, W_s, 4) each, the last byte unused."""
+        """Resize an RGB image to all image sizes: uint8, (H_s, W_s, 4) each, in pinned memory, the last byte unused."""
         pixels = to_tensor(image).permute(2, 0, 1)
-        return [_pinned(resize(pixels, size, self._multiple)) for size in self._image_sizes]
+        resized = [resize(pixels, size, self._multiple) for size in self._image_sizes]
+        shapes = tuple(torch.Size((*of_size.shape[1:], 4)) for of_size in resized)
+        pinned = _pinned_memory(sum(shape.numel() for shape in shapes))
+        for part, of_size in zip(_split(pinned, shapes), resized, strict=True):
+            # NumPy copies in this thread, while torch would start several more in each decoding thread.
+            part.numpy()[..., : len(of_size)] = of_size.permute(1, 2, 0).numpy()
+        return PreprocessedImage(shapes, (pinned,))
 
     def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
-        """Copy images to the GPU, without waiting for it: channels-last, (N, 4, H_s, W_s)."""
+        """Copy images to the GPU, without waiting for it: (N, 4, H_s, W_s), channels-last within an image."""
+        shapes = images[0].shapes
+        pixels = [image.pixels[0] for image in images]
         compute_stream = torch.cuda.current_stream(self._device)
         with torch.cuda.stream(self._upload_stream):
-            batches = [
-                torch.empty((len(images), *pixels.shape), dtype=torch.uint8, device=self._device)
-                for pixels in images[0]
-            ]
-            slots = [slot for batch in batches for slot in batch.unbind()]
-            pixels = [of_image for of_size in zip(*images, strict=True) for of_image in of_size]
-            torch._foreach_copy_(
-                slots, pixels, non_blocking=True
-            )  # one call, which waits once for the interpreter lock
+            uploaded = torch.empty((len(images), len(pixels[0])), dtype=torch.uint8, device=self._device)
+            torch._foreach_copy_(uploaded.unbind(), pixels, non_blocking=True)  # takes the interpreter lock once
         compute_stream.wait_stream(self._upload_stream)
-        for batch in batches:
-            batch.record_stream(compute_stream)
-        return [batch.permute(0, 3, 1, 2) for batch in batches]
+        uploaded.record_stream(compute_stream)
+        return [batch.permute(0, 3, 1, 2) for batch in _split(uploaded, shapes)]
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Copy all vectors at once to pinned memory, without waiting for it."""
@@ -183,17 +195,12 @@ class GPUDevice:
         return fitting_batch_size(free, per_image, self.batch_size)
 
 
-def _pinned(pixels: Tensor) -> Tensor:
-    """Copy pixels, (4, H, W) or (3, H, W), to pinned memory, (H, W, 4).
-
-    NumPy copies in this thread, while torch would start several more in each decoding thread.
-    """
-    channels, height, width = pixels.shape
-    pinned = _pinned_memory(height, width, 4)
-    pinned.numpy()[..., :channels] = pixels.permute(1, 2, 0).numpy()
-    return pinned
+def _split(pixels: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    """Return the parts of flat pixels, (..., B), as tensors of the given shapes, (..., H_s, W_s, 4)."""
+    parts = torch.split(pixels, [shape.numel() for shape in shapes], dim=-1)
+    return [part.view(*pixels.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _pinned_memory(*shape: int) -> Tensor:
-    """Return memory that a GPU reads while the CPU works; torch keeps it for reuse when it is freed."""
-    return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+def _pinned_memory(length: int) -> Tensor:
+    """Return memory that a GPU reads while the CPU works, in bytes; torch keeps it for reuse when it is freed."""
+    return torch.empty(length, dtype=torch.uint8, pin_memory=True)

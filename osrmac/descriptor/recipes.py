@@ -17,7 +17,7 @@ attention-pooled vector of SigLIP and Perception Encoder. Of a ResNet, it is the
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -28,7 +28,7 @@ from torch.nn import functional
 from osrmac.descriptor import cam, fusion, pooling, regions
 from osrmac.errors import ConfigError
 
-__all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes", "need_embedding", "register_recipe"]
+__all__ = ["RECIPES", "FeatureMaps", "Recipe", "get_recipes", "need_embedding", "never_wait", "register_recipe"]
 
 
 class FeatureMaps:
@@ -167,6 +167,8 @@ RECIPES = {
 }
 """All recipes by name; `register_recipe` adds others."""
 
+_OWN = frozenset(RECIPES)
+
 _RESERVED = {"id", "uri", "status", "error_stage", "error", "width", "height"}
 """The other columns of a run's descriptors."""
 
@@ -201,6 +203,11 @@ def register_recipe(name: str, recipe: Recipe) -> None:
 def need_embedding(names: Sequence[str], known: Mapping[str, Recipe] = RECIPES) -> bool:
     """Return whether any of these recipes needs the embedding of the whole image; unknown names do not."""
     return any(name in known and known[name].needs_embedding for name in names)
+
+
+def never_wait(names: Iterable[str]) -> bool:
+    """Return whether a GPU is known to compute recipes without being waited for: those of this module."""
+    return _OWN.issuperset(names)
 
 
 def get_recipes(

@@ -59,7 +59,9 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 100)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _device: 300)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (10_000, 20_000))
-    monkeypatch.setattr("osrmac.descriptor.device._pinned_memory", lambda *shape: torch.empty(shape, dtype=torch.uint8))
+    monkeypatch.setattr(
+        "osrmac.descriptor.device._pinned_memory", lambda length: torch.empty(length, dtype=torch.uint8)
+    )
     monkeypatch.setattr(Tensor, "record_stream", lambda _pixels, _stream: None)
     return log
 
@@ -108,7 +110,7 @@ import os, threading
 import torch
 from PIL import Image
 from osrmac.descriptor import device
-device._pinned_memory = lambda *shape: torch.empty(shape, dtype=torch.uint8)
+device._pinned_memory = lambda length: torch.empty(length, dtype=torch.uint8)
 torch.set_num_threads(8)
 gpu = object.__new__(device.GPUDevice)
 gpu._image_sizes, gpu._multiple = (1050, 800), 1
@@ -245,7 +247,7 @@ def test_max_batch_size_follows_from_the_free_memory(cuda: list[str]) -> None:
 
     device.batch_size = 8
     assert device.max_batch_size(computed.append) == 8
-    assert [[tuple(pixels.shape) for pixels in images[0]] for images in computed] == 2 * [
+    assert [[tuple(shape) for shape in images[0].shapes] for images in computed] == 2 * [
         [(side, side, 4) for side in IMAGE_SIZES]
     ]
     device.batch_size = 64

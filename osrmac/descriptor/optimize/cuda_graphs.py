@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ _Compute = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
 class CapturedComputation:
-    """Runs a computation on a GPU, and captures it as a CUDA graph when batches have the same shapes again.
+    """Runs a computation on a GPU, and captures it as a CUDA graph when batches of the same shapes come again.
 
     A network has hundreds of kernels. Launched one by one from a thread that waits for the interpreter lock of other
     threads before each of them, they take longer than they run.
@@ -27,8 +26,7 @@ class CapturedComputation:
     call with the same shapes: use them on the same stream, before the next call.
 
     Args:
-        compute: The computation, of dense batches, uint8. It must depend on nothing else. If it waits for the GPU, it
-            cannot be captured, and runs as it is.
+        compute: The computation, of batches, uint8. It must depend on nothing else, and never wait for the GPU.
     """
 
     def __init__(self, compute: _Compute) -> None:
@@ -61,15 +59,18 @@ class CapturedComputation:
             # Decoding threads allocate pinned memory meanwhile, which the default mode forbids.
             with torch.cuda.graph(graph, self._memory, capture_error_mode="thread_local"):
                 results = self._compute(inputs)
-        except RuntimeError:  # such as that of a recipe that waits for the GPU, or of too little memory
-            self._max_graphs = 0
+        except torch.OutOfMemoryError:
+            self._max_graphs = len(self._graphs)
         else:
             self._graphs[shapes] = inputs, graph, results
 
     def _inputs(self, batches: Sequence[Tensor]) -> list[Tensor]:
-        """Return tensors like the batches, in the memory that all graphs share."""
-        needed = sum(prod(batch.shape) for batch in batches)
-        if len(self._input) < needed:  # graphs that are there keep the memory that they were captured with
-            self._input = torch.empty(needed, dtype=torch.uint8, device=batches[0].device)
-        parts = torch.split(self._input[:needed], [prod(batch.shape) for batch in batches])
-        return [part.as_strided(batch.shape, batch.stride()) for part, batch in zip(parts, batches, strict=True)]
+        """Return dense tensors for the batches, in the memory that all graphs share."""
+        lengths = [batch.numel() for batch in batches]
+        if len(self._input) < sum(lengths):  # graphs that are there keep the memory that they were captured with
+            self._input = torch.empty(sum(lengths), dtype=torch.uint8, device=batches[0].device)
+        strides = [torch.empty_like(batch, device="meta").stride() for batch in batches]
+        parts = torch.split(self._input[: sum(lengths)], lengths)
+        return [
+            part.as_strided(batch.shape, stride) for part, batch, stride in zip(parts, batches, strides, strict=True)
+        ]
