@@ -18,12 +18,13 @@ import torch
 from PIL import Image
 
 from benchmarks.device.clock import matrix_product
-from benchmarks.device.describers import TF32, load
+from benchmarks.device.describers import TF32, load, load_weights
 from benchmarks.device.pictures import equal, make, mixed_sizes
 from benchmarks.device.section import Checks
 from benchmarks.device.settings import LITE, Settings
 from benchmarks.device.steady import measure
-from benchmarks.stages import flops
+from osrmac.descriptor.models import backbones
+from osrmac.descriptor.resize import scaled_size
 
 _BATCH_SIZES = (8, 16, 64, 1)
 """Besides the default."""
@@ -130,5 +131,6 @@ def _size(image: bytes) -> tuple[int, int]:
 @cache
 def _flops(settings: Settings, backbone: str, size: tuple[int, int]) -> int:
     """Floating-point operations of the network for one image, at all image sizes."""
-    describer = load(settings, backbone, "bf16")
-    return sum(flops(describer, Image.new("RGB", size), side) for side in settings.image_sizes)
+    network = backbones.build(backbone, (), load_weights(backbone, settings.weights).state)
+    pixels = sum(width * height for width, height in (scaled_size(*size, side) for side in settings.image_sizes))
+    return round(network.flops_per_pixel * pixels)

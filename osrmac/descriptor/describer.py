@@ -108,6 +108,7 @@ class Describer:
         compiled: Compile the backbone: see `CompiledTrunk` for CPUs, `compile_for_gpu` for GPUs.
         recipes: Recipes that the names in `config` refer to; all registered ones by default.
         max_batch_size: Images that a GPU describes at once, a power of two; fewer if its memory does not suffice.
+        gpu_share: Share of the free memory of a GPU that this describer may use, above 0 and at most 1.
 
     Attributes:
         recipes: Recipes by name, in the order of the configuration.
@@ -128,6 +129,7 @@ class Describer:
         compiled: bool = False,
         recipes: Mapping[str, Recipe] = RECIPES,
         max_batch_size: int = GPU_BATCH_SIZE,
+        gpu_share: float = 1.0,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
@@ -156,7 +158,7 @@ class Describer:
         self._network = compile_for_gpu(self.backbone) if on_gpu and compiled else self.backbone.from_bytes
         self._vectors: Callable[[Sequence[Tensor]], list[Tensor]] = self._compute_vectors
         self._use(
-            GPUDevice(self.device, image_sizes, max_batch_size, backbone.patch)
+            GPUDevice(self.device, image_sizes, max_batch_size, backbone.patch, gpu_share)
             if on_gpu
             else CPUDevice(image_sizes, backbone.patch)
         )

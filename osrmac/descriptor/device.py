@@ -122,6 +122,7 @@ class GPUDevice:
         image_sizes: Longest sides of the images in pixels, in descending order.
         batch_size: Images of a full batch, a power of two.
         multiple: Number of pixels to whose multiples all sides are rounded.
+        share: Share of the free memory to use, above 0 and at most 1.
     """
 
     pipeline_depth = 1
@@ -132,8 +133,10 @@ class GPUDevice:
         image_sizes: Sequence[int],
         batch_size: int = GPU_BATCH_SIZE,
         multiple: int = 1,
+        share: float = 1.0,
     ) -> None:
         self._device = device
+        self._share = share
         self.batch_size = batch_size
         self.window = 8 * batch_size
         self.decode_threads = torch.get_num_threads()
@@ -192,7 +195,7 @@ class GPUDevice:
         per_image = torch.cuda.max_memory_allocated(self._device) - before
         torch.cuda.empty_cache()
         free, _ = torch.cuda.mem_get_info(self._device)
-        return fitting_batch_size(free, per_image, self.batch_size)
+        return fitting_batch_size(int(self._share * free), per_image, self.batch_size)
 
 
 def _split(pixels: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:

@@ -58,7 +58,8 @@ def osrmac(maps: Tensor, levels: int = LEVELS) -> Tensor:
     total = batch.new_zeros(batch.shape[:2])
     for level in range(1, levels + 1):
         side, stride = window_and_stride(min(height, width), level)
-        maxima = functional.max_pool2d(functional.max_pool2d(batch, (1, side), (1, stride)), (side, 1), (stride, 1))
+        of_rows = functional.max_pool2d(batch, (1, side), (1, stride))  # the same maxima, by fewer comparisons
+        maxima = functional.max_pool2d(of_rows, (side, 1), (stride, 1))
         total = total + _root(maxima.square().sum(dim=(-2, -1)))
     return functional.normalize(total.view(maps.shape[:-2]), dim=-1)
 

@@ -80,7 +80,14 @@ class DescribeJob:
         config = self.identity.descriptor
         embedding = need_embedding(config.recipes, self.recipes)
         backbone = backbones.build(config.backbone, config.layers, ray.get(self.state), embedding=embedding)
-        return Describer(backbone, config, self.pool.device, compiled=self.compute.compile, recipes=self.recipes)
+        return Describer(
+            backbone,
+            config,
+            self.pool.device,
+            compiled=self.compute.compile,
+            recipes=self.recipes,
+            gpu_share=self.pool.gpus or 1.0,
+        )
 
 
 class DescribeWorker:

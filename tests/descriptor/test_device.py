@@ -252,6 +252,7 @@ def test_max_batch_size_follows_from_the_free_memory(cuda: list[str]) -> None:
     ]
     device.batch_size = 64
     assert device.max_batch_size(computed.append) == 16  # 40% of 10000 bytes, 200 bytes per image, a power of two
+    assert GPUDevice(torch.device("cpu"), IMAGE_SIZES, 64, share=0.5).max_batch_size(computed.append) == 8
 
 
 @pytest.mark.usefixtures("cuda")
