@@ -90,9 +90,16 @@ class _Output:
 
 @dataclass(frozen=True)
 class _PendingBatch:
-    """Images submitted to the device together, by their position in the stream, and a function that waits for them."""
+    """Images submitted to the device together, by their position in the stream.
+
+    Attributes:
+        outputs: Their results.
+        images: Their pixels, which the device may still be reading.
+        wait: Function that waits for the device.
+    """
 
     outputs: Mapping[int, _Output]
+    images: Sequence[PreprocessedImage]
     wait: Callable[[], object]
 
 
@@ -283,14 +290,16 @@ class Describer:
     def _submit(self, batch: Sequence[tuple[int, _Input]]) -> _PendingBatch:
         """Submit images of equal shape to the device."""
         with self.stopwatch("network"):
-            vectors = self._batcher(self._compute, [image.pixels for _, image in batch])
+            pixels = [image.pixels for _, image in batch]
+            vectors = self._batcher(self._compute, pixels)
             outputs = {at: _Output(image.size, of) for (at, image), of in zip(batch, vectors, strict=True)}
-            return _PendingBatch(outputs, self._compute_device.record())
+            return _PendingBatch(outputs, pixels, self._compute_device.record())
 
     def _collect(self, batch: _PendingBatch) -> dict[int, Description | Failure]:
         """Wait for the descriptors of a batch."""
         with self.stopwatch("network"):
             batch.wait()
+        self._compute_device.release(batch.images)
         return {position: _describe(output) for position, output in batch.outputs.items()}
 
     def vectors(self, image: Image.Image) -> Vectors:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from osrmac.descriptor.batching import fitting_batch_size
 from osrmac.descriptor.decoding.pixels import to_tensor
+from osrmac.descriptor.pinned_buffers import PinnedBuffers
 from osrmac.descriptor.resize import image_pyramid, resize
 
 __all__ = ["GPU_BATCH_SIZE", "CPUDevice", "ComputeDevice", "GPUDevice", "PreprocessedImage"]
@@ -26,7 +27,7 @@ class PreprocessedImage:
 
     Attributes:
         shapes: Shape of the pixels at each image size, the largest first.
-        pixels: One tensor per image size, or one that holds them all.
+        pixels: One tensor per image size, or one buffer that begins with all of them.
     """
 
     shapes: tuple[torch.Size, ...]
@@ -59,6 +60,9 @@ class ComputeDevice(Protocol):
         Returns:
             RGB, uint8, (N, 3, H_s, W_s), or (N, 4, H_s, W_s), where the last byte of each pixel is unused.
         """
+
+    def release(self, images: Sequence[PreprocessedImage]) -> None:
+        """Reuse the memory of images whose batch has been waited for."""
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Copy vectors, float32, (N, ...), to the CPU; they may be read when a later `record` has been waited for."""
@@ -96,6 +100,9 @@ class CPUDevice:
     def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
         """Stack each image size into a batch: (N, 3, H_s, W_s)."""
         return [torch.stack(of_size) for of_size in zip(*(image.pixels for image in images), strict=True)]
+
+    def release(self, images: Sequence[PreprocessedImage]) -> None:
+        """Do nothing."""
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Return the vectors."""
@@ -144,29 +151,36 @@ class GPUDevice:
         self._image_sizes = image_sizes
         self._multiple = multiple
         self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pinned = PinnedBuffers()
 
     def preprocess(self, image: Image.Image) -> PreprocessedImage:
         """Resize an RGB image to all image sizes: uint8, (H_s, W_s, 4) each, in pinned memory, the last byte unused."""
         pixels = to_tensor(image).permute(2, 0, 1)
         resized = [resize(pixels, size, self._multiple) for size in self._image_sizes]
         shapes = tuple(torch.Size((*of_size.shape[1:], 4)) for of_size in resized)
-        pinned = _pinned_memory(sum(shape.numel() for shape in shapes))
-        for part, of_size in zip(_split(pinned, shapes), resized, strict=True):
+        buffer = self._pinned.take(_length(shapes))
+        for part, of_size in zip(_split(buffer, shapes), resized, strict=True):
             # NumPy copies in this thread, while torch would start several more in each decoding thread.
             part.numpy()[..., : len(of_size)] = of_size.permute(1, 2, 0).numpy()
-        return PreprocessedImage(shapes, (pinned,))
+        return PreprocessedImage(shapes, (buffer,))
 
     def upload(self, images: Sequence[PreprocessedImage]) -> list[Tensor]:
         """Copy images to the GPU, without waiting for it: (N, 4, H_s, W_s), channels-last within an image."""
         shapes = images[0].shapes
-        pixels = [image.pixels[0] for image in images]
+        length = _length(shapes)
         compute_stream = torch.cuda.current_stream(self._device)
         with torch.cuda.stream(self._upload_stream):
-            uploaded = torch.empty((len(images), len(pixels[0])), dtype=torch.uint8, device=self._device)
+            uploaded = torch.empty((len(images), length), dtype=torch.uint8, device=self._device)
+            pixels = [image.pixels[0][:length] for image in images]
             torch._foreach_copy_(uploaded.unbind(), pixels, non_blocking=True)  # takes the interpreter lock once
         compute_stream.wait_stream(self._upload_stream)
         uploaded.record_stream(compute_stream)
         return [batch.permute(0, 3, 1, 2) for batch in _split(uploaded, shapes)]
+
+    def release(self, images: Sequence[PreprocessedImage]) -> None:
+        """Give the pinned memory of images back."""
+        for image in images:
+            self._pinned.give_back(image.pixels[0])
 
     def download(self, vectors: Sequence[Tensor]) -> list[Tensor]:
         """Copy all vectors at once to pinned memory, without waiting for it."""
@@ -198,12 +212,11 @@ class GPUDevice:
         return fitting_batch_size(int(self._share * free), per_image, self.batch_size)
 
 
+def _length(shapes: Sequence[torch.Size]) -> int:
+    return sum(shape.numel() for shape in shapes)
+
+
 def _split(pixels: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """Return the parts of flat pixels, (..., B), as tensors of the given shapes, (..., H_s, W_s, 4)."""
-    parts = torch.split(pixels, [shape.numel() for shape in shapes], dim=-1)
+    """Return the first of flat pixels, (..., B), as tensors of the given shapes, (..., H_s, W_s, 4)."""
+    parts = torch.split(pixels[..., : _length(shapes)], [shape.numel() for shape in shapes], dim=-1)
     return [part.view(*pixels.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _pinned_memory(length: int) -> Tensor:
-    """Return memory that a GPU reads while the CPU works, in bytes; torch keeps it for reuse when it is freed."""
-    return torch.empty(length, dtype=torch.uint8, pin_memory=True)

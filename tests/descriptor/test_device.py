@@ -59,9 +59,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 100)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _device: 300)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (10_000, 20_000))
-    monkeypatch.setattr(
-        "osrmac.descriptor.device._pinned_memory", lambda length: torch.empty(length, dtype=torch.uint8)
-    )
+    monkeypatch.setattr("osrmac.descriptor.pinned_buffers._allocate", lambda size: torch.empty(size, dtype=torch.uint8))
     monkeypatch.setattr(Tensor, "record_stream", lambda _pixels, _stream: None)
     return log
 
@@ -109,11 +107,11 @@ def test_a_decoding_thread_starts_no_threads() -> None:
 import os, threading
 import torch
 from PIL import Image
-from osrmac.descriptor import device
-device._pinned_memory = lambda length: torch.empty(length, dtype=torch.uint8)
+from osrmac.descriptor import device, pinned_buffers
+pinned_buffers._allocate = lambda size: torch.empty(size, dtype=torch.uint8)
 torch.set_num_threads(8)
 gpu = object.__new__(device.GPUDevice)
-gpu._image_sizes, gpu._multiple = (1050, 800), 1
+gpu._image_sizes, gpu._multiple, gpu._pinned = (1050, 800), 1, pinned_buffers.PinnedBuffers()
 counted = []
 
 def run():
@@ -209,6 +207,25 @@ def test_files_that_wait_to_be_decoded_take_limited_memory(
     as_on_gpu([encoded(textured(seed=seed)) for seed in range(8)])
 
     assert (max(most) > 1) == in_parallel
+
+
+def test_pinned_memory_is_used_again_when_a_batch_has_been_waited_for(
+    as_on_gpu: Describer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = GPUDevice(torch.device("cpu"), IMAGE_SIZES, batch_size=2)
+    as_on_gpu._use(device)
+    allocated: list[int] = []
+
+    def allocate(size: int) -> Tensor:
+        allocated.append(size)
+        return torch.empty(size, dtype=torch.uint8)
+
+    monkeypatch.setattr("osrmac.descriptor.pinned_buffers._allocate", allocate)
+    images = [encoded(textured(seed=seed)) for seed in range(30)]
+    results = as_on_gpu(images)
+
+    assert all(isinstance(result, Description) for result in results)
+    assert len(allocated) <= device.decoded_ahead + (device.pipeline_depth + 2) * device.batch_size < len(images)
 
 
 def test_a_batch_is_filled_up_with_copies_of_its_last_image(on_cpu: Describer, as_on_gpu: Describer) -> None:

@@ -20,7 +20,7 @@ from osrmac.descriptor.optimize.gpu_layers import Blocks, PointwiseConvolution, 
 
 __all__ = ["fuse_convolutions"]
 
-_PROBE_SIDE = 64
+_PROBE_SIDE = 128
 """Side of the image that tells which maps have equal shapes, in pixels."""
 
 _UPPER_BOUNDS: dict[type[nn.Module], float | None] = {nn.ReLU: None, nn.ReLU6: 6.0}
