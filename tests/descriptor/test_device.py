@@ -333,8 +333,8 @@ def test_the_kernels_of_a_shape_that_comes_again_give_equal_descriptors(resnet18
     launched = on_gpu(images)
 
     for _ in range(3):  # captured, and then replayed
-        assert_near(on_gpu(images), launched, 0)
-        assert_near(on_gpu(images[3::-1]), launched[3::-1], 0)
+        assert_near(on_gpu(images), launched, 1e-6)
+        assert_near(on_gpu(images[3::-1]), launched[3::-1], 1e-6)
 
 
 @needs_gpu
@@ -349,7 +349,7 @@ def test_a_recipe_that_waits_for_the_gpu_is_computed_without_capturing(resnet18:
     launched = on_gpu(images)
 
     for _ in range(3):
-        assert_near(on_gpu(images), launched, 0)
+        assert_near(on_gpu(images), launched, 1e-6)
 
 
 @needs_gpu
