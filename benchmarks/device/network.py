@@ -20,6 +20,7 @@ from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.models import backbones
 from osrmac.descriptor.models.backbones import Backbone
 from osrmac.descriptor.optimize.compile import compile_for_gpu
+from osrmac.descriptor.optimize.cuda_graphs import CapturedComputation
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.recipes import FeatureMaps
 from osrmac.descriptor.resize import scaled_size
@@ -116,30 +117,10 @@ def _fused(describer: Describer, _plain: _Compute, _pixels: Sequence[Tensor]) ->
 
 
 def _captured(describer: Describer, plain: _Compute, pixels: Sequence[Tensor]) -> _Compute:
-    return _capture(_fused(describer, plain, pixels), pixels)
+    fused = _fused(describer, plain, pixels)
+    captured = CapturedComputation(lambda given: [fused(given)])
+    return lambda given: captured(given)[0]
 
 
 def _compiled(describer: Describer, _plain: _Compute, _pixels: Sequence[Tensor]) -> _Compute:
     return _with(describer, compile_for_gpu(describer.backbone))
-
-
-def _capture(compute: _Compute, pixels: Sequence[Tensor]) -> _Compute:
-    """Record the kernels of a computation, to start all of them at once."""
-    inputs = [of_size.clone() for of_size in pixels]
-    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(2):
-            compute(inputs)
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output = compute(inputs)
-
-    def replay(given: Sequence[Tensor]) -> Tensor:
-        for own, new in zip(inputs, given, strict=True):
-            own.copy_(new)
-        graph.replay()
-        return output
-
-    return replay

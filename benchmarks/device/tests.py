@@ -23,7 +23,10 @@ def checks(settings: Settings) -> Checks:
 
 
 def _run(paths: tuple[str, ...], processes: int) -> dict[str, object]:
-    """Run tests; other versions of the libraries deprecate other functions, so such warnings fail none."""
+    """Run tests; other versions of the libraries deprecate other functions, so such warnings fail none.
+
+    pytest-benchmark warns about several processes, which would end the tests.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         deprecations = [f"-Wdefault::{kind}" for kind in ("DeprecationWarning", "FutureWarning")]

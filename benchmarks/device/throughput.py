@@ -128,9 +128,12 @@ def _size(image: bytes) -> tuple[int, int]:
         return opened.size
 
 
-@cache
-def _flops(settings: Settings, backbone: str, size: tuple[int, int]) -> int:
+def _flops(settings: Settings, backbone: str, size: tuple[int, int]) -> float:
     """Floating-point operations of the network for one image, at all image sizes."""
-    network = backbones.build(backbone, (), load_weights(backbone, settings.weights).state)
-    pixels = sum(width * height for width, height in (scaled_size(*size, side) for side in settings.image_sizes))
-    return round(network.flops_per_pixel * pixels)
+    sizes = (scaled_size(*size, side) for side in settings.image_sizes)
+    return _flops_per_pixel(backbone, settings.weights) * sum(width * height for width, height in sizes)
+
+
+@cache
+def _flops_per_pixel(backbone: str, weights: str) -> float:
+    return backbones.build(backbone, (), load_weights(backbone, weights).state).flops_per_pixel

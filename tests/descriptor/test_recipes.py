@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from osrmac.descriptor import fusion, pooling, regions
-from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding
+from osrmac.descriptor.recipes import RECIPES, FeatureMaps, Recipe, get_recipes, need_embedding, never_wait
 from osrmac.errors import ConfigError
 from tests.descriptor import reference
 from tests.descriptor.reference import Array
@@ -321,6 +321,11 @@ def test_a_recipe_may_add_the_embedding_to_layers() -> None:
 def test_the_embedding_is_needed_by_name() -> None:
     assert need_embedding(("osrmac", "global"))
     assert not need_embedding(("osrmac", "unknown"))
+
+
+def test_recipes_of_others_may_wait_for_a_gpu() -> None:
+    assert never_wait(RECIPES)
+    assert not never_wait(("osrmac", "of_my_own"))
 
 
 def test_global_is_refused_without_an_embedding() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import ray
 
 from osrmac.config import ComputeConfig, DescriptorConfig, FailureConfig
+from osrmac.descriptor.describer import Describer
 from osrmac.descriptor.recipes import RECIPES
 from osrmac.distributed.shard_task import ShardTask
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
@@ -75,6 +76,20 @@ def describe(worker: DescribeWorker, plans: list[ShardPlan]) -> dict[str, Any]:
     """The counts that the worker returns for a batch."""
     (counts,) = worker(pa.Table.from_pylist([asdict(plan) for plan in plans])).to_pylist()
     return dict(counts)
+
+
+def test_a_worker_uses_its_share_of_a_gpu(make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[float] = []
+
+    def record(*arguments: Any, gpu_share: float, **options: Any) -> Describer:
+        shares.append(gpu_share)
+        return Describer(*arguments, gpu_share=gpu_share, **options)
+
+    monkeypatch.setattr("osrmac.distributed.worker.Describer", record)
+    make_worker(replace(ON_CPU, gpus=0.5))
+    make_worker(ON_CPU)
+
+    assert shares == [0.5, 1.0]
 
 
 def test_a_batch_is_counted_and_timed(

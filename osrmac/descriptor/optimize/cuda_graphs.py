@@ -34,7 +34,7 @@ class CapturedComputation:
         self._met: set[_Shapes] = set()
         self._graphs: dict[_Shapes, tuple[list[Tensor], torch.cuda.CUDAGraph, list[Tensor]]] = {}
         self._max_graphs = _MAX_GRAPHS
-        self._memory: Any = None
+        self._memory: Any = torch.cuda.graph_pool_handle()
         self._input = torch.empty(0, dtype=torch.uint8)
 
     def __call__(self, batches: Sequence[Tensor]) -> list[Tensor]:
@@ -43,8 +43,9 @@ class CapturedComputation:
         if shapes in self._met and shapes not in self._graphs and len(self._graphs) < self._max_graphs:
             self._capture(shapes, batches)
         if shapes not in self._graphs:
+            results = self._compute(batches)
             self._met.add(shapes)
-            return self._compute(batches)
+            return results
         inputs, graph, results = self._graphs[shapes]
         for own, given in zip(inputs, batches, strict=True):
             own.copy_(given)
@@ -52,15 +53,14 @@ class CapturedComputation:
         return results
 
     def _capture(self, shapes: _Shapes, batches: Sequence[Tensor]) -> None:
-        if self._memory is None:
-            self._memory = torch.cuda.graph_pool_handle()
-        graph, inputs = torch.cuda.CUDAGraph(), self._inputs(batches)
+        graph = torch.cuda.CUDAGraph()
         try:
+            inputs = self._inputs(batches)
             # Decoding threads allocate pinned memory meanwhile, which the default mode forbids.
             with torch.cuda.graph(graph, self._memory, capture_error_mode="thread_local"):
                 results = self._compute(inputs)
         except torch.OutOfMemoryError:
-            self._max_graphs = len(self._graphs)
+            self._max_graphs = len(self._graphs)  # from now on, further shapes are launched kernel by kernel
         else:
             self._graphs[shapes] = inputs, graph, results
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["fuse_batch_norm"]
+__all__ = ["add_in_place", "fuse_batch_norm"]
 
 # Types by name, because timm is optional. Subclasses are left out, because they may transform their weights, for
 # example standardise them.
@@ -70,4 +70,5 @@ def _add_in_place(node: Node) -> None:
 
 
 def add_in_place(into: Tensor, other: Tensor) -> Tensor:
+    """Return the sum of two tensors, in the memory of the first one if they have the same shape."""
     return into.add_(other) if into.shape == other.shape else into + other

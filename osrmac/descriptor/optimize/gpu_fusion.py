@@ -80,15 +80,15 @@ class _Network:
         cuDNN is slow at fused convolutions of groups of channels.
         """
         active = [] if node is None or self._calls[node.target] != 1 else self.active(node)
-        for layer in active:
-            if type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str):
-                return layer if layer.groups == 1 else None
-        return None
+        if len(active) != 1 or not isinstance(layer := active[0], nn.Conv2d):
+            return None
+        is_plain = type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        return layer if is_plain and layer.groups == 1 else None
 
     def rectify(self, node: Node, convolution: Node, layer: nn.Conv2d, upper: float | None, *summands: Node) -> None:
         """Replace the node of a rectification and all that it depends on, down to a convolution and summands."""
         fused: nn.Module = RectifiedConvolution(layer, upper)
-        if layer.in_channels <= 4 and layer.stride == (2, 2) and layer.dilation == (1, 1):
+        if layer.in_channels <= 4 and layer.stride == (2, 2) and layer.dilation == (1, 1) and not summands:
             blocks = Blocks(layer)
             fused = nn.Sequential(blocks, RectifiedConvolution(blocks.convolution(layer), upper))
         self.trunk.set_submodule(str(convolution.target), fused)

@@ -110,6 +110,18 @@ def test_the_number_of_graphs_is_limited(computed: list[str], monkeypatch: pytes
     assert computed == ["compute", "capture", "compute", "replay", "replay", "compute", "compute", "compute"]
 
 
+def test_shapes_that_cannot_be_computed_are_not_captured(computed: list[str]) -> None:
+    def fail(_batches: Sequence[Tensor]) -> list[Tensor]:
+        raise RuntimeError("the image is too small")
+
+    compute = CapturedComputation(fail)
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="too small"):
+            compute([batch(1, 4, 2, 2)])
+    assert computed == []
+
+
 def test_without_memory_for_a_graph_kernels_are_launched(computed: list[str]) -> None:
     doubled = _Doubled(computed)
 

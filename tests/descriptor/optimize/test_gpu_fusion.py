@@ -11,7 +11,7 @@ from torch.fx import GraphModule, symbolic_trace
 from osrmac.descriptor.models.backbones import build, load_weights
 from osrmac.descriptor.optimize.fuse_bn import fuse_batch_norm
 from osrmac.descriptor.optimize.gpu_fusion import fuse_convolutions
-from osrmac.descriptor.optimize.gpu_layers import PointwiseConvolution, RectifiedConvolution
+from osrmac.descriptor.optimize.gpu_layers import Blocks, PointwiseConvolution, RectifiedConvolution
 from tests.descriptor.optimize.test_fuse_bn import randomised
 
 SIZES = ((97, 131), (66, 64))
@@ -117,6 +117,24 @@ def test_anything_else_stays_as_it_is(network: nn.Module) -> None:
 
     torch.testing.assert_close(maps, expected)
     assert called(result) == before
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6()])
+def test_a_first_convolution_of_stride_two_takes_blocks(activation: nn.Module) -> None:
+    network, result, expected = fused(nn.Sequential(nn.Conv2d(3, 8, 7, stride=2, padding=3), activation))
+
+    torch.testing.assert_close(result, expected)
+    assert called(network) == {Blocks: 1, RectifiedConvolution: 1}
+
+
+def test_a_sum_with_a_first_convolution_of_stride_two_takes_the_pixels() -> None:
+    block = _Block(nn.MaxPool2d(3, 2, 1))
+    block.convolution = nn.Conv2d(3, 3, 3, stride=2, padding=1)
+
+    network, result, expected = fused(block)
+
+    torch.testing.assert_close(result, expected)
+    assert called(network) == {RectifiedConvolution: 1, nn.MaxPool2d: 1}
 
 
 def test_a_layer_that_is_called_twice_stays_as_it_is() -> None:
