@@ -103,17 +103,15 @@ class Blocks(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
-        sides = list(zip(_pixels(convolution.padding), convolution.kernel_size, strict=True))
+        self._padding = _pixels(convolution.padding)
         self._kernel = convolution.kernel_size
-        self._padding = tuple(padding for padding, _ in sides)
-        self._first = tuple(padding % 2 for padding, _ in sides)  # where the kernel starts in its first block
-        self._spanned = tuple(-(-(padding % 2 + kernel) // 2) for padding, kernel in sides)
+        self._spanned = tuple(-(-side // 2) for side in self._kernel)  # blocks
 
     def convolution(self, convolution: nn.Conv2d) -> nn.Conv2d:
         """Return the convolution of the blocks that is equal to one of the pixels."""
-        own, (above, left), (rows, columns) = convolution.weight, self._first, self._spanned
+        own, (rows, columns) = convolution.weight, self._spanned
         kernel = own.new_zeros(len(own), 2 * rows, 2 * columns, 4)
-        kernel[:, above : above + own.shape[2], left : left + own.shape[3], : own.shape[1]] = own.permute(0, 2, 3, 1)
+        kernel[:, : own.shape[2], : own.shape[3], : own.shape[1]] = own.permute(0, 2, 3, 1)
         result = nn.Conv2d(16, len(own), (rows, columns), bias=convolution.bias is not None)
         result.weight = nn.Parameter(_blocks(kernel), requires_grad=False)
         result.bias = convolution.bias
@@ -124,7 +122,7 @@ class Blocks(nn.Module):
         number, channels, *sides = pixels.shape
         places = zip(sides, self._padding, self._kernel, self._spanned, strict=True)
         rows, columns = ((side + 2 * padding - kernel) // 2 + spanned for side, padding, kernel, spanned in places)
-        above, left = (padding + first for padding, first in zip(self._padding, self._first, strict=True))
+        above, left = self._padding
         padded = pixels.new_zeros(number, 2 * rows, 2 * columns, 4)
         inside = padded[:, above : above + sides[0], left : left + sides[1], :channels]
         inside.copy_(pixels.permute(0, 2, 3, 1)[:, : inside.shape[1], : inside.shape[2]])

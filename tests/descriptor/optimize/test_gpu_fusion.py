@@ -127,6 +127,13 @@ def test_a_first_convolution_of_stride_two_takes_blocks(activation: nn.Module) -
     assert called(network) == {Blocks: 1, RectifiedConvolution: 1}
 
 
+def test_a_convolution_of_stride_one_takes_the_pixels() -> None:
+    network, result, expected = fused(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()))
+
+    torch.testing.assert_close(result, expected)
+    assert called(network) == {RectifiedConvolution: 1}
+
+
 def test_a_sum_with_a_first_convolution_of_stride_two_takes_the_pixels() -> None:
     block = _Block(nn.MaxPool2d(3, 2, 1))
     block.convolution = nn.Conv2d(3, 3, 3, stride=2, padding=1)
