@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from osrmac.config import SearchConfig
 from osrmac.errors import OsrmacError
@@ -22,7 +24,7 @@ from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchQuery, vectors
 from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.searcher import Searcher
-from osrmac.runs.shard_reader import Block, list_shards, map_shards, read_blocks, unpruned
+from osrmac.runs.shard_reader import ROW_COLUMNS, Block, list_shards, map_shards, read_blocks, unpruned
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenRun", "state"]
 
-_COLUMNS = ["id", "uri", "status", "error_stage", "error", "width", "height"]
+_LARGE = {pa.string(): pa.large_string()}
+"""Types that hold more than 2 GB, which the URIs of some ten million images take."""
 
 _JOINED = 32_768
 """Images whose vectors are joined to one block, which is compared at once."""
@@ -55,9 +58,9 @@ def state(run: Run) -> Any:
 class OpenRun:
     """A run in the state in which it was opened.
 
-    Rows of images take about 1 kB each. An index that fits is kept open. Without one, vectors are held if they fit into
-    half of the free memory; otherwise each search reads them again, as `osrmac search` does. May be used by several
-    threads.
+    Rows of images take some 150 bytes each. An index that fits is kept open. Without one, vectors are held if they fit
+    into half of the free memory; otherwise each search reads them again, as `osrmac search` does. May be used by
+    several threads.
 
     Attributes:
         run: The run.
@@ -84,13 +87,9 @@ class OpenRun:
             self.version = hashlib.sha256(repr(self.state).encode()).hexdigest()[:12]
             self.shards = list_shards(run)
             self.method = choose_method(run, options.method, regions=True)
-            tables = list(map_shards(_read_rows, self.shards))
-            self._table = pa.concat_tables(tables).combine_chunks()
-            self._shard = np.repeat(np.arange(len(tables)), [table.num_rows for table in tables])
-            self._row = {image: row for row, image in enumerate(self._table["id"].to_pylist())}
-            described = pc.equal(self._table["status"], schema.OK).to_numpy(zero_copy_only=False)
-            self._position = np.where(described, np.cumsum(described) - 1, -1)
-            self.described = int(described.sum())
+            self._rows, self._positions, self._shard_numbers = _read_rows(self.shards)
+            self._ids = self._rows["id"].combine_chunks()
+            self.described = int(np.count_nonzero(self._positions >= 0))
             self._images = open_images(run, self.method, self.shards, options)
             self.searched = describe(self._images, options)
             self._blocks = None if self._images is not None else self._held_blocks()
@@ -99,28 +98,33 @@ class OpenRun:
         self._unavailable: OsrmacError | None = None
 
     def __len__(self) -> int:
-        return len(self._row)
+        return len(self._ids)
 
     @cached_property
     def ids(self) -> list[str]:
         """Ids of the described images, sorted."""
-        rows = np.flatnonzero(self._position >= 0)
-        return sorted(self._table["id"].take(pa.array(rows)).to_pylist())
+        ids: list[str] = self._ids.filter(pa.array(self._positions >= 0)).to_pylist()
+        return ids
 
     def row(self, image: str) -> dict[str, Any] | None:
         """Return the row of an image, all columns but the vectors, and the shard as `shard`; None if there is none."""
-        row = self._row.get(image)
-        if row is None:
+        number = self._number(image)
+        if number is None:
             return None
-        (found,) = self._table.slice(row, 1).to_pylist()
-        return found | {"shard": self.shards[self._shard[row]]}
+        (found,) = self._rows.slice(number, 1).to_pylist()
+        return found | {"shard": self.shards[self._shard_numbers[number]]}
+
+    def _number(self, image: str) -> int | None:
+        """Return the row of an image by a binary search: a dictionary would take more memory than all rows."""
+        number = bisect_left(range(len(self._ids)), image, key=lambda row: self._ids[row].as_py())
+        return number if number < len(self._ids) and self._ids[number].as_py() == image else None
 
     def vectors(self, image: str) -> list[Matrix]:
         """Return the vectors of a described image as they are compared, for each recipe (1, k)."""
         if self._blocks is None:
             row = self.row(image) or {}
             return vectors(self.run, self.method, [SearchQuery(image, row["uri"], None, row)])
-        position = int(self._position[self._row[image]])
+        position = int(self._positions[self._number(image)])
         block = self._blocks[position // _JOINED]
         row_in_block = position % _JOINED
         return list(block.part(slice(row_in_block, row_in_block + 1)).of_images())
@@ -222,5 +226,18 @@ def _concatenated(blocks: Sequence[Block]) -> Block:
     )
 
 
-def _read_rows(shard: Location) -> pa.Table:
-    return shards.read(shard, _COLUMNS)
+def _read_rows(within: Sequence[Location]) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int32]]:
+    """Read the rows of all images, sorted by id.
+
+    Returns:
+        Their columns but the vectors, n rows; their positions among the described images in the order of the shards,
+        -1 for those without a descriptor, (n,); and the positions of their shards, (n,).
+    """
+    tables = list(map_shards(partial(shards.read, columns=ROW_COLUMNS), within))
+    rows = pa.concat_tables(tables)
+    rows = rows.cast(pa.schema([field.with_type(_LARGE.get(field.type, field.type)) for field in rows.schema]))
+    numbers = np.repeat(np.arange(len(tables), dtype=np.int32), [table.num_rows for table in tables])
+    described = pc.equal(rows["status"], schema.OK).to_numpy()
+    positions = np.where(described, np.cumsum(described) - 1, -1)
+    order = pc.sort_indices(rows["id"])
+    return rows.take(order).combine_chunks(), positions[order], numbers[order]

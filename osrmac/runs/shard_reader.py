@@ -9,8 +9,6 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from osrmac.errors import PruningError, StorageError
@@ -24,6 +22,7 @@ from osrmac.storage.run import USUAL_REGIONS, Run
 from osrmac.types import Matrix
 
 __all__ = [
+    "ROW_COLUMNS",
     "Block",
     "Source",
     "find_rows",
@@ -42,6 +41,12 @@ _Result = TypeVar("_Result")
 
 _READ_AHEAD = 4
 """Number of shards read ahead of the consumer."""
+
+_LOOKED_AT = 32
+"""Number of shards that are looked at at once for single images; of most, only the footer is read."""
+
+ROW_COLUMNS = ["id", "uri", "status", "error_stage", "error", "width", "height"]
+"""Columns of the shards without the vectors."""
 
 _USUAL_ROWS = 2000
 """Images in a shard of a large run, if the run has not been counted yet."""
@@ -198,15 +203,14 @@ def find_rows(ids: Iterable[str], within: Iterable[Location]) -> dict[str, dict[
         ids: Ids of the images; an id that is in none of the shards is left out.
         within: Shards of descriptors.
     """
-    wanted = pa.array(sorted(set(ids)), pa.string())
-    tables = map_shards(partial(_find_in_shard, wanted), sorted(set(within)))
-    return {row["id"]: row for table in tables for row in table}
-
-
-def _find_in_shard(wanted: pa.Array, shard: Location) -> list[dict[str, Any]]:
-    table = shards.read(shard, ["id", "uri", "status", "error_stage", "error", "width", "height"])
-    rows = table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist()
-    return [row | {"shard": shard} for row in rows]
+    found = partial(shards.find, ids=sorted(set(ids)), columns=ROW_COLUMNS)
+    distinct = sorted(set(within))
+    tables = prefetch(found, distinct, threads=_LOOKED_AT, depth=_LOOKED_AT)
+    return {
+        row["id"]: row | {"shard": shard}
+        for shard, table in zip(distinct, tables, strict=True)
+        for row in table.to_pylist()
+    }
 
 
 def map_shards(function: Callable[[Location], _Result], within: Sequence[Location]) -> Iterator[_Result]:

@@ -67,6 +67,7 @@ class Results:
         more: Whether there are further ones.
         method: Name of the method that images were compared by.
         distance: Name of the distance.
+        searched: Which images were compared, in words.
         seconds: Time that the search took.
     """
 
@@ -75,6 +76,7 @@ class Results:
     more: bool
     method: str
     distance: str
+    searched: str
     seconds: float
 
 
@@ -159,6 +161,7 @@ class Searcher:
             len(found) > first + number and first + 2 * number <= _MOST,
             images.method.name,
             images.options.distance,
+            images.searched,
             time.perf_counter() - started,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = [
     "Vectors",
     "damage",
     "described_ids",
+    "find",
     "footer",
     "generation",
     "generation_of",
@@ -155,6 +157,35 @@ def read(shard: Location, columns: list[str] | None = None) -> pa.Table:
     """
     with _damage_found(shard), _opened(shard) as file:
         return pq.read_table(file, columns=columns, page_checksum_verification=True)
+
+
+def find(shard: Location, ids: Sequence[str], columns: list[str]) -> pa.Table:
+    """Read columns of the rows that have one of some ids, from the row groups whose range of ids holds one of them.
+
+    Args:
+        shard: A shard.
+        ids: Ids, sorted.
+        columns: Columns to read; `id` is one of them.
+
+    Raises:
+        DamagedFileError: The file does not hold what was written.
+    """
+    with _damage_found(shard), _opened(shard) as file:
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        groups = [group for group in range(parquet.num_row_groups) if _may_hold(parquet.metadata, group, ids)]
+        if not groups:
+            return parquet.schema_arrow.empty_table().select(columns)
+        table = parquet.read_row_groups(groups, columns, use_threads=False)
+    return table.filter(pc.is_in(table["id"], value_set=pa.array(ids, pa.string())))
+
+
+def _may_hold(footer: pq.FileMetaData, group: int, ids: Sequence[str]) -> bool:
+    """Return whether some of these sorted ids lie between the first and the last of a row group."""
+    known = footer.row_group(group).column(footer.schema.names.index("id")).statistics
+    if known is None or not known.has_min_max:
+        return True
+    following = bisect_left(ids, known.min)
+    return following < len(ids) and ids[following] <= known.max
 
 
 def read_groups(file: Location, groups: Sequence[int], footer: pq.FileMetaData | None = None) -> pa.Table:

@@ -110,6 +110,25 @@ def test_images_that_are_left_out_change_nothing_but_the_results(whole: Run, hol
     assert opened.search(vectors, 30, opened.ids) == []
 
 
+def test_images_are_found_among_shards_whose_ids_overlap(tmp_path: Path, holding: bool) -> None:
+    vectors = {f"{number}.png": [float(number), 1.0] for number in range(9)}
+    run = tiny_run(tmp_path / "run", {"osrmac": {name: vectors[name] for name in sorted(vectors)[::2]}})
+    failed = {"35.png": ("read", "gone")}
+    added = tiny_run(
+        tmp_path / "added", {"osrmac": {name: vectors[name] for name in sorted(vectors)[1::2]}}, failed=failed
+    )
+    for number, shard in enumerate(shards.paths(added.descriptors)):
+        shutil.copy(shard, Path(run.descriptors) / f"added-{number}.parquet")
+    opened = OpenRun(run)
+    assert (len(opened), opened.ids) == (10, sorted(vectors))
+    for name, vector in vectors.items():
+        np.testing.assert_array_equal(opened.vectors(name), [[vector]])
+        assert opened.search(opened.vectors(name), 1)[0].uri == f"/photos/{name}"
+    (row,) = [opened.row("35.png")]
+    assert row is not None
+    assert (row["error"], row["shard"].name.startswith("added")) == ("gone", True)
+
+
 def test_rows_say_where_images_are_and_why_they_failed(whole: Run) -> None:
     opened = OpenRun(whole)
     assert (len(opened), opened.described, opened.ids) == (len(IMAGES), len(DESCRIBED), DESCRIBED)

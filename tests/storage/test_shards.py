@@ -1,13 +1,18 @@
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from osrmac.errors import DamagedFileError
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 
@@ -92,6 +97,33 @@ def test_a_shard_of_failed_images_has_no_vectors(tmp_path: Path) -> None:
     for recipe, dimension in DIMENSIONS.items():
         found = shards.read_vectors(shards.paths(Location.of(tmp_path)), recipe)
         assert (found.ids, found.values.shape) == ([], (0, dimension))
+
+
+@given(st.sets(st.text(min_size=1, max_size=3)), st.sets(st.text(max_size=3)), st.integers(1, 2000))
+def test_rows_are_found_by_their_ids(ids: set[str], wanted: set[str], group_bytes: int) -> None:
+    table = pa.table({"id": pa.array(sorted(ids), pa.string()), "row": pa.array(range(len(ids)), pa.int64())})
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "_GROUP_BYTES", group_bytes)
+        file = Location.of(f"{folder}/shard.parquet")
+        shards.write_table(file, table, small_groups=True)
+        found = shards.find(file, sorted(wanted), ["id", "row"])
+    assert found.equals(table.filter(pc.is_in(table["id"], value_set=pa.array(sorted(wanted), pa.string()))))
+
+
+def test_row_groups_without_an_id_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_GROUP_BYTES", 1)
+    file = Location.of(tmp_path / "shard.parquet")
+    shards.write_table(file, rows(["1", "3", "5", "7"]), small_groups=True)
+    column = shards.footer(file).row_group(2).column(0)
+    content = bytearray(file.read_bytes())
+    content[column.dictionary_page_offset : column.dictionary_page_offset + column.total_compressed_size] = bytes(
+        column.total_compressed_size
+    )
+    file.write_bytes(bytes(content))
+    for wanted, found in ((["1", "7"], ["1", "7"]), (["0", "4", "8"], []), (["2", "3", "4"], ["3"])):
+        assert shards.find(file, wanted, ["id", "uri"])["id"].to_pylist() == found
+    with pytest.raises(DamagedFileError):
+        shards.find(file, ["5"], ["id", "uri"])
 
 
 def test_vectors_can_be_read_for_some_ids_only(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def _answer(request: Request, results: Results, first: int) -> JSONResponse:
         "query": {"name": results.query.name, "width": results.query.size[0], "height": results.query.size[1]},
         "method": results.method,
         "distance": results.distance,
+        "searched": results.searched,
         "seconds": round(results.seconds, 4),
         "more": results.more,
         "matches": [_match(request, match, rank) for rank, match in enumerate(results.matches, first + 1)],

@@ -130,6 +130,7 @@ _SCHEMAS = {
         query=_object(name=_TEXT, width={"type": "integer"}, height={"type": "integer"}),
         method=_TEXT,
         distance={"type": "string", "enum": ["l1", "l2", "cosine"]},
+        searched=_TEXT,
         seconds=_NUMBER,
         more=_TRUTH,
         matches={"type": "array", "items": {"$ref": "#/components/schemas/Match"}},

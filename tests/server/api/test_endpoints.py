@@ -26,6 +26,7 @@ def test_a_search_is_that_of_the_library(client: TestClient, written: Run) -> No
     assert [match["id"] for match in found["matches"]] == [match.id for match in expected]
     assert [match["distance"] for match in found["matches"]] == pytest.approx([match.distance for match in expected])
     assert (found["query"]["name"], found["method"], found["more"]) == (HOSTILE, "single", True)
+    assert found["searched"] == "all images compared"
     second = checked(client, "/api/search", "Answer", id=HOSTILE, top=5, page=2)
     assert [match["rank"] for match in second["matches"]] == [6, 7, 8, 9, 10]
     for match in found["matches"]:

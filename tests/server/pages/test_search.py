@@ -25,6 +25,7 @@ def test_pages_are_numbered_and_results_lead_on(client: TestClient) -> None:
     assert 'start="25"' in second
     assert 'rel="prev"' in second
     assert 'rel="next"' not in second
+    assert "Compared by single, l1 distance, all images compared, in " in second
     first = client.get("/compare", params={"id": PLAIN[0], "rank": "1"}).text
     last = client.get("/compare", params={"id": PLAIN[0], "rank": "29"}).text
     assert ("Next result" in first, "Previous result" in first) == (True, False)
