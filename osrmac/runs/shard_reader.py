@@ -42,8 +42,8 @@ _Result = TypeVar("_Result")
 _READ_AHEAD = 4
 """Number of shards read ahead of the consumer."""
 
-_LOOKED_AT = 32
-"""Number of shards that are looked at at once for single images; of most, only the footer is read."""
+_REMOTE = 32
+"""Number of remote shards that are searched for ids at once: of most, only the footer is read."""
 
 ROW_COLUMNS = ["id", "uri", "status", "error_stage", "error", "width", "height"]
 """Columns of the shards without the vectors."""
@@ -205,7 +205,8 @@ def find_rows(ids: Iterable[str], within: Iterable[Location]) -> dict[str, dict[
     """
     found = partial(shards.find, ids=sorted(set(ids)), columns=ROW_COLUMNS)
     distinct = sorted(set(within))
-    tables = prefetch(found, distinct, threads=_LOOKED_AT, depth=_LOOKED_AT)
+    threads = _READ_AHEAD if all(shard.is_local for shard in distinct) else _REMOTE
+    tables = prefetch(found, distinct, threads=threads, depth=threads)
     return {
         row["id"]: row | {"shard": shard}
         for shard, table in zip(distinct, tables, strict=True)

@@ -83,10 +83,15 @@ def visit(browser: Browser, address: str, request: pytest.FixtureRequest) -> Cal
         request.addfinalizer(lambda: _none(problems))
         page.goto(address)
         page.wait_for_selector(".map-tiles img")
-        page.wait_for_timeout(400)
+        page.evaluate(SETTLED)
         return page
 
     return opened
+
+
+SETTLED = """() => new Promise((resolve) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 450))))"""
+"""Waits for a drawing, and then for longer than the map's own timer, in the order of the page, however slow it is."""
 
 
 def _none(problems: list[str]) -> None:
@@ -94,8 +99,8 @@ def _none(problems: list[str]) -> None:
 
 
 def place(page: Page) -> tuple[float, float, float]:
-    """Return the centre and the zoom, which are in the address."""
-    page.wait_for_timeout(450)
+    """Return the centre and the zoom, which are in the address soon after the map has been drawn."""
+    page.evaluate(SETTLED)
     x, y, times = page.url.partition("#map=")[2].split(",")
     return float(x), float(y), float(times)
 
