@@ -1,6 +1,7 @@
 # Every target runs in .venv and creates it first. Python 3.11, make and a package registry are all that is needed.
 PYTHON ?= python3
 BIN := .venv/bin
+S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
 .PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots check bench docs format clean
 
@@ -30,7 +31,7 @@ chaos: setup
 
 # Uses the server in $OSRMAC_S3_ENDPOINT with the AWS keys of the environment (tests/s3/swift.sh starts one), else moto.
 s3: setup
-	$(BIN)/python -m pytest -s -m s3server tests/s3 tests/integration/test_s3.py
+	$(BIN)/python -m pytest -s -m s3server $(S3_TESTS)
 
 cluster: setup
 	$(BIN)/python -m pytest -s -m cluster tests/cluster

@@ -24,8 +24,8 @@ from osrmac.storage.schema import COLLECTION
 
 __all__ = ["columns_of_bytes", "has_images", "image_column", "rows"]
 
-_BLOCK = 1 << 20
-"""Bytes that are read at once from remote storage: footers, and columns of names."""
+_BLOCK = 1 << 16
+"""Bytes that are read at least from remote storage, so that small columns beside each other are read at once."""
 
 _OWN = b"osrmac."
 """What the keys of the metadata in files of runs begin with."""
@@ -151,45 +151,56 @@ def _own_columns(parquet: Container, column: str, columns: pa.Schema) -> OwnColu
 
 def _rows(parquet: Container, column: str, opened: pq.ParquetFile, own: OwnColumns) -> Iterator[pa.Table]:
     schema = opened.schema_arrow
-    path = column.removesuffix("bytes") + "path" if column.endswith(".bytes") else None
-    if path is not None and schema.field(column.removesuffix(".bytes")).type.get_field_index("path") < 0:
-        path = None
-    paths_name = path is not None and "id" not in schema.names and _all_different(opened, path)
+    path = _path_beside(column, schema)
+    kept = {*own.schema.names, "id"} & set(schema.names)
+    read = [*sorted(kept), *([] if path is None else [path])]
+    # Each row group is read once, in the order of the file, so that one request serves columns beside each other.
+    groups = [opened.read_row_groups([number], read, use_threads=False) for number in range(opened.num_row_groups)]
+    paths = [None if path is None else _field(table[_struct(column)]) for table in groups]
+    named_by_path = "id" not in schema.names and _all_different(paths)
     first = 0
-    for group in range(opened.num_row_groups):
-        rows = opened.metadata.row_group(group)
-        numbers = range(first, first + rows.num_rows)
-        uris = [Row(parquet.uri, number, column).uri for number in numbers]
-        paths = None if path is None else _texts(opened, path, group)
+    for number, table in enumerate(groups):
+        numbers = range(first, first + table.num_rows)
+        uris = [Row(parquet.uri, row, column).uri for row in numbers]
+        names = None if paths[number] is None else list_values.texts(paths[number])
         ids: list[str | None] = [None] * len(uris)
         if "id" in schema.names:
-            ids = _texts(opened, "id", group)
-        elif paths_name and paths is not None:
-            ids = [f"{parquet.prefix}{each}" for each in paths]
-        if paths is not None and _without_values(rows, column):
-            uris = [_resolved(each, parquet.uri) or uri for each, uri in zip(paths, uris, strict=True)]
-        named = [_unicode(each or f"{parquet.prefix}{number:09d}") for each, number in zip(ids, numbers, strict=True)]
+            ids = list_values.texts(table["id"])
+        elif named_by_path and names is not None:
+            ids = [f"{parquet.prefix}{each}" for each in names]
+        if names is not None and _without_values(opened.metadata.row_group(number), column):
+            uris = [_resolved(each, parquet.uri) or uri for each, uri in zip(names, uris, strict=True)]
+        named = [_unicode(each or f"{parquet.prefix}{row:09d}") for each, row in zip(ids, numbers, strict=True)]
         version = [[parquet.file.etag] * len(uris), [parquet.file.mtime] * len(uris)]
         images = pa.table([named, uris, [None] * len(uris), *version], schema=COLLECTION)
-        kept = [name for name in own.schema.names if name in schema.names]
-        yield own.added_to(images, opened.read_row_groups([group], columns=kept))
-        first += rows.num_rows
+        yield own.added_to(images, table)
+        first += table.num_rows
 
 
-def _all_different(opened: pq.ParquetFile, path: str) -> bool:
-    """Return whether every row has a path of its own."""
-    paths = _column(opened, path, list(range(opened.num_row_groups)))
-    return bool(not paths.null_count and pc.count_distinct(paths).as_py() == len(paths))
+def _path_beside(column: str, schema: pa.Schema) -> str | None:
+    """Return the path of the column with the paths of images in the Hugging Face layout, None if there is none."""
+    struct = _struct(column)
+    if struct == column or schema.field(struct).type.get_field_index("path") < 0:
+        return None
+    return f"{struct}.path"
 
 
-def _texts(opened: pq.ParquetFile, path: str, group: int) -> list[str | None]:
-    return list_values.texts(_column(opened, path, [group]))
+def _struct(column: str) -> str:
+    return column.removesuffix(".bytes")
 
 
-def _column(opened: pq.ParquetFile, path: str, groups: list[int]) -> pa.ChunkedArray:
-    """Return a column, or the only field of a struct that is read."""
-    column = opened.read_row_groups(groups, columns=[path]).column(0)
-    return pa.chunked_array([chunk.field(0) for chunk in column.chunks]) if pt.is_struct(column.type) else column
+def _field(structs: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the only field of a struct that has been read."""
+    return pa.chunked_array([chunk.field(0) for chunk in structs.chunks], structs.type.field(0).type)
+
+
+def _all_different(paths: list[pa.ChunkedArray | None]) -> bool:
+    """Return whether every row of a file has a path of its own."""
+    known = [of_group for of_group in paths if of_group is not None]
+    if not known:
+        return False
+    together = pa.chunked_array([chunk for of_group in known for chunk in of_group.chunks], known[0].type)
+    return bool(not together.null_count and pc.count_distinct(together).as_py() == len(together))
 
 
 def _without_values(rows: Any, column: str) -> bool:
