@@ -72,7 +72,7 @@ from osrmac.runs.overview.stored import Overview
 from osrmac.runs.queries import SearchResult
 from osrmac.runs.shard_reader import list_shards, read_blocks, unpruned
 from osrmac.storage import run as storage
-from osrmac.storage import shards
+from osrmac.storage import schema, shards
 from osrmac.storage.planning.image_columns import ImageColumns
 from osrmac.types import Matrix
 
@@ -463,7 +463,7 @@ class Run:
             `height`, and the user's own columns, in the order of the shards. A column that has the name of a recipe is
             left out beside the descriptors.
         """
-        columns = None if vectors else ["id", "uri", "status", "error_stage", "error", "width", "height"]
+        columns = None if vectors else schema.DESCRIBED.names
         with unpruned(self._files):
             own = ImageColumns(self._files.manifest)
             read = (own.added_to(shards.read(shard, columns), shard.name) for shard in list_shards(self._files))

@@ -20,7 +20,7 @@ from osrmac.config import Distance, SearchConfig
 from osrmac.retrieval.distances import distances
 from osrmac.runs.index_search.choice import describe, index_searcher, open_images
 from osrmac.runs.methods import choose_method
-from osrmac.runs.shard_reader import list_shards, read_blocks
+from osrmac.runs.shard_reader import find_rows, list_shards, read_blocks
 from osrmac.storage.run import Run
 
 TOP = 10
@@ -82,7 +82,8 @@ def search(url: str, queries: Vector, distance: Distance, candidates: int, threa
     run, options = Run(url), SearchConfig(top=TOP, distance=distance, candidates=candidates)
     before = psutil.Process().memory_full_info().uss
     started = time.perf_counter()
-    images = open_images(run, choose_method(run, None), list_shards(run), options)
+    within = list_shards(run)
+    images = open_images(run, choose_method(run, None), within, options)
     assert images is not None
     opened = time.perf_counter() - started
 
@@ -98,6 +99,10 @@ def search(url: str, queries: Vector, distance: Distance, candidates: int, threa
     for row in range(SINGLE):
         images.find(queries[row : row + 1], candidates)
     by_index = 1000 * (time.perf_counter() - by_index) / SINGLE
+    by_id = time.perf_counter()
+    for of_query in neighbours[:SINGLE]:
+        find_rows(of_query[:1], within)
+    by_id = 1000 * (time.perf_counter() - by_id) / SINGLE
     return {
         "searched": describe(images, options),
         "seconds to open": round(opened, 2),
@@ -105,6 +110,7 @@ def search(url: str, queries: Vector, distance: Distance, candidates: int, threa
         "ms, one query": round(float(np.median(again)), 1),
         "of which in the index": round(by_index, 1),
         "ms, in a batch": round(batch, 1),
+        "ms to find an image by its id": round(by_id),
         "MB of its own": (psutil.Process().memory_full_info().uss - before) // 10**6,
         "MB with mapped files": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
         "neighbours": neighbours,

@@ -24,7 +24,7 @@ from osrmac.runs.methods import choose_method
 from osrmac.runs.queries import SearchQuery, vectors
 from osrmac.runs.scan import Scan, torch_device
 from osrmac.runs.searcher import Searcher
-from osrmac.runs.shard_reader import ROW_COLUMNS, Block, list_shards, map_shards, read_blocks, unpruned
+from osrmac.runs.shard_reader import Block, list_shards, map_shards, read_blocks, unpruned
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.run import Run
@@ -58,9 +58,9 @@ def state(run: Run) -> Any:
 class OpenRun:
     """A run in the state in which it was opened.
 
-    Rows of images take some 150 bytes each. An index that fits is kept open. Without one, vectors are held if they fit
-    into half of the free memory; otherwise each search reads them again, as `osrmac search` does. May be used by
-    several threads.
+    Rows of images take some 150 bytes each, more with long URIs. An index that fits is kept open. Without one, vectors
+    are held if they fit into half of the free memory; otherwise each search reads them again, as `osrmac search` does.
+    May be used by several threads.
 
     Attributes:
         run: The run.
@@ -88,7 +88,7 @@ class OpenRun:
             self.shards = list_shards(run)
             self.method = choose_method(run, options.method, regions=True)
             self._rows, self._positions, self._shard_numbers = _read_rows(self.shards)
-            self._ids = self._rows["id"].combine_chunks()
+            self._ids = self._rows["id"]
             self.described = int(np.count_nonzero(self._positions >= 0))
             self._images = open_images(run, self.method, self.shards, options)
             self.searched = describe(self._images, options)
@@ -233,7 +233,7 @@ def _read_rows(within: Sequence[Location]) -> tuple[pa.Table, NDArray[np.int64],
         Their columns but the vectors, n rows; their positions among the described images in the order of the shards,
         -1 for those without a descriptor, (n,); and the positions of their shards, (n,).
     """
-    tables = list(map_shards(partial(shards.read, columns=ROW_COLUMNS), within))
+    tables = list(map_shards(partial(shards.read, columns=schema.DESCRIBED.names), within))
     rows = pa.concat_tables(tables)
     rows = rows.cast(pa.schema([field.with_type(_LARGE.get(field.type, field.type)) for field in rows.schema]))
     numbers = np.repeat(np.arange(len(tables), dtype=np.int32), [table.num_rows for table in tables])

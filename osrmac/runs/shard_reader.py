@@ -22,7 +22,6 @@ from osrmac.storage.run import USUAL_REGIONS, Run
 from osrmac.types import Matrix
 
 __all__ = [
-    "ROW_COLUMNS",
     "Block",
     "Source",
     "find_rows",
@@ -42,11 +41,8 @@ _Result = TypeVar("_Result")
 _READ_AHEAD = 4
 """Number of shards read ahead of the consumer."""
 
-_REMOTE = 32
+_REMOTE_FOOTERS = 32
 """Number of remote shards that are searched for ids at once: of most, only the footer is read."""
-
-ROW_COLUMNS = ["id", "uri", "status", "error_stage", "error", "width", "height"]
-"""Columns of the shards without the vectors."""
 
 _USUAL_ROWS = 2000
 """Images in a shard of a large run, if the run has not been counted yet."""
@@ -203,9 +199,9 @@ def find_rows(ids: Iterable[str], within: Iterable[Location]) -> dict[str, dict[
         ids: Ids of the images; an id that is in none of the shards is left out.
         within: Shards of descriptors.
     """
-    found = partial(shards.find, ids=sorted(set(ids)), columns=ROW_COLUMNS)
+    found = partial(shards.find, ids=sorted(set(ids)), columns=schema.DESCRIBED.names)
     distinct = sorted(set(within))
-    threads = _READ_AHEAD if all(shard.is_local for shard in distinct) else _REMOTE
+    threads = _READ_AHEAD if all(shard.is_local for shard in distinct) else _REMOTE_FOOTERS
     tables = prefetch(found, distinct, threads=threads, depth=threads)
     return {
         row["id"]: row | {"shard": shard}

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 __all__ = [
     "COLLECTION",
+    "DESCRIBED",
     "DUPLICATES",
     "FAILED",
     "OK",
@@ -33,6 +34,19 @@ COLLECTION = pa.schema(
     ]
 )
 """A listed image: id, location, and its version, which is null where a storage does not report it."""
+
+DESCRIBED = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error_stage", pa.string()),
+        pa.field("error", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+    ]
+)
+"""A planned image in a shard of descriptors, whose columns follow these: see `descriptors`."""
 
 QUERIES = COLLECTION.append(pa.field("box", pa.list_(pa.float64(), 4)))
 """A cropped query: an image with the box to describe (left, top, right, bottom, in pixels)."""
@@ -99,17 +113,8 @@ def descriptors(dimensions: Mapping[str, int], fingerprint: str, regional: Colle
         recipe: regions_type(dimension) if recipe in regional else vector_type(dimension)
         for recipe, dimension in dimensions.items()
     }
-    fields = [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("uri", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("error_stage", pa.string()),
-        pa.field("error", pa.string()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        *(pa.field(recipe, arrow_type) for recipe, arrow_type in types.items()),
-    ]
-    return pa.schema(fields, metadata={"osrmac.fingerprint": fingerprint})
+    vectors = (pa.field(recipe, arrow_type) for recipe, arrow_type in types.items())
+    return pa.schema([*DESCRIBED, *vectors], metadata={"osrmac.fingerprint": fingerprint})
 
 
 def reduced(dimension: int, fingerprint: str, selection: str) -> pa.Schema:

@@ -25,7 +25,7 @@ def hold(run: Location, part: Part = Part.DESCRIPTORS) -> None:
 
 
 def leave_lock(run: Path, **differences: Any) -> None:
-    """Write the lock of this process, with some differences, as if another process had left it; at once, like all."""
+    """Write the lock of this process, with some differences, as if another process had left it: in one step."""
     values = holder.this_process() | {"time": "2026-01-01T00:00:00+00:00", "token": "theirs"}
     (run / "lock").write_text(json.dumps(values | differences))
     (run / "lock").replace(run / "lock.json")

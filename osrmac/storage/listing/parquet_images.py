@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 from fsspec.spec import AbstractFileSystem
@@ -151,56 +151,47 @@ def _own_columns(parquet: Container, column: str, columns: pa.Schema) -> OwnColu
 
 def _rows(parquet: Container, column: str, opened: pq.ParquetFile, own: OwnColumns) -> Iterator[pa.Table]:
     schema = opened.schema_arrow
-    path = _path_beside(column, schema)
-    kept = {*own.schema.names, "id"} & set(schema.names)
-    read = [*sorted(kept), *([] if path is None else [path])]
+    struct, path = _struct_and_path(column, schema)
+    small = [*({*own.schema.names, "id"} & set(schema.names)), *([] if path is None else [path])]
     # Each row group is read once, in the order of the file, so that one request serves columns beside each other.
-    groups = [opened.read_row_groups([number], read, use_threads=False) for number in range(opened.num_row_groups)]
-    paths = [None if path is None else _field(table[_struct(column)]) for table in groups]
+    groups = [opened.read_row_groups([number], small, use_threads=False) for number in range(opened.num_row_groups)]
+    paths = [[None] * len(table) if path is None else _texts_of_field(table[struct]) for table in groups]
     named_by_path = "id" not in schema.names and _all_different(paths)
     first = 0
-    for number, table in enumerate(groups):
-        numbers = range(first, first + table.num_rows)
-        uris = [Row(parquet.uri, row, column).uri for row in numbers]
-        names = None if paths[number] is None else list_values.texts(paths[number])
+    for group, (table, names) in enumerate(zip(groups, paths, strict=True)):
+        numbers = range(first, first + len(table))
+        uris = [Row(parquet.uri, number, column).uri for number in numbers]
         ids: list[str | None] = [None] * len(uris)
         if "id" in schema.names:
             ids = list_values.texts(table["id"])
-        elif named_by_path and names is not None:
+        elif named_by_path:
             ids = [f"{parquet.prefix}{each}" for each in names]
-        if names is not None and _without_values(opened.metadata.row_group(number), column):
+        if _without_values(opened.metadata.row_group(group), column):
             uris = [_resolved(each, parquet.uri) or uri for each, uri in zip(names, uris, strict=True)]
-        named = [_unicode(each or f"{parquet.prefix}{row:09d}") for each, row in zip(ids, numbers, strict=True)]
+        named = [_unicode(each or f"{parquet.prefix}{number:09d}") for each, number in zip(ids, numbers, strict=True)]
         version = [[parquet.file.etag] * len(uris), [parquet.file.mtime] * len(uris)]
         images = pa.table([named, uris, [None] * len(uris), *version], schema=COLLECTION)
         yield own.added_to(images, table)
-        first += table.num_rows
+        first += len(table)
 
 
-def _path_beside(column: str, schema: pa.Schema) -> str | None:
-    """Return the path of the column with the paths of images in the Hugging Face layout, None if there is none."""
-    struct = _struct(column)
-    if struct == column or schema.field(struct).type.get_field_index("path") < 0:
-        return None
-    return f"{struct}.path"
+def _struct_and_path(column: str, schema: pa.Schema) -> tuple[str, str | None]:
+    """Return the column of structs in the Hugging Face layout, and the path of its field `path`, if there is one."""
+    struct = column.removesuffix(".bytes")
+    has_path = struct != column and schema.field(struct).type.get_field_index("path") >= 0
+    return struct, f"{struct}.path" if has_path else None
 
 
-def _struct(column: str) -> str:
-    return column.removesuffix(".bytes")
+def _texts_of_field(structs: pa.ChunkedArray) -> list[str | None]:
+    """Return the texts of the only field of structs that has been read."""
+    return list_values.texts(pa.chunked_array([chunk.field(0) for chunk in structs.chunks], structs.type.field(0).type))
 
 
-def _field(structs: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the only field of a struct that has been read."""
-    return pa.chunked_array([chunk.field(0) for chunk in structs.chunks], structs.type.field(0).type)
-
-
-def _all_different(paths: list[pa.ChunkedArray | None]) -> bool:
+def _all_different(paths: Sequence[Sequence[str | None]]) -> bool:
     """Return whether every row of a file has a path of its own."""
-    known = [of_group for of_group in paths if of_group is not None]
-    if not known:
-        return False
-    together = pa.chunked_array([chunk for of_group in known for chunk in of_group.chunks], known[0].type)
-    return bool(not together.null_count and pc.count_distinct(together).as_py() == len(together))
+    together = list(chain.from_iterable(paths))
+    distinct = set(together)
+    return None not in distinct and len(distinct) == len(together)
 
 
 def _without_values(rows: Any, column: str) -> bool:
