@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         compare,
         demo,
         duplicates,
+        estimate,
         evaluate,
         evaluate_rankings,
         export,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from osrmac.config import DescriptorConfig
     from osrmac.descriptor.describer import Describer, Description, Failure
     from osrmac.errors import OsrmacError
+    from osrmac.estimation.result import Estimate
     from osrmac.evaluation.comparison import Comparison
     from osrmac.evaluation.paper_tables import PaperTable
     from osrmac.evaluation.results import Evaluation, Score
@@ -70,6 +72,7 @@ __all__ = [
     "Description",
     "DescriptorConfig",
     "Duplicates",
+    "Estimate",
     "Evaluation",
     "Export",
     "Extraction",
@@ -96,6 +99,7 @@ __all__ = [
     "compare",
     "demo",
     "duplicates",
+    "estimate",
     "evaluate",
     "evaluate_rankings",
     "export",
@@ -121,6 +125,7 @@ _MODULES = {
     "Description": "descriptor.describer",
     "DescriptorConfig": "config",
     "Duplicates": "runs.near_duplicates.groups",
+    "Estimate": "estimation.result",
     "Evaluation": "evaluation.results",
     "Export": "commands.export",
     "Extraction": "commands.extract",

@@ -16,6 +16,7 @@ from osrmac.commands import cam as _cam
 from osrmac.commands import compare as _compare
 from osrmac.commands import demo as _demo
 from osrmac.commands import duplicates as _duplicates
+from osrmac.commands import estimate as _estimate
 from osrmac.commands import evaluate as _evaluate
 from osrmac.commands import export as _export
 from osrmac.commands import extract as _extract
@@ -45,12 +46,14 @@ from osrmac.config import (
     ComputeConfig,
     DescriptorConfig,
     DuplicatesConfig,
+    EstimateConfig,
     EvaluationConfig,
     ExportConfig,
     FailureConfig,
     FetchConfig,
     IndexConfig,
     LayerWeightsConfig,
+    ListingConfig,
     OverviewConfig,
     PruneConfig,
     ReductionConfig,
@@ -60,6 +63,7 @@ from osrmac.config import (
     ServeConfig,
     SweepConfig,
 )
+from osrmac.estimation.result import Estimate
 from osrmac.evaluation.comparison import Comparison
 from osrmac.evaluation.paper_tables import PaperTable
 from osrmac.evaluation.results import Evaluation
@@ -82,6 +86,7 @@ __all__ = [
     "compare",
     "demo",
     "duplicates",
+    "estimate",
     "evaluate",
     "evaluate_rankings",
     "export",
@@ -105,6 +110,11 @@ __all__ = [
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions(DescriptorConfig, ComputeConfig, FailureConfig, CollectionConfig):
     """Options of `extract`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateOptions(DescriptorConfig, ComputeConfig, FetchConfig, ListingConfig, EstimateConfig):
+    """Options of `estimate`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +199,25 @@ def extract(images: str, run: str, options: ExtractOptions) -> Extraction:
         select(ComputeConfig, options),
         select(FailureConfig, options),
         select(CollectionConfig, options),
+    )
+
+
+@keywords(EstimateOptions)
+def estimate(images: str, options: EstimateOptions) -> Estimate:
+    """Describe a random sample of a collection, and estimate what the extraction of all of it takes and costs.
+
+    Args:
+        images: Folder, bucket prefix, glob, or list of URIs.
+        options: Keyword arguments: see `DescriptorConfig`, `ComputeConfig`, `FetchConfig`, `ListingConfig` and
+            `EstimateConfig`.
+    """
+    return _estimate.estimate(
+        images,
+        select(DescriptorConfig, options),
+        select(ComputeConfig, options),
+        select(FetchConfig, options),
+        select(ListingConfig, options),
+        select(EstimateConfig, options),
     )
 
 

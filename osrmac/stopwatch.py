@@ -1,14 +1,16 @@
-"""Stopwatch for the stages of a thread's work."""
+"""Stopwatch for the stages of a thread's work, and the mean of durations."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Self, TypeVar
 
-__all__ = ["Stopwatch"]
+__all__ = ["Durations", "Stopwatch"]
 
 T = TypeVar("T")
 
@@ -54,3 +56,45 @@ class Stopwatch:
         """Return the seconds of each stage, and reset them."""
         taken, self._seconds = dict(self._seconds), defaultdict(float)
         return taken
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Sums over some durations, which give their mean and its standard error.
+
+    >>> times = Durations.of([1.0, 3.0]) + Durations.of([2.0])
+    >>> times.count, times.mean, round(times.standard_error, 3)
+    (3, 2.0, 0.577)
+
+    Attributes:
+        count: Number of durations.
+        seconds: Their sum.
+        squares: Sum of their squares.
+    """
+
+    count: int = 0
+    seconds: float = 0.0
+    squares: float = 0.0
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> Self:
+        """Return the sums over some durations."""
+        values = list(seconds)
+        return cls(len(values), sum(values), sum(value * value for value in values))
+
+    def __add__(self, other: Durations) -> Durations:
+        """Return the sums over both."""
+        return Durations(self.count + other.count, self.seconds + other.seconds, self.squares + other.squares)
+
+    @property
+    def mean(self) -> float:
+        """Mean duration; not a number if there is none."""
+        return self.seconds / self.count if self.count else math.nan
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean, if the durations are independent; not a number if there are less than two."""
+        if self.count < 2:
+            return math.nan
+        variance = max(0.0, self.squares - self.count * self.mean**2) / (self.count - 1)
+        return math.sqrt(variance / self.count)

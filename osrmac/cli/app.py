@@ -32,7 +32,7 @@ from osrmac.progress import set_quiet
 __all__ = ["main"]
 
 _GROUPS = {
-    "Describe images": ("extract", "run", "demo", "cam"),
+    "Describe images": ("extract", "run", "demo", "estimate", "cam"),
     "Use a run": ("search", "serve", "overview", "duplicates", "export", "index"),
     "Look after a run": ("info", "verify", "report", "prune"),
     "Reduce and evaluate descriptors": ("fit", "fit-weights", "evaluate", "compare", "sweep", "paper"),

@@ -25,6 +25,7 @@ from osrmac.cli.arguments import (
     Runs,
     TableFile,
 )
+from osrmac.cli.estimate import estimate
 from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.index import index
 from osrmac.cli.output import info_tables, profile_tables, table, write
@@ -345,6 +346,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "compare": compare,
     "run": run,
     "demo": demo,
+    "estimate": estimate,
     "search": search,
     "serve": serve,
     "duplicates": duplicates,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from osrmac.config.choices import BenchmarkName, Device, Distance, Precision, SelectionMethod
 from osrmac.config.descriptors import DEMO_DESCRIPTOR, BackboneConfig, DescriptorConfig, canonical, fingerprint
+from osrmac.config.estimation import EstimateConfig
 from osrmac.config.evaluation import BenchmarkConfig, CompareConfig, EvaluationConfig, ScoreSheetConfig
 from osrmac.config.extraction import (
     ClusterConfig,
@@ -14,6 +15,7 @@ from osrmac.config.extraction import (
     ComputeConfig,
     FailureConfig,
     FetchConfig,
+    ListingConfig,
     PruneConfig,
 )
 from osrmac.config.indexing import IndexConfig
@@ -44,12 +46,14 @@ __all__ = [
     "Device",
     "Distance",
     "DuplicatesConfig",
+    "EstimateConfig",
     "EvaluationConfig",
     "ExportConfig",
     "FailureConfig",
     "FetchConfig",
     "IndexConfig",
     "LayerWeightsConfig",
+    "ListingConfig",
     "MethodConfig",
     "OverviewConfig",
     "Precision",

@@ -10,7 +10,15 @@ from osrmac.config.checks import at_least_one
 from osrmac.config.choices import Device
 from osrmac.errors import ConfigError
 
-__all__ = ["ClusterConfig", "CollectionConfig", "ComputeConfig", "FailureConfig", "FetchConfig", "PruneConfig"]
+__all__ = [
+    "ClusterConfig",
+    "CollectionConfig",
+    "ComputeConfig",
+    "FailureConfig",
+    "FetchConfig",
+    "ListingConfig",
+    "PruneConfig",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +123,15 @@ class FailureConfig(FetchConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CollectionConfig:
+class ListingConfig:
+    """How a collection is listed."""
+
+    image_column: Annotated[str, "NAME"] | None = None
+    """Column with the bytes of the images, in Parquet files with several columns of bytes. (default: the only one)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionConfig(ListingConfig):
     """The collection, where the run has images of it already."""
 
     moved: bool = False
@@ -124,9 +140,6 @@ class CollectionConfig:
 
     trust_size: bool = False
     """Take an image that has moved for the same if its path and size are, and do not describe it again."""
-
-    image_column: Annotated[str, "NAME"] | None = None
-    """Column with the bytes of the images, in Parquet files with several columns of bytes. (default: the only one)"""
 
     restore_removed: bool = False
     """Describe images again that osrmac prune has removed, if they are listed. They are left out otherwise."""

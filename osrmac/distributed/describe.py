@@ -23,6 +23,7 @@ from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracke
 from osrmac.distributed.worker import STAGES, DescribeJob, DescribeWorker
 from osrmac.distributed.worker_pool import WorkerPool, size_worker_pool
 from osrmac.errors import FailureRateError
+from osrmac.stopwatch import Durations
 from osrmac.storage import manifest
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
@@ -55,17 +56,20 @@ class DescribeResult:
         rows: Rows committed, of described and of failed images.
         workers: Workers that described at least one batch.
         seconds: Time of all workers together by stage, in the order of `osrmac.distributed.worker.STAGES`.
+        images: Time that a worker takes for an image, without committing it, of all images but the first of a batch.
     """
 
     rows: int
     workers: int
     seconds: dict[str, float]
+    images: Durations
 
     def __add__(self, later: DescribeResult) -> DescribeResult:
         """Return the outcome of two calls, one after the other."""
         seconds = Counter(self.seconds)
         seconds.update(later.seconds)
-        return DescribeResult(self.rows + later.rows, max(self.workers, later.workers), dict(seconds))
+        workers = max(self.workers, later.workers)
+        return DescribeResult(self.rows + later.rows, workers, dict(seconds), self.images + later.images)
 
 
 @released_on_error()
@@ -102,7 +106,7 @@ def describe(
     remade = [plan for plan in every if plan.shard in damaged]
     plans = list(dict.fromkeys([*manifest.pending(every, folder), *remade]))
     if not plans:
-        return DescribeResult(0, 0, {})
+        return DescribeResult(0, 0, {}, Durations())
     connect(compute)
     pool = size_worker_pool(compute)
     tracker = start_work_tracker()
@@ -182,4 +186,6 @@ def _follow(batches: ray.data.Dataset, max_failure_rate: float, images: int) -> 
                 f"{failed} of {finished} images failed, more than --max-failure-rate {max_failure_rate:g} allows: see "
                 "the column error of the rows, fix the cause, and run the same command with --retry-failed"
             )
-    return DescribeResult(sums["described"] + sums["failed"], sums["workers"], {stage: sums[stage] for stage in STAGES})
+    timed = Durations(sums["timed"], sums["timed_seconds"], sums["timed_squares"])
+    seconds: dict[str, float] = {stage: sums[stage] for stage in STAGES}
+    return DescribeResult(sums["described"] + sums["failed"], sums["workers"], seconds, timed)

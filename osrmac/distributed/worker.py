@@ -24,6 +24,7 @@ from osrmac.distributed.work_tracker import WorkTrackerHandle
 from osrmac.distributed.worker_pool import WorkerPool
 from osrmac.prefetch import prefetch
 from osrmac.runs.failures import DEADLY
+from osrmac.stopwatch import Durations
 from osrmac.storage import schema, shards
 from osrmac.storage.location import Location
 from osrmac.storage.manifest import ShardPlan
@@ -115,6 +116,7 @@ class DescribeWorker:
         identity = job.identity
         self._schema = schema.descriptors(identity.dimensions, identity.fingerprint, identity.regional)
         self._images = 0
+        self._image_seconds: list[float] = []
         self._trim_interval = _GPU_TRIM_INTERVAL if job.pool.gpus else malloc.TRIM_INTERVAL
         self._batches = 0
         self._metrics = WorkerMetrics()
@@ -129,17 +131,21 @@ class DescribeWorker:
             batch: Shards to describe, with the fields of `ShardPlan` as columns.
 
         Returns:
-            One row: the images `described` and `failed`, `workers` (1 for the first batch of this worker, else 0), and
-            the seconds spent in each of `STAGES` since the previous batch.
+            One row: the images `described` and `failed`, `workers` (1 for the first batch of this worker, else 0), the
+            seconds spent in each of `STAGES` since the previous batch, and the `timed` images with the sums
+            `timed_seconds` and `timed_squares` of their `Durations`: all but the first image, for which nothing was
+            read ahead.
         """
         self._stopwatch.add("idle", time.perf_counter() - self._idle_since)
         with self._stopwatch("other"):
             described, failed = self._describe_shards([ShardPlan(**row) for row in batch.to_pylist()])
         seconds = self._stopwatch.take()
+        timed, self._image_seconds = Durations.of(self._image_seconds[1:]), []
         self._metrics.add_seconds(seconds)
         self._batches += 1
         self._idle_since = time.perf_counter()
-        counts = {"described": described, "failed": failed, "workers": int(self._batches == 1)}
+        counts: dict[str, float] = {"described": described, "failed": failed, "workers": int(self._batches == 1)}
+        counts |= {"timed": timed.count, "timed_seconds": timed.seconds, "timed_squares": timed.squares}
         return pa.Table.from_pylist([counts | {stage: seconds.get(stage, 0.0) for stage in STAGES}])
 
     def _describe_shards(self, plans: Sequence[ShardPlan]) -> tuple[int, int]:
@@ -186,7 +192,9 @@ class DescribeWorker:
         collected: list[Description | Failure] = []
         reported = time.monotonic()
         for _ in range(task.due.num_rows):
+            started = time.perf_counter()
             collected.append(self._next(results))
+            self._image_seconds.append(time.perf_counter() - started)
             if time.monotonic() - reported > _REPORT_SECONDS:
                 self._tracker.update.remote(task.plan.shard, *_count(collected))
                 reported = time.monotonic()
