@@ -38,6 +38,7 @@ def test_every_public_name_can_be_imported() -> None:
     "name",
     [
         "extract",
+        "estimate",
         "fit",
         "evaluate",
         "run",

@@ -16,7 +16,13 @@ def output_of(code: str) -> str:
     "module",
     [
         *("osrmac", "osrmac.config", "osrmac.cli", "osrmac.commands.checks", "osrmac.commands.extract"),
-        *("osrmac.commands.fit", "osrmac.commands.run", "osrmac.commands.info", "osrmac.commands.prune"),
+        *(
+            "osrmac.commands.estimate",
+            "osrmac.commands.fit",
+            "osrmac.commands.run",
+            "osrmac.commands.info",
+            "osrmac.commands.prune",
+        ),
         *("osrmac.commands.verify", "osrmac.server.start"),
     ],
 )

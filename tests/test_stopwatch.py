@@ -1,11 +1,15 @@
 """Seconds by stage, measured with a fake clock."""
 
+import math
+import statistics
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from osrmac.stopwatch import Stopwatch
+from osrmac.stopwatch import Durations, Stopwatch
 
 
 class FakeClock:
@@ -72,3 +76,17 @@ def test_failed_stages_and_added_seconds_are_counted(clock: FakeClock) -> None:
     watch.add("failed", 10)
     assert watch.take() == {"failed": 11}
     assert watch.take() == {}
+
+
+@given(st.lists(st.floats(0.001, 100), min_size=2, max_size=50), st.integers(0, 50))
+def test_sums_of_durations_give_their_mean_and_its_standard_error(seconds: list[float], split: int) -> None:
+    found = Durations.of(seconds[:split]) + Durations.of(seconds[split:])
+    assert found.mean == pytest.approx(statistics.fmean(seconds))
+    expected = statistics.stdev(seconds) / len(seconds) ** 0.5
+    assert found.standard_error == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+def test_one_duration_has_no_standard_error_and_none_no_mean() -> None:
+    assert (Durations.of([3.0]).mean, Durations().count) == (3.0, 0)
+    assert math.isnan(Durations.of([3.0]).standard_error)
+    assert math.isnan(Durations().mean)

@@ -81,6 +81,9 @@ def test_unavailable_weights_are_named_with_what_to_do(
         ("run photos RUN --weights random:0 --backbone resnet18 --features 4096", "osrmac has only 768 features"),
         ("run photos RUN --weights random:0 --backbone resnet18 --recipe rmac", "no recipe 'rmac'"),
         ("demo photos/a.png", "cannot write to"),
+        ("estimate nowhere", "no folder .*nowhere"),
+        ("estimate photos --sample 0", "--sample must be at least 1"),
+        ("estimate photos --address 10.0.0.1:6379", "with --scratch"),
         ("demo RUN --recipes best", "unknown recipe 'best'"),
         ("fit .", "no run at"),
         ("info .", "no run at"),
@@ -112,7 +115,15 @@ def test_unavailable_weights_are_named_with_what_to_do(
         *(
             (command, "a path is empty: name a folder, a file or a URL")
             for command in (
-                *("extract '' RUN", "extract photos ''", "run '' RUN", "run photos ''", "demo ''", "search '' a"),
+                *(
+                    "estimate ''",
+                    "extract '' RUN",
+                    "extract photos ''",
+                    "run '' RUN",
+                    "run photos ''",
+                    "demo ''",
+                    "search '' a",
+                ),
                 *(
                     "duplicates ''",
                     "export '' OUT --to npy",
@@ -208,6 +219,7 @@ OPTIONS = {
     "compare": "--benchmark --queries --methods --baseline --resamples --figure --table",
     "run": "--backbone --features --benchmark --threads",
     "demo": "--backbone --features",
+    "estimate": "--backbone --workers --max-bytes --image-column --sample --gpus --cpu-price --scratch",
     "search": "--top --box --distance --query-expansion --rerank --html --table --query-run --address --exact "
     "--candidates",
     "serve": "--host --port --root-path --allowed-host --token-file --columns --max-upload --method --rerank",
@@ -229,6 +241,7 @@ UNUSED = {
     "index": "--workers --device --threads",
     "duplicates": "--workers --threads",
     "fit-weights": "--query-expansion --alpha --rerank --distractors",
+    "estimate": "--retry-failed --moved --restore-removed --max-failure-rate --profile",
     "run": "--scores --per-query --table",
     "compare": "--ground-truth --distance --workers",
     "cam": "--recipes --workers",
@@ -249,7 +262,7 @@ def test_the_help_of_a_command_fits_80_columns_and_has_the_options_that_it_uses(
     options = set(re.findall(r"--[a-z][\w-]*", text))
     assert {"--format", "--quiet", "--debug", *OPTIONS.get(command, "").split()} <= options
     assert not options & set(UNUSED.get(command, "").split())
-    assert shown[0].split()[-1] in {"RUN", "[RUN]", "RUN...", "QUERY...", "OUT", "IMAGE"} or command in {
+    assert shown[0].split()[-1] in {"RUN", "[RUN]", "RUN...", "QUERY...", "OUT", "IMAGE", "IMAGES"} or command in {
         "info",
         "report",
         "paper",

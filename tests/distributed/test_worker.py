@@ -100,7 +100,9 @@ def test_a_batch_is_counted_and_timed(
     assert (first["workers"], second["workers"]) == (1, 0)
     assert (first["described"] + second["described"], first["failed"] + second["failed"]) == (26, 3)
     assert ray.get(tracker.counts.remote()) == (26, 3)
-    assert set(first) == {"described", "failed", "workers", *STAGES}
+    assert set(first) == {"described", "failed", "workers", *STAGES, "timed", "timed_seconds", "timed_squares"}
+    assert first["timed"] + second["timed"] == 27  # all but the first image of each batch
+    assert 0 < first["timed_seconds"] < sum(first[stage] for stage in STAGES) - first["start"]
     assert first["start"] > 0
     assert second["start"] == 0
 

@@ -1,5 +1,6 @@
 """Extraction, fitting and the report on a bucket of an S3 server."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
 from osrmac.storage.reading.fetch import Fetcher
 from osrmac.storage.run import Run
+from tests.archives import tar_bytes
 from tests.prunable_run import prunable_run
 
 
@@ -109,3 +111,23 @@ def osrmac(*command: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.s3server
+def test_images_in_an_archive_of_a_bucket_are_estimated_with_their_requests(bucket: str, photos: Path) -> None:
+    members = {file.name: file.read_bytes() for file in (photos / "odd").iterdir()}
+    store = s3fs.S3FileSystem()
+    store.pipe_file("archive/scans/a.tar", tar_bytes(members | {"notes.txt": b""}))
+    options = "--backbone resnet18 --weights random:0 --image-sizes 96 --workers 1 --sample 4 --get-price 1e6"
+    command = f"estimate {bucket}/scans {options} --scratch {bucket}/scratch --format json".split()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "osrmac", *command], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["images"], found["skipped"], found["sample"]["failed"]) == (10, {".txt": 1}, 0)
+    number = found["volume"]["shards"]
+    assert found["volume"]["requests"] == {"gets": 10 + 6 * number, "puts": 2 * number + 1}
+    assert found["costs"] == {"requests": 10 + 6 * number}
+    assert store.find("archive", refresh=True) == ["archive/scans/a.tar"]
