@@ -304,9 +304,8 @@ def sweep(
     from osrmac.commands.sweep import sweep
 
     result = sweep(run, evaluation, reduction, compute)
-    summary = (
-        f"{len(result.points)} scores in {run}/evaluation/{result.benchmark}-sweep.json, drawn in the .svg beside it"
-    )
+    file = f"{run}/evaluation/{result.benchmark}-sweep.json"
+    summary = f"{len(result.points)} scores in {file}, drawn in the .svg beside it"
     write(output, [asdict(result)], summary=[summary])
 
 
