@@ -14,6 +14,8 @@ import osrmac
 from .documents import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+pytestmark = pytest.mark.skipif(not WORKFLOWS, reason="not a checkout, but a source distribution")
+
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 
 
