@@ -14,11 +14,7 @@ from contextlib import nullcontext, redirect_stdout, suppress
 from inspect import signature
 from typing import Any, NoReturn
 
-if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
-    os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
-
 from osrmac import __version__
-from osrmac.cli.commands import COMMANDS
 from osrmac.cli.parser import parse, wants_json_log
 from osrmac.cli.process.on_finish import FinishHook
 from osrmac.cli.process.signals import EndingSignal, ending_signals
@@ -27,6 +23,9 @@ from osrmac.cli.renames import check_names
 from osrmac.errors import OsrmacError, reason
 from osrmac.log import formatted, is_json, json_log, write_exception
 from osrmac.progress import set_quiet
+
+if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
+    os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
 
 __all__ = ["main"]
 
@@ -110,6 +109,8 @@ def _failed(error: Exception, hook: FinishHook, *, debug: bool) -> None:
 
 def _help() -> str:
     """Return the help of the program: its commands by purpose."""
+    from osrmac.cli.commands import COMMANDS
+
     lines = ["usage: osrmac COMMAND ... [OPTIONS]", "", "Instance-level image search at scale."]
     for heading, names in _GROUPS.items():
         lines += ["", f"{heading}:", *(f"  {name:<13} {COMMANDS[name].__doc__}" for name in names)]
@@ -126,6 +127,8 @@ def _run(arguments: Sequence[str], hook: FinishHook) -> None:
         sys.stdout.write(f"osrmac {__version__}\n")
         return
     check_names(arguments)
+    from osrmac.cli.commands import COMMANDS
+
     call = parse(arguments, COMMANDS)
     given = signature(call.func).bind(*call.args, **call.keywords).arguments
     hook.set(given["output"].on_finish, {"command": arguments[0], "run": given.get("run", given.get("runs"))})

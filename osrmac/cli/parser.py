@@ -8,10 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr
 from functools import partial, wraps
 
-import tyro
-from tyro.extras import SubcommandApp
-
-from osrmac.cli.arguments import REGISTRY
 from osrmac.errors import ConfigError, printable
 from osrmac.log import is_json
 
@@ -61,6 +57,12 @@ def _parse(arguments: Sequence[str], commands: Mapping[str, Callable[..., None]]
 
 
 def _run_parser(arguments: Iterable[str], commands: Mapping[str, Callable[..., None]]) -> partial[None]:
+    """Parse the arguments with tyro, which is imported here because it takes longer than showing the version."""
+    import tyro
+    from tyro.extras import SubcommandApp
+
+    from osrmac.cli.arguments import REGISTRY
+
     app = SubcommandApp()
     for name, function in commands.items():
         app.command(name=name)(_deferred(function))
