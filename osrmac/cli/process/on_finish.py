@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from osrmac.credentials import redact_all
-from osrmac.errors import printable
+from osrmac.errors import printable, reason
 from osrmac.log import write_line
 
 __all__ = ["FinishHook", "Status", "set_result"]
@@ -50,6 +50,7 @@ class FinishHook:
         self._began = 0.0
         self._lock = threading.Lock()
         self._was_run = False
+        self._took = 0.0
         self._ended = threading.Event()
 
     def set(self, command: str | None, facts: Mapping[str, Any]) -> None:
@@ -75,14 +76,21 @@ class FinishHook:
         ending = {"status": status, "exit_status": exit_status, "error": None if error is None else printable(error)}
         seconds = {"seconds": round(time.monotonic() - self._began, 1)}
         summary = redact_all(self._facts) | ending | seconds | {"result": _result.get("result")}
+        started = time.monotonic()
         try:
             _run_shell(command, json.dumps(summary) + "\n", _SECONDS[status])
+        except OSError as refused:  # no memory, processes or files are left
+            _warn(reason(refused))
         finally:
+            self._took = time.monotonic() - started
             self._ended.set()
 
-    def wait(self) -> bool:
-        """Wait until the command of the user has ended if it was started, and return whether it was."""
-        return self._was_run and self._ended.wait(_LONGEST_SECONDS)
+    def wait(self) -> float:
+        """Wait until the command of the user has ended, if it was started; return the seconds that it took, or 0."""
+        if not self._was_run:
+            return 0.0
+        self._ended.wait(_LONGEST_SECONDS)
+        return self._took
 
 
 def _run_shell(command: str, given: str, seconds: float) -> None:
@@ -103,6 +111,11 @@ def _run_shell(command: str, given: str, seconds: float) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     if problem is not None:
+        _warn(problem)
+
+
+def _warn(problem: str) -> None:
+    with suppress(OSError):
         write_line("warning", f"--on-finish failed: {problem}")
 
 

@@ -74,9 +74,9 @@ class EndingSignal:
                 if not read:
                     return
                 self.number = read[0] if read[0] in _WORDS else None
+            end = time.monotonic() + _GRACE_SECONDS
             time.sleep(_GRACE_SECONDS)  # within the block, as Python complains if it cannot write further numbers
-            if self._hook.wait():  # what comes after it takes time, too
-                time.sleep(_GRACE_SECONDS)
+            time.sleep(max(0.0, end + self._hook.wait() - time.monotonic()))
             self._end_by_force()
 
     def close(self) -> None:

@@ -171,6 +171,20 @@ def test_its_failure_is_one_line_and_changes_no_exit_status(run: Run, capsys: py
     assert capsys.readouterr().err == "--on-finish failed: exit status 3\n"
 
 
+def test_a_machine_without_room_for_a_process_is_a_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    made = hook("true")
+    monkeypatch.setattr(subprocess, "Popen", no_process)
+    made.run("finished", 0)
+    message = "BlockingIOError: [Errno 11] Resource temporarily unavailable"
+    assert capsys.readouterr().err == f"--on-finish failed: {message}\n"
+    assert made.wait() >= 0
+
+
 def test_it_is_stopped_with_its_children_after_a_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
