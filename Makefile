@@ -57,7 +57,8 @@ bench: setup
 # pdoc documents no submodules of a package that defines __all__, so these are listed.
 docs: setup
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs osrmac \
-		$(addprefix osrmac., api commands config credentials demo_collection descriptor distributed errors estimation evaluation options pages \
+		$(addprefix osrmac., api commands config credentials demo_collection descriptor distributed errors estimation evaluation \
+		log options pages \
 		prefetch progress reduction retrieval runs server stopwatch storage table_files tables types) \
 		$(addprefix osrmac.config., checks choices descriptors estimation evaluation extraction indexing reduction refinement search serving) \
 		$(addprefix osrmac.evaluation.protocols., gldv2 gpr1200 groups holidays ilias instre listed_names oxford_paris \

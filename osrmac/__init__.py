@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from osrmac.runs.queries import SearchResult
     from osrmac.types import Match, QueryResult
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Comparison",

@@ -1,7 +1,7 @@
 """Progress and notes on standard error.
 
 In a terminal the running stage is one live line, which disappears when the stage ends. Elsewhere a stage that takes
-long is logged now and then as a plain line. `set_quiet` turns both off.
+long is logged now and then: see `osrmac.log`. `set_quiet` turns both off.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from osrmac.errors import printable
+from osrmac.log import Level, write_line
 
-__all__ = ["Stage", "is_quiet", "note", "set_quiet", "stage"]
+__all__ = ["Stage", "is_quiet", "note", "set_quiet", "stage", "warn"]
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 10.0
@@ -32,10 +34,15 @@ def is_quiet() -> bool:
     return _quiet
 
 
-def note(line: str) -> None:
-    """Write a remark as one line to standard error, unless quiet."""
+def note(line: str, *, level: Level = "info", **fields: Any) -> None:
+    """Write a remark as one line to standard error, unless quiet; fields are for programs that read the log."""
     if not _quiet:
-        print(printable(line), file=sys.stderr, flush=True)
+        write_line(level, line, **fields)
+
+
+def warn(line: str) -> None:
+    """Write a remark on something that the user should look into, unless quiet."""
+    note(line, level="warning")
 
 
 class Stage:
@@ -44,14 +51,25 @@ class Stage:
     def __init__(self, name: str) -> None:
         self.name = name
         self._started = time.monotonic()
-        self._count = ""
+        self._done: int | None = None
+        self._total: int | None = None
 
     def update(self, done: int, total: int | None = None) -> None:
         """Set how many items are done, of how many if that is known."""
-        self._count = f" {done:,}" if total is None else f" {done:,} of {total:,}"
+        self._done, self._total = done, total
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Name, counts and seconds."""
+        return {"stage": self.name, "done": self._done, "total": self._total, "seconds": round(self._seconds(), 1)}
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
 
     def __str__(self) -> str:
-        return f"{self.name}{self._count}, {time.monotonic() - self._started:.0f} s"
+        of = "" if self._total is None else f" of {self._total:,}"
+        count = "" if self._done is None else f" {self._done:,}{of}"
+        return f"{self.name}{count}, {self._seconds():.0f} s"
 
 
 @contextmanager
@@ -85,4 +103,4 @@ def _show_live(current: Stage, ended: threading.Event) -> None:
 
 def _show_in_log(current: Stage, ended: threading.Event) -> None:
     while not ended.wait(_LOG_SECONDS):
-        print(printable(str(current)), file=sys.stderr, flush=True)
+        write_line("info", str(current), **current.fields)

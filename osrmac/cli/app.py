@@ -9,25 +9,23 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import redirect_stdout, suppress
-from functools import wraps
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout, suppress
+from inspect import signature
 from typing import Any, NoReturn
+
+from osrmac import __version__
+from osrmac.cli.parser import parse, wants_json_log
+from osrmac.cli.process.on_finish import FinishHook
+from osrmac.cli.process.signals import EndingSignal, ending_signals
+from osrmac.cli.process.streams import CheckedOutput, discard_output, escape_tracebacks, open_standard_streams
+from osrmac.cli.renames import check_names
+from osrmac.errors import OsrmacError, reason
+from osrmac.log import formatted, is_json, json_log, write_exception
+from osrmac.progress import set_quiet
 
 if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
     os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
-
-import tyro
-from tyro.extras import SubcommandApp
-
-from osrmac import __version__
-from osrmac.cli.arguments import REGISTRY
-from osrmac.cli.commands import COMMANDS
-from osrmac.cli.renames import check_names
-from osrmac.cli.signals import ending_signals
-from osrmac.cli.streams import CheckedOutput, discard_output, escape_tracebacks, open_standard_streams
-from osrmac.errors import OsrmacError, printable
-from osrmac.progress import set_quiet
 
 __all__ = ["main"]
 
@@ -57,34 +55,62 @@ def main(arguments: Sequence[str] | None = None) -> None:
     escape_tracebacks()
     set_quiet("--quiet" in given)
     output: Any = CheckedOutput(sys.stdout)
-    with redirect_stdout(output), ending_signals() as ending:
+    log = json_log(command=given[0]) if wants_json_log(given) else nullcontext()
+    hook = FinishHook()
+    with log, redirect_stdout(output), ending_signals(hook) as ending:
         try:
             try:
-                _run(given)
+                _run(given, hook)
             finally:
                 sys.stdout.flush()
-        except OsrmacError as error:
-            if "--debug" in given:
-                raise
-            _exit(error.exit_status, f"osrmac: {printable(str(error))}\n")
-        except ModuleNotFoundError as error:
-            if error.name != "ray" or "--debug" in given:
-                raise
-            _exit(1, "osrmac: this command runs on Ray, which is not installed: pip install 'ray[data]'\n")
+            hook.run("finished", 0)
         except KeyboardInterrupt:
-            _exit(ending.exit_status, ending.describe())
+            _interrupted(ending, hook)
         except SystemExit as stop:
-            if stop.code == signal.SIGTERM:  # received while Ray started, with a handler of its own
-                ending.number = signal.SIGTERM
-                _exit(ending.exit_status, ending.describe())
-            raise
+            if stop.code != signal.SIGTERM:
+                raise
+            ending.number = signal.SIGTERM  # received while Ray started, with a handler of its own
+            _interrupted(ending, hook)
         except BrokenPipeError:
             discard_output()
+            hook.run("failed", _BROKEN_PIPE, "the reader of standard output has gone")
             sys.exit(_BROKEN_PIPE)
+        except Exception as error:
+            _failed(error, hook, debug="--debug" in given)
+            raise
+
+
+def _interrupted(ending: EndingSignal, hook: FinishHook) -> NoReturn:
+    _write(ending.describe())
+    hook.run("interrupted", ending.exit_status, ending.word)
+    _exit(ending.exit_status)
+
+
+def _failed(error: Exception, hook: FinishHook, *, debug: bool) -> None:
+    """Write an error and exit; return if it is left to Python to print it with its traceback."""
+    status, message = 1, reason(error)
+    if isinstance(error, OsrmacError):
+        status, message = error.exit_status, str(error)
+    elif isinstance(error, ModuleNotFoundError) and error.name == "ray":
+        message = "this command runs on Ray, which is not installed: pip install 'ray[data]'"
+    else:
+        debug = True
+    if not debug:
+        _write(formatted("error", message, error=type(error).__name__, exit_status=status))
+    else:
+        status = 1
+        if is_json():
+            with suppress(OSError):
+                write_exception(error)
+    hook.run("failed", status, message)
+    if is_json() or not debug:
+        _exit(status)
 
 
 def _help() -> str:
     """Return the help of the program: its commands by purpose."""
+    from osrmac.cli.commands import COMMANDS
+
     lines = ["usage: osrmac COMMAND ... [OPTIONS]", "", "Instance-level image search at scale."]
     for heading, names in _GROUPS.items():
         lines += ["", f"{heading}:", *(f"  {name:<13} {COMMANDS[name].__doc__}" for name in names)]
@@ -92,7 +118,7 @@ def _help() -> str:
     return "\n".join(lines)
 
 
-def _run(arguments: Sequence[str]) -> None:
+def _run(arguments: Sequence[str], hook: FinishHook) -> None:
     """Parse the arguments, and call the function of the command."""
     if arguments[:1] in ([], ["-h"], ["--help"]):
         (sys.stdout if arguments else sys.stderr).write(_help())
@@ -101,37 +127,21 @@ def _run(arguments: Sequence[str]) -> None:
         sys.stdout.write(f"osrmac {__version__}\n")
         return
     check_names(arguments)
-    if not all(argument.isprintable() for argument in arguments):
-        # Errors of the parser show the arguments, for example the file names of `info *`, as they are.
-        _call(map(printable, arguments), {name: _without_effect(function) for name, function in COMMANDS.items()})
-    _call(arguments, COMMANDS)
+    from osrmac.cli.commands import COMMANDS
+
+    call = parse(arguments, COMMANDS)
+    given = signature(call.func).bind(*call.args, **call.keywords).arguments
+    hook.set(given["output"].on_finish, {"command": arguments[0], "run": given.get("run", given.get("runs"))})
+    call()
 
 
-def _call(arguments: Iterable[str], commands: Mapping[str, Callable[..., None]]) -> None:
-    app = SubcommandApp()
-    for name, function in commands.items():
-        app.command(name=name)(function)
-    app.cli(
-        prog="osrmac",
-        args=list(arguments),
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
-        registry=REGISTRY,
-    )
-
-
-def _without_effect(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that has the same parameters and does nothing."""
-
-    @wraps(function)
-    def nothing(*_arguments: object, **_options: object) -> None: ...
-
-    return nothing
-
-
-def _exit(status: int, line: str | None) -> NoReturn:
-    """Exit with a line on standard error."""
+def _write(line: str | None) -> None:
+    """Write a line to standard error."""
     with suppress(OSError):  # there is no other place to say it
         sys.stderr.write(line or "")
         sys.stderr.flush()
+
+
+def _exit(status: int) -> NoReturn:
     discard_output()
     sys.exit(status)

@@ -10,6 +10,7 @@ from tyro import MISSING as TYRO_MISSING
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
+from osrmac.log import LogFormat
 from osrmac.options import Option, options
 
 __all__ = [
@@ -94,11 +95,18 @@ class Output:
     format: Literal["table", "json"] = "table"
     """Print results as tables, or as JSON Lines."""
 
+    log_format: LogFormat = "text"
+    """Write progress, notes and errors as text, or as JSON objects for programs that collect logs."""
+
     quiet: Annotated[bool, FlagCreatePairsOff] = False
     """Print no progress and no notes."""
 
     debug: Annotated[bool, FlagCreatePairsOff] = False
     """Print the traceback of an error."""
+
+    on_finish: Annotated[str | None, arg(metavar="COMMAND")] = None
+    """Shell command to run when this one has finished, failed or been interrupted. It reads a summary as JSON from its
+    standard input."""
 
 
 @REGISTRY.struct_rule

@@ -28,7 +28,7 @@ from osrmac.cli.arguments import (
 from osrmac.cli.estimate import estimate
 from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.index import index
-from osrmac.cli.output import info_tables, profile_tables, table, write
+from osrmac.cli.output import info_tables, profile_tables, table, write, write_result
 from osrmac.cli.overview import overview
 from osrmac.cli.search_batch import check_batch, write_batch
 from osrmac.cli.search_results import search_json, search_tables
@@ -82,7 +82,7 @@ def extract(
     from osrmac.commands.extract import extract
 
     result = extract(images, run, descriptor, compute, failure, collection)
-    write(output, [result.to_json()], profile_tables(result.profile) if profile else (), extraction_lines(result))
+    write_result(output, result.to_json(), profile_tables(result.profile) if profile else (), extraction_lines(result))
 
 
 def fit(
@@ -127,7 +127,7 @@ def evaluate(
     queries = max((score.queries for score in scores.scores), default=0)
     write_table(per_query, result_tables.query_table(scores), None if rankings is not None else run, images=queries)
     write_table(table_file, result_tables.scores_table(scores))
-    write(output, [scores.to_json()], _scores_tables(scores))
+    write_result(output, scores.to_json(), _scores_tables(scores))
 
 
 def compare(
@@ -246,7 +246,7 @@ def export(run: Run, out: OutputFolder, vector: ExportConfig, output: Output = O
 
     result = export(run, out, vector)
     summary = f"{result.images} vectors of {result.dimension} dimensions, {result.method}, in {out}"
-    write(output, [result.to_json()], summary=[summary])
+    write_result(output, result.to_json(), summary=[summary])
 
 
 def info(run: Run, output: Output = Output()) -> None:
@@ -254,7 +254,7 @@ def info(run: Run, output: Output = Output()) -> None:
     from osrmac.commands.info import info
 
     result = info(run)
-    write(output, [result.to_json()], info_tables(result))
+    write_result(output, result.to_json(), info_tables(result))
 
 
 def verify(run: Run, cluster: ClusterConfig = ClusterConfig(), output: Output = Output()) -> None:
@@ -274,7 +274,7 @@ def report(run: Run, output: Output = Output()) -> None:
     from osrmac.commands.report import report
 
     url = report(run)
-    write(output, [{"report": url}], summary=[f"report in {url}"])
+    write_result(output, {"report": url}, summary=[f"report in {url}"])
 
 
 def prune(run: Run, removal: PruneConfig = PruneConfig(), output: Output = Output()) -> None:
@@ -282,7 +282,7 @@ def prune(run: Run, removal: PruneConfig = PruneConfig(), output: Output = Outpu
     from osrmac.commands.prune import prune
 
     result = prune(run, removal)
-    write(output, [result.to_json()], summary=pruning_lines(result))
+    write_result(output, result.to_json(), summary=pruning_lines(result))
 
 
 def paper(run: Run, output: Output = Output()) -> None:
@@ -306,7 +306,7 @@ def sweep(
     result = sweep(run, evaluation, reduction, compute)
     file = f"{run}/evaluation/{result.benchmark}-sweep.json"
     summary = f"{len(result.points)} scores in {file}, drawn in the .svg beside it"
-    write(output, [asdict(result)], summary=[summary])
+    write_result(output, asdict(result), summary=[summary])
 
 
 def fit_weights(
@@ -321,7 +321,7 @@ def fit_weights(
 
     fitted = fit_weights(run, benchmark, weight, compute)
     summary = f"{fitted.name}: {' '.join(f'{weight:g}' for weight in fitted.weights)}, {fitted.fitted_on}"
-    write(output, [{**_reduction_json(fitted), "weights": fitted.weights}], summary=[summary])
+    write_result(output, {**_reduction_json(fitted), "weights": fitted.weights}, summary=[summary])
 
 
 def cam(
@@ -335,7 +335,7 @@ def cam(
     from osrmac.commands.cam import cam
 
     written = cam(image, picture, backbone, reading)
-    write(output, [{"output": written}], summary=[f"image, class activation map and mask in {written}"])
+    write_result(output, {"output": written}, summary=[f"image, class activation map and mask in {written}"])
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
@@ -366,9 +366,10 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 
 def _write_run(output: Output, result: RunResult) -> None:
     scores = result.evaluation
-    values = result.extraction.to_json() | ({} if scores is None else {"evaluation": scores.to_json()})
+    values = result.extraction.to_json() | {"report": result.report}
+    values |= {} if scores is None else {"evaluation": scores.to_json()}
     lines = [*extraction_lines(result.extraction), f"report in {result.report}"]
-    write(output, [values], [] if scores is None else _scores_tables(scores), lines)
+    write_result(output, values, [] if scores is None else _scores_tables(scores), lines)
 
 
 def _scores_tables(scores: Evaluation) -> list[Table]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from osrmac.cli.arguments import Images, Output
-from osrmac.cli.output import table, write
+from osrmac.cli.output import table, write_result
 from osrmac.config import ComputeConfig, DescriptorConfig, EstimateConfig, FetchConfig, ListingConfig
 from osrmac.pages.quantities import format_bytes, format_duration
 from osrmac.storage.listing.skipped import describe_skipped
@@ -39,7 +39,7 @@ def estimate(
 
     result = estimate(images, descriptor, compute, reading, collection, options)
     failures = [f"  {kind}" for kind in result.sample.failures]
-    write(output, [result.to_json()], estimate_tables(result), failures)
+    write_result(output, result.to_json(), estimate_tables(result), failures)
 
 
 def estimate_tables(result: Estimate) -> list[Table]:

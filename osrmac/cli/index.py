@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osrmac.cli.arguments import Output, Run
-from osrmac.cli.output import write
+from osrmac.cli.output import write_result
 from osrmac.config import ClusterConfig, IndexConfig
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def index(
     from osrmac.commands.index import index as make
 
     result = make(run, vector, cluster)
-    write(output, [result.to_json()], summary=[_summary(result)])
+    write_result(output, result.to_json(), summary=[_summary(result)])
 
 
 def _summary(result: Indexing) -> str:

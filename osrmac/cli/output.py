@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from osrmac.cli.arguments import Output
+from osrmac.cli.process.on_finish import set_result
 from osrmac.credentials import redact_all
 from osrmac.errors import printable
 from osrmac.progress import note
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from osrmac.commands.info import RunInfo
     from osrmac.runs.index.summary import IndexInfo
 
-__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write"]
+__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write", "write_result"]
 
 _PIPE_COLUMNS = 1000
 
@@ -51,6 +52,12 @@ def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (
     show(*tables)
     for line in summary:
         sys.stdout.write(printable(line) + "\n")
+
+
+def write_result(output: Output, value: Any, tables: Iterable[Table] = (), summary: Sequence[str] = ()) -> None:
+    """Write the single result of a command: see `write`. It is also part of the summary for `--on-finish`."""
+    set_result(value)
+    write(output, [value], tables, summary)
 
 
 def _json(value: Any) -> str:

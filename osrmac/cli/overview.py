@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from osrmac.cli.arguments import Output, Run
-from osrmac.cli.output import table, write
+from osrmac.cli.output import table, write_result
 from osrmac.config import OverviewConfig
 from osrmac.tables import Table
 
@@ -23,7 +23,7 @@ def overview(run: Run, overview: OverviewConfig = OverviewConfig(), output: Outp
     from osrmac.commands.overview import overview as make
 
     result = make(run, overview)
-    write(output, [result.to_json()], _tables(result), [_summary(run, result)])
+    write_result(output, result.to_json(), _tables(result), [_summary(run, result)])
 
 
 def _tables(found: Overview) -> Iterator[Table]:

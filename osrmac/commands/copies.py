@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from osrmac.errors import StorageError, reason
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.runs.methods import method_digests
 from osrmac.storage import manifest
 from osrmac.storage.location import Location
@@ -58,7 +58,7 @@ def _record(run: Run, url: str, kind: str, **facts: Any) -> None:
     try:
         run.record_copy(url, kind, **facts)
     except StorageError as error:
-        note(f"{url} is not recorded in {run.url}: {reason(error.__cause__ or error)}")
+        warn(f"{url} is not recorded in {run.url}: {reason(error.__cause__ or error)}")
 
 
 def list_copies(run: Run, described: int | None = None) -> Iterator[Copy]:
@@ -107,4 +107,4 @@ def note_stale_exports(run: Run, described: int | None = None) -> None:
     stale = [copy for copy in list_copies(run, described) if copy.state == "stale"]
     if stale:
         number = "1 export is" if len(stale) == 1 else f"{len(stale)} exports are"
-        note(f"{number} stale, first {stale[0].url} ({stale[0].reason}): see osrmac info")
+        warn(f"{number} stale, first {stale[0].url} ({stale[0].reason}): see osrmac info")

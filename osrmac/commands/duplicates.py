@@ -11,7 +11,7 @@ import numpy as np
 
 from osrmac.config import ClusterConfig, DuplicatesConfig
 from osrmac.errors import ConfigError, StorageError
-from osrmac.progress import Stage, note, stage
+from osrmac.progress import Stage, stage, warn
 from osrmac.retrieval.near_duplicates import complete_groups, connected_groups
 from osrmac.runs.methods import Method, choose_method, list_methods
 from osrmac.runs.near_duplicates.groups import Duplicates, describe_groups, nearest_distances
@@ -126,7 +126,7 @@ def find_links(
         unreadable = int(np.isnan(agreements).sum())
         pairs = pairs[agreements >= agreement]
         if unreadable:
-            note(f"{unreadable} of {compared} pairs are left out: an image of each cannot be read")
+            warn(f"{unreadable} of {compared} pairs are left out: an image of each cannot be read")
     return Links(sides, method.name, pairs, threshold, agreement, reason, compared, unreadable)
 
 

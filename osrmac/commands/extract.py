@@ -17,7 +17,7 @@ from osrmac.commands.copies import note_stale_exports
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
-from osrmac.progress import Stage, note, stage
+from osrmac.progress import Stage, note, stage, warn
 from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
 from osrmac.runs.summary.throughput import Throughput
 from osrmac.stopwatch import Stopwatch
@@ -153,7 +153,7 @@ def extract(
         with watch("summary"), stage("counting"):
             described, failure_kinds, damaged = _count(place)
         if damaged:
-            note(f"{len(damaged)} damaged shards, first {damaged[0]}: their images are described again")
+            warn(f"{len(damaged)} damaged shards, first {damaged[0]}: their images are described again")
             with watch("describe"):
                 done += describe(
                     place.manifest, place.descriptors, identity, weights, compute, failures, access, damaged
@@ -186,7 +186,7 @@ def _check_files(run: Run) -> None:
     manifest.check_committed(run.manifest, run.descriptors)
     run.location.remove_unfinished(_LONGEST_WRITE)
     if not run.exists() and shards.paths(run.descriptors):
-        note(f"{run.url}/run.json was lost: it is written again")
+        warn(f"{run.url}/run.json was lost: it is written again")
 
 
 def _plan(
@@ -206,7 +206,7 @@ def _plan(
 
 def _note_left_out(changes: Changes, collection: CollectionConfig, skipped: Skipped) -> None:
     if skipped.counts:
-        note(f"skipped: {describe_skipped(skipped.counts)}")
+        note(f"skipped: {describe_skipped(skipped.counts)}", skipped=skipped.counts)
     if changes.pruned and not collection.restore_removed:
         note(
             f"{changes.pruned} listed images were removed by osrmac prune and are left out: --restore-removed "

@@ -11,7 +11,7 @@ from osrmac.commands.copies import note_stale_exports
 from osrmac.config import ClusterConfig, ReductionConfig
 from osrmac.credentials import redact
 from osrmac.errors import StorageError
-from osrmac.progress import note, stage
+from osrmac.progress import note, stage, warn
 from osrmac.reduction.base import Reduction
 from osrmac.reduction.sample_size import shortage
 from osrmac.runs.reductions.search_method import decide
@@ -93,7 +93,7 @@ def _note_shortages(fitted: Collection[Reduction], decided: str | None) -> None:
         (name, why), others = few[0], len(few) - 1
         names, them = (f"{name} and {others} more were", "them") if others else (f"{name} was", "it")
         compared = "" if decided is None else f"; search compares {decided} unless --method names another"
-        note(f"{names} {why}: do not rely on {them}{compared}")
+        warn(f"{names} {why}: do not rely on {them}{compared}")
 
 
 @dataclass(frozen=True)

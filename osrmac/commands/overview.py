@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from osrmac.config import OverviewConfig
 from osrmac.errors import ConfigError, StorageError
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.runs.overview.make import current_overview, make_overview
 from osrmac.runs.overview.stored import Overview, load_overview
 from osrmac.storage.run import Run
@@ -34,4 +34,4 @@ def refresh_overview(run: Run) -> None:
     try:
         current_overview(run)
     except (ConfigError, StorageError) as error:
-        note(f"no new overview: {error}")
+        warn(f"no new overview: {error}")

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from osrmac.config import PruneConfig
 from osrmac.errors import DamagedFileError, OsrmacError, StorageError
-from osrmac.progress import note, stage
+from osrmac.progress import note, stage, warn
 from osrmac.runs.failures import summary
 from osrmac.runs.index.files import indexed_methods
 from osrmac.runs.shard_reader import unpruned
@@ -229,4 +229,4 @@ def _record(run: Run, facts: Facts, seconds: float) -> None:
         try:
             write_page(run)
         except OsrmacError as error:
-            note(f"the report is removed, and not written again: {error}")
+            warn(f"the report is removed, and not written again: {error}")

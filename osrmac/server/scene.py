@@ -6,7 +6,7 @@ import threading
 from functools import partial
 
 from osrmac.errors import OsrmacError
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.runs.near_duplicates.scene_cut import scene_cut
 from osrmac.runs.open_run import OpenRun
 from osrmac.server.background import run_in_background
@@ -38,7 +38,7 @@ class SceneCut:
         try:
             distance = scene_cut(images.run, images.method, images.options.distance)
         except OsrmacError as error:
-            note(f"results are not divided into likely and similar ones: {error}")
+            warn(f"results are not divided into likely and similar ones: {error}")
             distance = None
         with self._lock:
             self._found = images.version, distance

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 
 from osrmac.config import SearchConfig, ServeConfig
 from osrmac.errors import OsrmacError
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.runs.near_duplicates.stored import StoredDuplicates, load_duplicates
 from osrmac.runs.overview.stored import Overview, load_overview
 from osrmac.server.cache import Cache
@@ -84,4 +84,4 @@ class Site:
         try:
             self.current.get().load_network()
         except OsrmacError as error:
-            note(f"uploaded pictures and parts of pictures cannot be searched for: {error}")
+            warn(f"uploaded pictures and parts of pictures cannot be searched for: {error}")

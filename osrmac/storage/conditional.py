@@ -18,7 +18,7 @@ from typing import BinaryIO
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.storage import retry
 from osrmac.storage.filesystem import hidden_file, replace_file
 
@@ -190,4 +190,4 @@ def _remember_unconditional(fs: AbstractFileSystem, path: str) -> None:
     name = (
         f"the file system of {path}" if isinstance(fs, LocalFileSystem) else f"the store of {fs.unstrip_protocol(path)}"
     )
-    note(f"{name} has no conditional writes: do not start two commands on one run at the same moment")
+    warn(f"{name} has no conditional writes: do not start two commands on one run at the same moment")

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 
 from osrmac.errors import StorageError
-from osrmac.progress import note
+from osrmac.progress import note, warn
 from osrmac.storage import holder
 from osrmac.storage.location import Location
 from osrmac.storage.pruning.journal import require_unpruned
@@ -169,7 +169,7 @@ class Lock:
                     self._file.remove_if(renewed)
         except StorageError as error:
             if acquired:
-                note(f"{error}; the next command takes the lock over")
+                warn(f"{error}; the next command takes the lock over")
 
     def _keep_renewing(self, interrupt: bool) -> None:
         while not self._released.wait(_RENEW_SECONDS):

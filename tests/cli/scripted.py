@@ -14,7 +14,7 @@ def scripted(
     script = (
         "import os, signal, sys, time\n"
         "from osrmac.cli import app, main\n"
-        f"def run(_):\n{indent(code, '    ')}\n"
+        f"def run(*_):\n{indent(code, '    ')}\n"
         "app._run = run\n"
         "main(sys.argv[1:])\n"
     )

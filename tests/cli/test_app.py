@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from osrmac.commands.checks import BUILTIN_RECIPES
 from osrmac.errors import NotFoundError
 from osrmac.evaluation.protocols import BENCHMARKS
 from osrmac.storage.run import Run
+from tests.cli.scripted import scripted
 
 Refused = Callable[..., tuple[int, str]]
 
@@ -260,7 +262,14 @@ def test_the_help_of_a_command_fits_80_columns_and_has_the_options_that_it_uses(
     text = "\n".join(shown)
     assert "None" not in text
     options = set(re.findall(r"--[a-z][\w-]*", text))
-    assert {"--format", "--quiet", "--debug", *OPTIONS.get(command, "").split()} <= options
+    assert {
+        "--format",
+        "--log-format",
+        "--quiet",
+        "--debug",
+        "--on-finish",
+        *OPTIONS.get(command, "").split(),
+    } <= options
     assert not options & set(UNUSED.get(command, "").split())
     assert shown[0].split()[-1] in {"RUN", "[RUN]", "RUN...", "QUERY...", "OUT", "IMAGE", "IMAGES"} or command in {
         "info",
@@ -333,3 +342,48 @@ def test_quiet_leaves_only_results(
     shown = capsys.readouterr()
     assert shown.err == ""
     assert json.loads(shown.out.splitlines()[0])["id"] == "copy1.png"
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [("info NOWHERE", "no run at"), ("info RUN --speed 1", "Unrecognized options: --speed")]
+)
+def test_with_a_json_log_an_error_is_an_object(
+    arguments: str, message: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments.replace("RUN", run.url).replace("NOWHERE", str(tmp_path / "gone")).split()
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--log-format", "json"])
+    assert stopped.value.code == 2
+    (line,) = json_lines(capsys.readouterr().err)
+    assert message in line["message"]
+    assert {"level": "error", "command": "info", "exit_status": 2}.items() <= line.items()
+
+
+def test_with_a_json_log_a_bug_is_an_object_with_the_traceback(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("osrmac.commands.info.info", lambda _: 1 / 0)
+    with pytest.raises(SystemExit) as stopped:
+        main(["info", run.url, "--log-format", "json"])
+    assert stopped.value.code == 1
+    (line,) = json_lines(capsys.readouterr().err)
+    assert (line["level"], line["message"]) == ("critical", "ZeroDivisionError: division by zero")
+    assert "1 / 0" in line["traceback"]
+
+
+def test_with_a_json_log_ctrl_c_is_an_object() -> None:
+    done = scripted("os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(100)", "fit", "--log-format", "json")
+    (line,) = json_lines(done.stderr)
+    assert line["message"] == "interrupted: run the same command again to continue"
+    assert {"level": "error", "command": "fit", "exit_status": 130}.items() <= line.items()
+    assert done.returncode == 130
+
+
+def test_notes_have_the_command_in_a_json_log(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["search", run.url, "copy1.png", "--html", str(tmp_path / "sheet.html"), "--log-format=json"])
+    (line,) = json_lines(capsys.readouterr().err)
+    assert (line["command"], line["message"]) == ("search", f"contact sheet in {tmp_path}/sheet.html")

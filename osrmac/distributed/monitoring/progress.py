@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from osrmac.distributed.work_tracker import WorkTrackerHandle
+from osrmac.log import write_line
 from osrmac.progress import is_quiet
 
 __all__ = ["show_progress"]
@@ -57,7 +59,8 @@ def _show_lines(tracker: WorkTrackerHandle, images: int, done: threading.Event) 
     shown = None
     for described, failed, seconds in _poll(tracker, done, _LOG_SECONDS):
         if (described, failed) != shown:
-            print(_line(described, failed, images, seconds), file=sys.stderr, flush=True)
+            fields = _fields(described, failed, images, seconds)
+            write_line("info", _line(fields), **fields)
             shown = described, failed
 
 
@@ -71,13 +74,24 @@ def _poll(tracker: WorkTrackerHandle, done: threading.Event, interval: float) ->
         yield described, failed, time.monotonic() - started
 
 
-def _line(described: int, failed: int, images: int, seconds: float) -> str:
-    """Return one line of the log.
+def _fields(described: int, failed: int, images: int, seconds: float) -> dict[str, Any]:
+    """Return the counts, and what follows from them.
 
-    >>> _line(50, 10, 100, 30.0)
-    '60 of 100 images, 2.0/s, 10 failed, 20 s left'
+    >>> _fields(50, 10, 100, 30.0)
+    {'described': 50, 'failed': 10, 'images': 100, 'rate': 2.0, 'seconds_left': 20}
     """
     finished = described + failed
     rate = finished / seconds
-    left = f", {(images - finished) / rate:.0f} s left" if 0 < finished < images else ""
-    return f"{finished} of {images} images, {rate:.1f}/s, {failed} failed{left}"
+    left = round((images - finished) / rate) if finished else None
+    return {"described": described, "failed": failed, "images": images, "rate": round(rate, 3), "seconds_left": left}
+
+
+def _line(fields: Mapping[str, Any]) -> str:
+    """Return one line of the log.
+
+    >>> _line(_fields(50, 10, 100, 30.0))
+    '60 of 100 images, 2.0/s, 10 failed, 20 s left'
+    """
+    finished, images = fields["described"] + fields["failed"], fields["images"]
+    left = f", {fields['seconds_left']} s left" if 0 < finished < images else ""
+    return f"{finished} of {images} images, {fields['rate']:.1f}/s, {fields['failed']} failed{left}"

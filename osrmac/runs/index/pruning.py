@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from osrmac.errors import DamagedFileError
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.runs.index.files import IndexFiles, file_digest, part_origin, write_file
 from osrmac.runs.index.lists import without_shards
 from osrmac.runs.index.stored import IndexPart, StoredIndex, load_index, write_index
@@ -33,7 +33,7 @@ def remove_shards(run: Run, name: str, shards: Collection[str]) -> int:
     try:
         index = load_index(run, name)
     except DamagedFileError as error:
-        note(f"{error}; it is removed now")
+        warn(f"{error}; it is removed now")
         (folder / "index.json").remove()
         index = None
     if index is None:
@@ -55,7 +55,7 @@ def _without(folder: Location, index: StoredIndex, part: IndexPart, shards: Coll
     content = (folder / part.file).read_if_exists() if left else None
     if content is None or file_digest(content) != part.digest:
         if left:
-            note(f"{folder / part.file} is missing or damaged: its images leave the index")
+            warn(f"{folder / part.file} is missing or damaged: its images leave the index")
         return None
     numbers = [shard.number for shard in part.shards if shard not in left]
     remaining = without_shards(content, numbers)

@@ -7,7 +7,7 @@ from functools import partial
 
 from osrmac.config import SearchConfig
 from osrmac.prefetch import prefetch
-from osrmac.progress import note
+from osrmac.progress import note, warn
 from osrmac.runs.index.stored import StoredIndex, load_index
 from osrmac.runs.index_search.images import IndexedImages
 from osrmac.runs.index_search.opened import OpenIndex
@@ -93,7 +93,7 @@ def _fits(run: Run, method: Method, options: SearchConfig, stored: StoredIndex) 
         command += f" --distance {options.distance}"
     else:
         return True
-    note(f"the index over {method.name} is of {problem}, so all images are compared: run {command}")
+    warn(f"the index over {method.name} is of {problem}, so all images are compared: run {command}")
     return False
 
 

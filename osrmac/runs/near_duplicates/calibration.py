@@ -10,7 +10,7 @@ import numpy as np
 
 from osrmac.config import Distance
 from osrmac.errors import StorageError
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.retrieval.near_duplicate_thresholds import DistanceHistogram, agreement_threshold, reach
 from osrmac.runs.methods import Method
 from osrmac.runs.reductions.reduced_reader import digest
@@ -143,7 +143,7 @@ def write_calibration(run: Run, calibration: PictureCalibration | SceneCalibrati
         with locked(run.location, Part.CALIBRATION):
             (run.calibrations / _name(calibration.method, calibration.distance, calibration.same)).write_json(values)
     except StorageError as error:
-        note(f"the calibration is not kept: {error}")
+        warn(f"the calibration is not kept: {error}")
 
 
 def _name(method: str, distance: Distance, same: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from osrmac.errors import StorageError
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.runs.methods import method_digests
 from osrmac.runs.near_duplicates.groups import Duplicates, Twin
 from osrmac.storage import manifest, schema, shards
@@ -93,7 +93,7 @@ def store_duplicates(
             if collection_state(run)["removed"] == state["removed"]:
                 shards.write_table(run.duplicates, pa.Table.from_pylist(rows, schema=columns))
     except StorageError as error:
-        note(f"the near-duplicates are not kept in the run: {error}")
+        warn(f"the near-duplicates are not kept in the run: {error}")
 
 
 def load_duplicates(run: Run) -> StoredDuplicates | None:

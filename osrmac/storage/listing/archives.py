@@ -10,7 +10,7 @@ from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import StorageError
 from osrmac.prefetch import prefetch
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.storage.file_names import to_unicode
 from osrmac.storage.listing.container import Container
 from osrmac.storage.listing.member_indexes import MemberIndexes
@@ -55,10 +55,10 @@ def archive_rows(
         if isinstance(members, StorageError):
             if not archive.prefix:
                 raise StorageError(f"cannot read {archive.uri}: {members}") from members
-            note(f"passed over {archive.uri}: {members}")
+            warn(f"passed over {archive.uri}: {members}")
             continue
         if members.damage is not None:
-            note(f"{archive.uri} is damaged: {members.damage}; images after them are missing")
+            warn(f"{archive.uri} is damaged: {members.damage}; images after them are missing")
         skipped.add_counts(members.passed_over)
         names = [os.fsdecode(name) for name in members.images["name"].to_pylist()]
         ids = [to_unicode(archive.prefix + name) for name in names]

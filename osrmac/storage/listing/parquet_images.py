@@ -13,7 +13,7 @@ import pyarrow.types as pt
 from fsspec.spec import AbstractFileSystem
 
 from osrmac.errors import ConfigError, StorageError, reason
-from osrmac.progress import note
+from osrmac.progress import note, warn
 from osrmac.storage.file_names import absolute, is_unicode, to_unicode
 from osrmac.storage.listing import list_values
 from osrmac.storage.listing.container import Container
@@ -130,7 +130,7 @@ def rows(
         except StorageError as error:
             if column is not None or not parquet.prefix:
                 raise
-            note(f"passed over {parquet.uri}: {error}")
+            warn(f"passed over {parquet.uri}: {error}")
 
 
 @contextmanager

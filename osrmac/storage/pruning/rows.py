@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from osrmac.errors import DamagedFileError
 from osrmac.prefetch import prefetch
-from osrmac.progress import note
+from osrmac.progress import warn
 from osrmac.storage import manifest, shards
 from osrmac.storage.location import Location
 
@@ -67,7 +67,7 @@ def remove_late_shards(committed: Location, removed: pa.Table) -> None:
     for name, ids in _by_shard(removed.sort_by("shard")):
         shard = committed / name
         if shard.exists() and pc.any(pc.is_in(shards.read(shard, ["id"])["id"], value_set=ids)).as_py():
-            note(f"{shard} was written meanwhile by a process that has outlived its command: it is removed")
+            warn(f"{shard} was written meanwhile by a process that has outlived its command: it is removed")
             shard.remove()
 
 
@@ -102,7 +102,7 @@ def _read_sound(shard: Location) -> pa.Table:
         if shard.exists():
             return shards.read(shard)
     except DamagedFileError as error:
-        note(f"{error}; it is removed now")
+        warn(f"{error}; it is removed now")
     return pa.table({"id": pa.array([], pa.string())})
 
 

@@ -1,3 +1,4 @@
+import json
 import sys
 import time
 
@@ -7,6 +8,7 @@ import ray
 from osrmac.distributed.monitoring import progress
 from osrmac.distributed.monitoring.progress import show_progress
 from osrmac.distributed.work_tracker import WorkTrackerHandle, start_work_tracker
+from osrmac.log import json_log
 
 
 @pytest.fixture
@@ -30,6 +32,20 @@ def test_a_log_has_a_line_for_every_change(
     assert last.startswith("10 of 10 images, ")
     assert last.endswith(", 2 failed")
     assert captured.out == ""
+
+
+def test_a_json_log_has_the_numbers_of_a_line(
+    tracker: WorkTrackerHandle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with json_log(command="extract"), show_progress(tracker, 10):
+        pass
+    line = json.loads(capsys.readouterr().err)
+    assert line["message"].startswith("8 of 10 images, ")
+    numbers = {"level": "info", "command": "extract", "described": 6, "failed": 2, "images": 10}
+    assert numbers.items() <= line.items()
+    assert line["rate"] > 0
+    assert line["seconds_left"] >= 0
 
 
 def test_a_terminal_has_a_bar(

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from osrmac.cli.process.on_finish import FinishHook
+from osrmac.log import formatted
+
 __all__ = ["EndingSignal", "ending_signals"]
 
 _GRACE_SECONDS = 4.0
@@ -27,10 +30,14 @@ class EndingSignal:
     The first one raises KeyboardInterrupt in the main thread, because Ray ignores any other exception while it waits.
     Further ones do nothing, so that they cannot interrupt the release of locks. A thread notices the first one even
     while the main thread runs compiled code, and ends the process if it does not end in time.
+
+    Args:
+        hook: Command that is run before the process ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hook: FinishHook) -> None:
         self.number: int | None = None
+        self._hook = hook
         self._raised = False
         self._described = False
         self._standard_error = os.dup(2)  # where it leads to even while Ray starts, when the stream is discarded
@@ -47,13 +54,17 @@ class EndingSignal:
         """Exit status of the process."""
         return _SIGNALLED + (self.number or signal.SIGINT)
 
+    @property
+    def word(self) -> str:
+        """What the signal has done to the command."""
+        return _WORDS[signal.Signals(self.number or signal.SIGINT)]
+
     def describe(self) -> str | None:
         """Return the line for the user, or None if another thread has it already."""
         if self._described:
             return None
         self._described = True
-        word = _WORDS[signal.Signals(self.number or signal.SIGINT)]
-        return f"osrmac: {word}: run the same command again to continue\n"
+        return formatted("error", f"{self.word}: run the same command again to continue", exit_status=self.exit_status)
 
     def watch(self, numbers: int) -> None:
         """Read the numbers of received signals from a file descriptor; end the process some time after the first."""
@@ -63,7 +74,9 @@ class EndingSignal:
                 if not read:
                     return
                 self.number = read[0] if read[0] in _WORDS else None
+            end = time.monotonic() + _GRACE_SECONDS
             time.sleep(_GRACE_SECONDS)  # within the block, as Python complains if it cannot write further numbers
+            time.sleep(max(0.0, end + self._hook.wait() - time.monotonic()))
             self._end_by_force()
 
     def close(self) -> None:
@@ -86,16 +99,20 @@ class EndingSignal:
         if line is not None:
             with suppress(OSError):
                 os.write(self._standard_error, line.encode())
+        self._hook.run("interrupted", self.exit_status, self.word)
         os._exit(self.exit_status)
 
 
 @contextmanager
-def ending_signals() -> Iterator[EndingSignal]:
+def ending_signals(hook: FinishHook) -> Iterator[EndingSignal]:
     """Handle the signals that end a command while the block runs, and after one was received until the process ends.
 
     Signals that the process was started to ignore, as by nohup, stay ignored.
+
+    Args:
+        hook: Command that is run before a process that does not end in time is ended by force.
     """
-    ending = EndingSignal()
+    ending = EndingSignal(hook)
     if threading.current_thread() is not threading.main_thread():
         yield ending
         ending.close()

@@ -52,7 +52,7 @@ def test_sigterm_sent_while_ray_has_its_own_handler_has_status_143() -> None:
 def test_a_command_that_ignores_a_signal_is_ended_by_force(tmp_path: Path) -> None:
     mark = new_mark()
     code = (
-        "from osrmac.cli import signals\n"
+        "from osrmac.cli.process import signals\n"
         "signals._GRACE_SECONDS = 0.5\n"
         "from osrmac.storage.lock import Part, locked\n"
         "from osrmac.storage.location import Location\n"
