@@ -21,7 +21,7 @@ def flops_per_image(
     """Return the mean number of operations for images of some shapes; a multiplication and an addition are two.
 
     They are counted for an image of 4:3 at each size, and taken to be proportional to the number of pixels for others:
-    exact for convolutions, and close for attention. Nothing is computed.
+    close for convolutions, whose maps are rounded up, and for attention. Nothing is computed.
 
     Args:
         backbone: Network, which is moved to the device `meta`, and of no use afterwards.
