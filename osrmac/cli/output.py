@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from osrmac.commands.info import RunInfo
     from osrmac.runs.index.summary import IndexInfo
 
-__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write"]
+__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write", "write_address"]
 
 _PIPE_COLUMNS = 1000
 
@@ -51,6 +51,12 @@ def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (
     show(*tables)
     for line in summary:
         sys.stdout.write(printable(line) + "\n")
+
+
+def write_address(output: Output, run: str, url: str) -> None:
+    """Write the address of a server at once, with the token that it may have, which `write` would leave out."""
+    line = json.dumps({"url": url}) if output.format == "json" else f"{printable(run)} at {url} (Ctrl-C ends)"
+    print(line, flush=True)
 
 
 def _json(value: Any) -> str:
