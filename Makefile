@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
-.PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots check bench docs format clean
+.PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots check bench docs image format clean
 
 setup: .venv/installed
 
@@ -63,6 +63,16 @@ docs: setup
 		$(addprefix osrmac.config., checks choices descriptors estimation evaluation extraction indexing reduction refinement search serving) \
 		$(addprefix osrmac.evaluation.protocols., gldv2 gpr1200 groups holidays ilias instre listed_names oxford_paris \
 		recognition revisited ukbench)
+
+# The images for CPUs and for GPUs, by any builder that knows the options of docker build.
+BUILDER ?= docker
+IMAGE ?= osrmac
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' osrmac/__init__.py)
+
+image:
+	$(BUILDER) build --label org.opencontainers.image.version=$(VERSION) --tag $(IMAGE):$(VERSION) .
+	$(BUILDER) build --label org.opencontainers.image.version=$(VERSION) --tag $(IMAGE):$(VERSION)-cuda \
+		--build-arg TORCH_INDEX=https://pypi.org/simple .
 
 format: setup
 	$(BIN)/ruff check --fix .

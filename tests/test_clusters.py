@@ -1,9 +1,8 @@
-"""The cluster definitions, checked without a cloud."""
+"""The definition of a cluster on AWS, checked without a cloud."""
 
 import json
-import re
-from dataclasses import replace
-from importlib.metadata import requires, version
+from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,38 @@ import pytest
 import ray
 import yaml
 
-from osrmac.cli import main
-from osrmac.config import ComputeConfig, DescriptorConfig
-from osrmac.distributed.worker_pool import size_worker_pool
+from osrmac import __version__
 
 ROOT = Path(__file__).parents[1]
-INDIRECT = {"fsspec", "numpy", "pillow", "threadpoolctl"}  # installed as dependencies of the named packages
+DEFINITION = ROOT / "cluster.yaml"
+REGISTRY = "ghcr.io/OWNER/osrmac"
 
 
 @pytest.fixture
 def aws() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    loaded: dict[str, Any] = yaml.safe_load(DEFINITION.read_text())
     return loaded
 
 
-@pytest.fixture
-def job() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "rayjob.yaml").read_text())
-    return loaded
+def policy(name: str) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = json.loads((ROOT / "aws" / f"{name}.json").read_text())["Statement"]
+    return statements
+
+
+def listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowing(statements: list[dict[str, Any]], action: str) -> Iterator[dict[str, Any]]:
+    return (found for found in statements if action in listed(found["Action"]))
+
+
+def prepared(aws: dict[str, Any]) -> dict[str, Any]:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    definition: dict[str, Any] = prepare_config(aws)
+    validate_config(definition)
+    return definition
 
 
 def test_the_definition_is_valid_by_the_schema_of_ray(aws: dict[str, Any]) -> None:
@@ -40,11 +53,24 @@ def test_the_definition_is_valid_by_the_schema_of_ray(aws: dict[str, Any]) -> No
 
 
 def test_ray_accepts_the_prepared_definition(aws: dict[str, Any]) -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config
+    assert prepared(aws)["available_node_types"].keys() == aws["available_node_types"].keys()
 
-    prepared = prepare_config(aws)
-    validate_config(prepared)
-    assert prepared["available_node_types"].keys() == aws["available_node_types"].keys()
+
+def test_nodes_install_nothing(aws: dict[str, Any]) -> None:
+    definition = prepared(aws)
+    kinds = ("setup_commands", "head_setup_commands", "worker_setup_commands")
+    assert {kind: definition[kind] for kind in kinds} == {kind: [] for kind in kinds}
+    assert not [line for line in definition["initialization_commands"] if "install" in line or "pip" in line]
+
+
+def test_nodes_run_the_image_of_this_version_with_cuda_where_there_is_a_gpu(aws: dict[str, Any]) -> None:
+    common = aws["docker"]["image"]
+    assert common == f"{REGISTRY}:{__version__}"
+    for found in aws["available_node_types"].values():
+        special = found.get("docker", {"worker_image": common, "worker_run_options": []})
+        has_gpu = "GPU" in found["resources"]
+        assert special["worker_image"] == common + "-cuda" * has_gpu
+        assert ("--gpus=all" in special["worker_run_options"]) == has_gpu
 
 
 def test_the_head_runs_no_tasks_and_worker_groups_start_empty(aws: dict[str, Any]) -> None:
@@ -60,53 +86,81 @@ def test_the_head_runs_no_tasks_and_worker_groups_start_empty(aws: dict[str, Any
     assert (spot["resources"], spot["node_config"]) == (on_demand["resources"], on_demand["node_config"])
 
 
-def test_every_node_installs_the_dependencies_of_osrmac(aws: dict[str, Any]) -> None:
-    (install,) = (command for command in aws["setup_commands"] if "pip install" in command)
-    needed = [re.split(r"[^\w-]", line)[0] for line in requires("osrmac") or () if "extra ==" not in line]
-    assert {name for name in needed if name not in install} == INDIRECT
-    assert "constraints.txt" in aws["file_mounts"].values()
+def test_every_node_requires_the_token(aws: dict[str, Any]) -> None:
+    options = aws["docker"]["run_options"]
+    settings = dict(option.split("=")[1:] for option in options if option.startswith("--env="))
+    assert settings["RAY_AUTH_MODE"] == "token"
+    assert aws["file_mounts"] == {settings["RAY_AUTH_TOKEN_PATH"]: "~/.ray/auth_token"}
 
 
-def test_every_node_requires_the_token(aws: dict[str, Any], job: dict[str, Any]) -> None:
-    starts = [aws[f"{kind}_start_ray_commands"][-1] for kind in ("head", "worker")]
-    assert all("RAY_AUTH_MODE=token" in start for start in starts)
-    assert "~/.ray/auth_token" in aws["file_mounts"].values()
-    assert job["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+def test_only_the_head_may_start_instances_and_gives_them_the_role_of_workers(aws: dict[str, Any]) -> None:
+    types = dict(aws["available_node_types"])
+    assert types.pop(aws["head_node_type"])["node_config"]["IamInstanceProfile"] == {"Name": "osrmac-head"}
+    (worker,) = {found["node_config"]["IamInstanceProfile"]["Name"] for found in types.values()}
+    (passed,) = allowing(policy("autoscaler"), "iam:PassRole")
+    assert passed["Resource"] == f"arn:aws:iam::*:role/{worker}"
 
 
-def test_the_kubernetes_job_has_the_same_node_groups(job: dict[str, Any]) -> None:
-    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
-    cluster = job["spec"]["rayClusterSpec"]
-    assert cluster["rayVersion"] == version("ray")
-    assert cluster["enableInTreeAutoscaling"]
-    assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
-    groups = {group["groupName"]: group for group in cluster["workerGroupSpecs"]}
-    assert set(groups) == {"gpu-spot", "gpu-on-demand", "cpu-spot"}
-    for group in groups.values():
-        assert (group["minReplicas"], group["replicas"]) == (0, 0)
-        (container,) = group["template"]["spec"]["containers"]
-        limits, requests = container["resources"]["limits"], container["resources"]["requests"]
-        assert all(limits[kind] == amount for kind, amount in requests.items())
-        assert ("nvidia.com/gpu" in limits) == group["groupName"].startswith("gpu")
+def test_the_autoscaler_ends_instances_of_its_own_cluster_only(aws: dict[str, Any]) -> None:
+    (statement,) = allowing(policy("autoscaler"), "ec2:TerminateInstances")
+    assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/ray-cluster-name": aws["cluster_name"]}}
 
 
-def test_the_command_of_the_job_is_valid_and_its_workers_fit_the_nodes(
-    job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_the_bucket_policy_lets_runs_be_written_and_images_only_be_read() -> None:
+    objects = [found for found in policy("bucket") if listed(found["Resource"])[0].endswith("*")]
+
+    def allowed(action: str, key: str) -> bool:
+        return any(fnmatch(f"arn:aws:s3:::{key}", found["Resource"]) for found in allowing(objects, action))
+
+    assert allowed("s3:GetObject", "archive/scans/0001.tif")
+    assert not allowed("s3:PutObject", "archive/scans/0001.tif")
+    assert not allowed("s3:DeleteObject", "archive/scans/0001.tif")
+    for action in ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"):
+        assert allowed(f"s3:{action}", "archive/scans-run/run.json")
+
+
+@pytest.mark.integration
+def test_the_autoscaler_of_ray_starts_every_type_of_node_with_the_actions_of_its_policy(
+    aws: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    computes: list[ComputeConfig] = []
+    boto3 = pytest.importorskip("boto3")
+    from botocore.client import BaseClient
+    from moto import mock_aws
+    from ray.autoscaler._private.commands import _bootstrap_config
+    from ray.autoscaler._private.providers import _get_node_provider
+    from ray.autoscaler.tags import TAG_RAY_NODE_KIND, TAG_RAY_NODE_NAME, TAG_RAY_USER_NODE_TYPE
 
-    def run_all(_images: str, _run: str, _descriptor: DescriptorConfig, compute: ComputeConfig, *_: Any) -> None:
-        computes.append(compute)
+    for name, value in {"HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}.items():
+        monkeypatch.setenv(name, value)
+    called: set[str] = set()
+    call = BaseClient._make_api_call
 
-    monkeypatch.setattr("osrmac.commands.run.run", run_all)
-    monkeypatch.setattr("osrmac.cli.commands._write_run", lambda *_: None)
-    command, *arguments = job["spec"]["entrypoint"].split()
-    assert command == "osrmac"
-    main(arguments)
-    (compute,) = computes
-    groups = {group["groupName"]: group for group in job["spec"]["rayClusterSpec"]["workerGroupSpecs"]}
-    assert (compute.device, compute.max_workers) == ("cuda", groups["gpu-spot"]["maxReplicas"])
-    (container,) = groups["gpu-spot"]["template"]["spec"]["containers"]
-    node = {"CPU": float(container["resources"]["limits"]["cpu"]), "GPU": 1.0}
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node}])
-    assert size_worker_pool(replace(compute, max_workers=None)).threads == 8
+    def record(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        called.add(f"{client.meta.service_model.service_name}:{operation}")
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    with mock_aws():
+        iam, ec2 = (boto3.client(name, region_name=aws["provider"]["region"]) for name in ("iam", "ec2"))
+        for role in ("osrmac-head", "osrmac-worker"):
+            trust = (ROOT / "aws" / "assume-role.json").read_text()
+            iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+            iam.create_instance_profile(InstanceProfileName=role)
+            iam.add_role_to_instance_profile(InstanceProfileName=role, RoleName=role)
+        image = ec2.describe_images()["Images"][0]["ImageId"]
+        text = DEFINITION.read_text().replace("ami-REPLACE", image)
+        definition = _bootstrap_config(yaml.safe_load(text), no_config_cache=True)
+        provider = _get_node_provider(definition["provider"], definition["cluster_name"])
+        called.clear()
+        for name, found in definition["available_node_types"].items():
+            kind = "head" if name == definition["head_node_type"] else "worker"
+            tags = {TAG_RAY_NODE_KIND: kind, TAG_RAY_USER_NODE_TYPE: name, TAG_RAY_NODE_NAME: name}
+            (node,) = provider.create_node(found["node_config"], tags, 1).values()
+            assert node.instance_type == found["node_config"]["InstanceType"]
+        nodes = provider.non_terminated_nodes({})
+        assert len(nodes) == len(aws["available_node_types"])
+        provider.set_node_tags(nodes[0], {"ray-node-status": "up-to-date"})
+        provider.terminate_nodes(nodes)
+        assert provider.non_terminated_nodes({}) == []
+    allowed = {action for found in policy("autoscaler") for action in listed(found["Action"])}
+    assert {"ec2:RunInstances", "ec2:CreateTags", "ec2:TerminateInstances"} <= called <= allowed

@@ -28,7 +28,7 @@ from osrmac.cli.arguments import (
 from osrmac.cli.estimate import estimate
 from osrmac.cli.files import check_tables, write_sheet, write_table
 from osrmac.cli.index import index
-from osrmac.cli.output import info_tables, profile_tables, table, write, write_result
+from osrmac.cli.output import info_tables, profile_tables, table, write, write_address, write_result
 from osrmac.cli.overview import overview
 from osrmac.cli.search_batch import check_batch, write_batch
 from osrmac.cli.search_results import search_json, search_tables
@@ -204,7 +204,7 @@ def serve(run: Run, server: ServeConfig = ServeConfig(), output: Output = Output
     """Search and browse a run in a browser."""
     from osrmac.commands.serve import serve
 
-    serve(run, server, lambda url: write(output, [{"url": url}], summary=[f"{run} at {url} (Ctrl-C ends)"]))
+    serve(run, server, lambda url: write_address(output, run, url))
 
 
 def duplicates(

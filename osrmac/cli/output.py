@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from osrmac.commands.info import RunInfo
     from osrmac.runs.index.summary import IndexInfo
 
-__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write", "write_result"]
+__all__ = ["info_tables", "profile_tables", "render", "show", "table", "write", "write_address", "write_result"]
 
 _PIPE_COLUMNS = 1000
 
@@ -58,6 +58,12 @@ def write_result(output: Output, value: Any, tables: Iterable[Table] = (), summa
     """Write the single result of a command: see `write`. It is also part of the summary for `--on-finish`."""
     set_result(value)
     write(output, [value], tables, summary)
+
+
+def write_address(output: Output, run: str, url: str) -> None:
+    """Write the address of a server at once, with the token that it may have, which `write` would leave out."""
+    line = json.dumps({"url": url}) if output.format == "json" else f"{printable(run)} at {url} (Ctrl-C ends)"
+    print(line, flush=True)
 
 
 def _json(value: Any) -> str:

@@ -1,7 +1,9 @@
 """`osrmac serve` as a command: its mistakes, its address, and how it ends."""
 
 import builtins
+import io
 import json
+import re
 import signal
 import socket
 import sys
@@ -122,3 +124,22 @@ def test_json_has_the_address(run: Run, monkeypatch: pytest.MonkeyPatch, capsys:
     main(["serve", run.url, "--port", "0", "--format", "json", "--quiet"])
     url = json.loads(capsys.readouterr().out)["url"]
     assert url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"]], ids=["text", "json"])
+def test_the_address_has_the_new_token_and_is_shown_while_the_server_runs(
+    options: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = io.BytesIO()
+    shown: list[str] = []
+
+    def run_server(server: start._Server, _sockets: object) -> None:
+        server._ready()
+        shown.append(pipe.getvalue().decode())
+
+    monkeypatch.setattr(start._Server, "run", run_server)
+    monkeypatch.setattr(start, "run_in_background", lambda _work: None)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe, write_through=False))
+    main(["serve", run.url, "--host", "0.0.0.0", "--port", "0", *options])
+    (line,) = shown
+    assert re.search(rf"http://{re.escape(socket.gethostname())}:\d+/\?token=[\w-]{{20,}}", line)
