@@ -14,20 +14,15 @@ from contextlib import redirect_stdout, suppress
 from functools import wraps
 from typing import Any, NoReturn
 
-if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
-    os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
-
-import tyro
-from tyro.extras import SubcommandApp
-
 from osrmac import __version__
-from osrmac.cli.arguments import REGISTRY
-from osrmac.cli.commands import COMMANDS
 from osrmac.cli.renames import check_names
 from osrmac.cli.signals import ending_signals
 from osrmac.cli.streams import CheckedOutput, discard_output, escape_tracebacks, open_standard_streams
 from osrmac.errors import OsrmacError, printable
 from osrmac.progress import set_quiet
+
+if os.environ.get("NO_COLOR"):  # tyro has a variable of its own, which it reads when it is imported
+    os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
 
 __all__ = ["main"]
 
@@ -85,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _help() -> str:
     """Return the help of the program: its commands by purpose."""
+    from osrmac.cli.commands import COMMANDS
+
     lines = ["usage: osrmac COMMAND ... [OPTIONS]", "", "Instance-level image search at scale."]
     for heading, names in _GROUPS.items():
         lines += ["", f"{heading}:", *(f"  {name:<13} {COMMANDS[name].__doc__}" for name in names)]
@@ -101,6 +98,8 @@ def _run(arguments: Sequence[str]) -> None:
         sys.stdout.write(f"osrmac {__version__}\n")
         return
     check_names(arguments)
+    from osrmac.cli.commands import COMMANDS
+
     if not all(argument.isprintable() for argument in arguments):
         # Errors of the parser show the arguments, for example the file names of `info *`, as they are.
         _call(map(printable, arguments), {name: _without_effect(function) for name, function in COMMANDS.items()})
@@ -108,6 +107,12 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _call(arguments: Iterable[str], commands: Mapping[str, Callable[..., None]]) -> None:
+    """Parse the arguments with tyro, which is imported here because it takes longer than showing the version."""
+    import tyro
+    from tyro.extras import SubcommandApp
+
+    from osrmac.cli.arguments import REGISTRY
+
     app = SubcommandApp()
     for name, function in commands.items():
         app.command(name=name)(function)

@@ -1,8 +1,8 @@
 """Clean environments that hold a wheel and only what it declares, linked from the running environment.
 
 An installation by pip downloads gigabytes. Here, the distributions that the wheel requires, and those that they require
-in turn, are links into the environment of the tests, and no other distribution can be imported. So a requirement that is
-missing from `pyproject.toml` fails here as it would fail for a user.
+in turn, are links into the environment of the tests, and no other distribution can be imported. So a requirement that
+is missing from `pyproject.toml` fails here as it would fail for a user.
 """
 
 import subprocess
