@@ -61,7 +61,9 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
 
         return record
 
-    monkeypatch.setattr(cli, "COMMANDS", {name: stub(name, command) for name, command in COMMANDS.items()})
+    monkeypatch.setattr(
+        "osrmac.cli.commands.COMMANDS", {name: stub(name, command) for name, command in COMMANDS.items()}
+    )
 
     def run(arguments: list[str]) -> str:
         called.clear()
