@@ -1,18 +1,26 @@
-# Every target runs in .venv and creates it first. Python 3.11, make and a package registry are all that is needed.
+# Every target runs in .venv and creates it first. Python 3.11 or later, make and a package registry are all that is needed.
+# Another Python has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
-.PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots check bench docs image format clean
+.PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots package check bench docs image lock format \
+	clean
 
-setup: .venv/installed
+setup: $(VENV)/installed
 
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+$(VENV)/installed: $(VENV)/demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup
+# The demo needs no tools of development.
+$(VENV)/demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	touch $@
+
+demo: $(VENV)/demo
 	$(BIN)/osrmac demo
 
 # Two processes, here and below, each with a local Ray of its own; more threads than processors would slow both down.
@@ -45,6 +53,10 @@ screenshots: setup
 	$(BIN)/python -m pytest -s -m browser tests/browser -k documentation
 	cp $(addprefix build/screenshots/, search.png report.png serve.png) docs/figures/
 
+# Installs the wheel from the package registry into a clean environment, for $(PYTHON), and runs the demo there.
+package: setup
+	OSRMAC_PYTHON=$(PYTHON) $(BIN)/python -m pytest -s -m package tests/package
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -74,9 +86,15 @@ image:
 	$(BUILDER) build --label org.opencontainers.image.version=$(VERSION) --tag $(IMAGE):$(VERSION)-cuda \
 		--build-arg TORCH_INDEX=https://pypi.org/simple .
 
+# Pins what users install, with hashes, at the versions of constraints.txt, for all platforms.
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --annotation-style line \
+		--custom-compile-command 'make lock' --constraint constraints.txt \
+		$(addprefix --extra , cluster demo heif serve) --output-file requirements.lock pyproject.toml
+
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

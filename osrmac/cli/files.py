@@ -22,10 +22,10 @@ _ROWS = 100_000
 
 def check_tables(*files: Path | None) -> None:
     """Check that the tables that are asked for can be written: see `osrmac.commands.checks.check_table`."""
-    from osrmac.commands.checks import check_table
-
     for file in files:
         if file is not None:
+            from osrmac.commands.checks import check_table  # which knows all kinds of collections
+
             check_table(file)
 
 

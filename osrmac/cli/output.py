@@ -7,10 +7,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import rich.table
-from rich.console import Console
-from rich.text import Text
-
 from osrmac.cli.arguments import Output
 from osrmac.cli.process.on_finish import set_result
 from osrmac.credentials import redact_all
@@ -18,9 +14,11 @@ from osrmac.errors import printable
 from osrmac.progress import note
 from osrmac.storage.listing.skipped import describe_skipped
 from osrmac.tables import Column, Table
-from osrmac.types import REFINEMENTS, REMOVED_SINCE
 
 if TYPE_CHECKING:
+    import rich.table
+    from rich.text import Text
+
     from osrmac.commands.copies import Copy
     from osrmac.commands.extract import Profile
     from osrmac.commands.info import RunInfo
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["info_tables", "profile_tables", "render", "show", "table", "write", "write_address", "write_result"]
 
 _PIPE_COLUMNS = 1000
-
-_NOTED = (*REFINEMENTS, REMOVED_SINCE)
-"""Conditions of scores that a summary of a run does not leave out."""
 
 
 def write(output: Output, json_lines: Iterable[Any], tables: Iterable[Table] = (), summary: Sequence[str] = ()) -> None:
@@ -78,6 +73,8 @@ def _json(value: Any) -> str:
 
 def show(*tables: Table) -> None:
     """Write tables that have rows to standard output: as wide as a terminal, or else as wide as their content."""
+    from rich.console import Console  # not needed for JSON, nor to show the help
+
     console = Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
     for each in tables:
         if each.rows:
@@ -88,6 +85,9 @@ def show(*tables: Table) -> None:
 
 def render(table: Table) -> rich.table.Table:
     """Render a table for a terminal; its texts are shown as they are, neither parsed as markup nor as control codes."""
+    import rich.table
+    from rich.text import Text
+
     rendered = rich.table.Table(
         title=_text(table.title),
         caption=Text("\n".join(map(printable, table.notes))) if table.notes else None,
@@ -103,6 +103,8 @@ def render(table: Table) -> rich.table.Table:
 
 
 def _text(text: str) -> Text:
+    from rich.text import Text
+
     return Text(printable(text))
 
 
@@ -132,6 +134,9 @@ def _time_table(title: str, seconds: Mapping[str, float]) -> Table:
 
 def info_tables(run: RunInfo) -> list[Table]:
     """Return the summary of a run as tables."""
+    from osrmac.types import REFINEMENTS, REMOVED_SINCE
+
+    noted = (*REFINEMENTS, REMOVED_SINCE)  # conditions of scores that a summary of a run does not leave out
     facts = {
         "images": run.images,
         "planned": run.planned,
@@ -173,7 +178,7 @@ def info_tables(run: RunInfo) -> list[Table]:
                 ),
                 [
                     *(f"{mark}: {meaning}" for mark, meaning in evaluation.remarks.items()),
-                    *(f"{name}: {text}" for name, text in evaluation.conditions.items() if name in _NOTED),
+                    *(f"{name}: {text}" for name, text in evaluation.conditions.items() if name in noted),
                 ],
             )
             for evaluation in run.evaluations

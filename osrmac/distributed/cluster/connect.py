@@ -14,9 +14,8 @@ from pathlib import Path
 import ray
 
 from osrmac.config import ClusterConfig
-from osrmac.distributed.cluster.address import check_address
 from osrmac.distributed.cluster.local_start import prepare_start
-from osrmac.errors import ClusterError, reason
+from osrmac.errors import ClusterError, ConfigError, reason
 
 __all__ = ["connect"]
 
@@ -28,7 +27,7 @@ def connect(compute: ClusterConfig) -> None:
     started here ends with the process, so that the steps of one command share it.
 
     Raises:
-        ConfigError: No cluster answers at the address, or Ray cannot start on this machine.
+        ConfigError: No cluster answers at the address, gRPC is not installed, or Ray cannot start on this machine.
         ClusterError: Ray fails for another reason.
     """
     if ray.is_initialized():
@@ -41,7 +40,7 @@ def connect(compute: ClusterConfig) -> None:
         if address == "local":
             prepare_start()
         else:
-            check_address(address)
+            _check_address(address)
         with _errors_of_ray(address):
             ray.init(
                 address=address,
@@ -49,6 +48,16 @@ def connect(compute: ClusterConfig) -> None:
                 log_to_driver=compute.log_ray,
                 logging_level=logging.INFO if compute.log_ray else logging.ERROR,
             )
+
+
+def _check_address(address: str) -> None:
+    try:
+        from osrmac.distributed.cluster.address import check_address
+    except ModuleNotFoundError as error:
+        if error.name != "grpc":
+            raise
+        raise ConfigError("connecting to a Ray cluster needs gRPC: pip install 'osrmac[cluster]'") from error
+    check_address(address)
 
 
 @contextmanager

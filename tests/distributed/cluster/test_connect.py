@@ -1,4 +1,5 @@
 import signal
+import sys
 
 import pytest
 import ray
@@ -40,6 +41,17 @@ def test_ray_is_not_initialized_where_no_cluster_answers(disconnected: list[str]
     with pytest.raises(ConfigError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 "):
         connect(ComputeConfig(address="127.0.0.1:1"))
     assert disconnected == []
+
+
+def test_an_address_needs_grpc_and_a_ray_on_this_machine_does_not(
+    disconnected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "osrmac.distributed.cluster.address", raising=False)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    connect(ComputeConfig())
+    with pytest.raises(ConfigError, match=r"needs gRPC: pip install 'osrmac\[cluster\]'$"):
+        connect(ComputeConfig(address="127.0.0.1:1"))
+    assert disconnected == ["local"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no raylet\nat all"), SystemExit(1), TimeoutError()])
