@@ -46,7 +46,7 @@ def _check_folder(folder: str) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, _ROOM)
+            file.write(bytes(_ROOM))
     except OSError as error:
         raise ConfigError(
             f"cannot write {_ROOM >> 20} MB to {folder}, the folder of Ray's sockets and logs ({error.strerror}): make "

@@ -51,10 +51,14 @@ def test_a_folder_that_cannot_be_written_is_refused(short: Path, monkeypatch: py
         prepare_start()
 
 
-def test_a_full_disk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_start, "_ROOM", 1 << 60)
-    with pytest.raises(ConfigError, match="make room or grant write permission, or set RAY_TMPDIR"):
-        prepare_start()
+def test_a_full_disk_is_refused() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (local_start._ROOM - 1, limits[1]))  # stands for the end of the disk
+    try:
+        with pytest.raises(ConfigError, match="make room or grant write permission, or set RAY_TMPDIR"):
+            prepare_start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize(
