@@ -117,7 +117,7 @@ def _centroids(vectors: Vector, cells: int) -> Vector:
     sample = vectors[np.random.default_rng(0).permutation(len(vectors))[: SAMPLE * cells]]
     clustering = faiss.Kmeans(vectors.shape[1], cells, niter=10, max_points_per_centroid=len(sample))
     clustering.train(sample)
-    centroids: Vector = clustering.centroids
+    centroids: Vector = clustering.centroids  # type: ignore[assignment]  # None before training only
     return centroids
 
 
@@ -125,11 +125,11 @@ def _by_faiss(collection: Collection, factory: str, centroids: Vector) -> dict[s
     """Build an index whose cells are trained, and search by it."""
     started = time.monotonic()
     index = faiss.index_factory(collection.vectors.shape[1], factory)
-    ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
+    ivf: Any = faiss.downcast_index(faiss.extract_index_ivf(index))
     sample = collection.vectors[np.random.default_rng(1).permutation(len(collection.vectors))[:CODES_SAMPLE]]
     rotated = centroids
     if isinstance(index, faiss.IndexPreTransform):
-        rotation = faiss.downcast_VectorTransform(index.chain.at(0))
+        rotation = faiss.downcast_VectorTransform(index.chain.at(0))  # type: ignore[attr-defined]  # a C++ vector
         if isinstance(rotation, faiss.OPQMatrix):
             rotation.niter, rotation.max_train_points = 10, CODES_SAMPLE
         rotation.train(sample)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from benchmarks.common import Vector
@@ -78,7 +79,7 @@ def fit(real: Vector) -> tuple[Model, dict[str, Any]]:
     factor = (np.sqrt(values.clip(min=0))[:, None] * axes.T).astype(np.float32)
     wanted = neighbour_statistics(real)
 
-    def model(parameters: Vector) -> Model:
+    def model(parameters: NDArray[np.float64]) -> Model:
         scene, view, unevenness, exponent = np.exp(parameters).tolist()
         total = 1 + scene + view
         positive = bool(real.min() >= 0)
@@ -86,7 +87,7 @@ def fit(real: Vector) -> tuple[Model, dict[str, Any]]:
             real.mean(axis=0), factor, 1 / total, scene / total, view / total, unevenness, 0.5 + exponent, positive
         )
 
-    def loss(parameters: Vector) -> float:
+    def loss(parameters: NDArray[np.float64]) -> float:
         found = neighbour_statistics(model(parameters).draw(len(real), 1))
         return float(np.mean([abs(np.log(found[name] / wanted[name])) for name in wanted]))
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 import ray.data
@@ -178,6 +179,7 @@ def _ray_data_logging(enabled: bool) -> Iterator[None]:
 def _follow(batches: ray.data.Dataset, max_failure_rate: float, images: int) -> DescribeResult:
     """Execute the dataset and add up its counts; raise FailureRateError as soon as too many images have failed."""
     sums: Counter[str] = Counter()
+    counts: pa.Table
     for counts in batches.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         sums.update({name: pc.sum(counts[name]).as_py() for name in counts.column_names})
         failed, finished = sums["failed"], sums["described"] + sums["failed"]

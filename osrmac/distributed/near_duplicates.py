@@ -115,7 +115,7 @@ def _centroids(sides: Sequence[VectorPieces], number: int, distance: Distance) -
     sample = _comparable(np.concatenate(samples), distance)
     clustering = faiss.Kmeans(sample.shape[1], number, niter=_ITERATIONS, seed=0, min_points_per_centroid=1)
     clustering.train(sample)
-    centroids: Matrix = clustering.centroids
+    centroids: Matrix = clustering.centroids  # type: ignore[assignment]  # None before training only
     return centroids
 
 

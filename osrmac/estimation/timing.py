@@ -105,5 +105,5 @@ def _half_interval(durations: Durations) -> float:
     """Return half of the confidence interval of a mean, by Student's t distribution."""
     if durations.count < 2:
         return math.nan
-    quantile: float = stdtrit(durations.count - 1, (1 + _CONFIDENCE) / 2)
-    return float(quantile * durations.standard_error)
+    quantile = float(stdtrit(durations.count - 1, (1 + _CONFIDENCE) / 2))
+    return quantile * durations.standard_error

@@ -62,7 +62,7 @@ def _on_cpu(queries: Matrix, database: Matrix, distance: str) -> Matrix:
         rows = np.ascontiguousarray(database[start : start + _BLOCK_ROWS], np.float32)
         block = np.empty((count, len(rows)), np.float32)
         query_ptr, row_ptr, block_ptr = map(faiss.swig_ptr, (queries, rows, block))
-        faiss.pairwise_extra_distances(
+        faiss.pairwise_extra_distances(  # type: ignore[attr-defined]  # of the C++ interface
             dimension, count, query_ptr, len(rows), row_ptr, _METRICS[distance], 0, block_ptr
         )
         result[:, start : start + _BLOCK_ROWS] = block

@@ -25,7 +25,7 @@ def connected_groups(pairs: NDArray[np.int64]) -> list[Nodes]:
     """
     nodes, rows = np.unique(pairs, return_inverse=True)
     left, right = rows.reshape(-1, 2).T
-    graph = coo_array((np.ones(len(left), np.bool_), (left, right)), shape=(len(nodes), len(nodes)))
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(len(nodes), len(nodes)))
     return _by_label(nodes, connected_components(graph, directed=False)[1])
 
 
@@ -67,7 +67,7 @@ def _merge(one: int, other: int, members: list[set[int]], links: list[dict[int, 
     links[gone] = {}
 
 
-def _by_label(nodes: Nodes, label: NDArray[np.int64]) -> list[Nodes]:
+def _by_label(nodes: Nodes, label: NDArray[np.signedinteger]) -> list[Nodes]:
     order = np.argsort(label, kind="stable")
     starts = np.flatnonzero(np.diff(label[order])) + 1
     groups = [nodes[group] for group in np.split(order, starts) if len(group) > 1]

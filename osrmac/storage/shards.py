@@ -294,7 +294,7 @@ class Vectors:
     regions: NDArray[np.int64] | None = None
 
 
-def read_vectors(shards: Iterable[Location], recipe: str, only: pa.Array | None = None) -> Vectors:
+def read_vectors(shards: Iterable[Location], recipe: str, only: pa.Array | pa.ChunkedArray | None = None) -> Vectors:
     """Read the descriptors of all described images into memory, sorted by id.
 
     Args:
@@ -311,7 +311,7 @@ def read_vectors(shards: Iterable[Location], recipe: str, only: pa.Array | None 
     return Vectors(ids, matrix(table[recipe].combine_chunks())[order])
 
 
-def _described_rows(shard: Location, recipe: str, only: pa.Array | None) -> pa.Table:
+def _described_rows(shard: Location, recipe: str, only: pa.Array | pa.ChunkedArray | None) -> pa.Table:
     table = read(shard, ["id", "status", recipe])
     wanted = pc.equal(table["status"], OK)
     if only is not None:

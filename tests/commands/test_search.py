@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +48,9 @@ def names(found: QueryResult) -> list[str]:
 
 
 @pytest.mark.parametrize(("distance", "metric"), [("l1", "cityblock"), ("l2", "euclidean"), ("cosine", "cosine")])
-def test_ids_find_the_nearest_images(finished: Run, distance: Distance, metric: str) -> None:
+def test_ids_find_the_nearest_images(
+    finished: Run, distance: Distance, metric: Literal["cityblock", "euclidean", "cosine"]
+) -> None:
     ids, values = vectors(finished, "single")
     found = search(finished.url, QUERIES, SearchConfig(method="single", distance=distance))
     for query, answer in zip(QUERIES, found, strict=True):

@@ -62,7 +62,7 @@ def _read(file: str, content: bytes) -> dict[str, Any]:
     from scipy.io import loadmat  # noqa: PLC0415  # slow to import, and needed for this benchmark only
 
     try:
-        found: dict[str, Any] = loadmat(io.BytesIO(content), variable_names=_VARIABLES)
+        found: dict[str, Any] = loadmat(io.BytesIO(content), variable_names=_VARIABLES)  # type: ignore[arg-type]  # a file, too
     except Exception as error:  # a damaged file may raise anything
         raise BenchmarkError(f"{file} is not a MATLAB file of version 5: {reason(error)}") from error
     for key in _VARIABLES:

@@ -34,7 +34,7 @@ def train_quantizer(vectors: Matrix, factory: str, threads: int) -> bytes:
         The index as FAISS writes it into a file.
     """
     faiss.omp_set_num_threads(threads)
-    index = faiss.index_factory(vectors.shape[1], factory)
+    index: Any = faiss.index_factory(vectors.shape[1], factory)  # a `faiss.IndexIVF`
     limits = {"min_points_per_centroid": 1, "max_points_per_centroid": len(vectors)}
     clustering = faiss.Kmeans(vectors.shape[1], index.nlist, niter=_ITERATIONS, seed=0, **limits)
     clustering.train(vectors)

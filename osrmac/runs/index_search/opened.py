@@ -42,7 +42,7 @@ class OpenIndex:
         self._parts = [_read_lists(folder / part.file, part.digest) for part in stored.parts]
         ivf = faiss.extract_index_ivf(self._index)
         if self._parts:
-            pointers = faiss.InvertedListsPtrVector()
+            pointers = faiss.InvertedListsPtrVector()  # type: ignore[attr-defined]  # missing in its stubs
             for lists in self._parts:
                 pointers.push_back(lists)
             self._lists = faiss.HStackInvertedLists(pointers.size(), pointers.data())
@@ -76,7 +76,7 @@ def _read_quantizer(file: Location, digest: str) -> Any:
 def _read_lists(file: Location, digest: str) -> Any:
     path = local_file(file, digest)
     try:
-        lists = faiss.read_InvertedLists(faiss.FileIOReader(str(path)), faiss.IO_FLAG_MMAP)
+        lists: Any = faiss.read_InvertedLists(faiss.FileIOReader(str(path)), faiss.IO_FLAG_MMAP)
     except RuntimeError as error:
         raise damaged(file.url, reason(error)) from error
     lists.prefetch_nthread = 0  # otherwise each search starts threads for each part

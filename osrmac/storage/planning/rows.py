@@ -22,7 +22,7 @@ def shard_ranges(table: pa.Table) -> Iterator[tuple[int, int]]:
     return pairwise(edges)
 
 
-def replanned(table: pa.Table, ids: pa.Array) -> pa.Table:
+def replanned(table: pa.Table, ids: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return the rows of a part with higher generations for some ids; the same table if it has none of them."""
     due = pc.is_in(table["id"], value_set=ids).to_numpy()
     return _with_column(table, "generation", _raised_generations(table, due)) if due.any() else table

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -158,9 +159,9 @@ def test_several_copies_are_converted_and_the_preferred_one_is_loaded(tmp_path: 
 
 @pytest.mark.parametrize("prefix", ["", "backbone."])
 def test_position_embeddings_of_another_size_are_resampled_as_timm_does(prefix: str, tmp_path: Path) -> None:
-    larger = timm.create_model("test_vit", img_size=224)
+    larger: Any = timm.create_model("test_vit", img_size=224)
     published = random_state(SMALL) | {"pos_embed": torch.randn(larger.pos_embed.shape)}
-    expected = timm.create_model("test_vit")
+    expected: Any = timm.create_model("test_vit")
     converted = timm.models.vision_transformer.checkpoint_filter_fn(dict(published), expected)
 
     assert converted["pos_embed"].shape == expected.pos_embed.shape != larger.pos_embed.shape

@@ -97,7 +97,7 @@ def test_maps_and_embedding_are_those_of_timm(name: str, height: int, width: int
 @torch.inference_mode()
 def test_position_embeddings_are_resampled_as_timm_resamples_them_for_another_size() -> None:
     """A network that timm builds for one size, whose position embeddings its loader resamples."""
-    fixed = timm.create_model("test_vit", img_size=(96, 272)).eval()
+    fixed: Any = timm.create_model("test_vit", img_size=(96, 272)).eval()
     fixed.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(dict(state(SMALL)), fixed))
     images = pixels(96, 272, images=2)
 
@@ -166,7 +166,7 @@ def test_dinov3_as_a_convolutional_network() -> None:
     architecture = get_architecture("timm:convnext_tiny.dinov3_lvd1689m")
 
     assert (architecture.layers, architecture.head) == (("stages.3", "stages.2"), "head.fc")
-    theirs = timm.create_model("test_convnext").eval()
+    theirs: Any = timm.create_model("test_convnext").eval()
     theirs.load_state_dict(load_weights("timm:test_convnext", "random:0").state)
     with torch.inference_mode():
         images = pixels(96, 64)
@@ -188,7 +188,7 @@ def describer() -> Describer:
 def test_global_is_the_embedding_at_the_middle_size(describer: Describer) -> None:
     """The image has the ratio of 64 x 48 pixels, of which both are multiples of the patch."""
     image = textured(64, 48)
-    theirs = timm.create_model("test_vit", dynamic_img_size=True).eval()
+    theirs: Any = timm.create_model("test_vit", dynamic_img_size=True).eval()
     theirs.load_state_dict(load_weights(SMALL, "random:0").state)
 
     vector = describer.vectors(image)["global"]

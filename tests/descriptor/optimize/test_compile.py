@@ -1,8 +1,8 @@
 """CompiledTrunk networks, against the same networks as they are."""
 
 import pytest
-import timm
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from osrmac.descriptor.models.backbones import Backbone, build, load_weights
@@ -67,7 +67,7 @@ def test_code_for_a_gpu_is_compiled_once_for_all_batches_and_sizes_but_the_small
 def test_timms_padding_in_integers_gives_equal_maps(
     kernel: int, stride: int, dilation: int, size: tuple[int, int]
 ) -> None:
-    layer = timm.layers.Conv2dSame(4, 6, kernel, stride, dilation=dilation)
+    layer = Conv2dSame(4, 6, kernel, stride, dilation=dilation)
     maps = torch.rand(2, 4, *size)
 
     assert torch.equal(compile_module._SamePadding(layer)(maps), layer(maps))

@@ -33,7 +33,7 @@ def mat(boxes: Sequence[Any] = CORNERS, positives: Sequence[Any] = POSITIVES, **
         gnd[0, number] = (np.array([ok], np.float64), np.array([box]))
     variables = {"imlist": cells(IMAGES), "qimlist": cells(QUERIES), "gnd": gnd} | changes
     buffer = io.BytesIO()
-    savemat(buffer, {name: value for name, value in variables.items() if value is not None})
+    savemat(buffer, {name: value for name, value in variables.items() if value is not None})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

@@ -30,7 +30,7 @@ def test_parts_that_are_joined_find_what_one_index_finds(tmp_path: Path) -> None
     for number, shards in enumerate((SHARDS[:1], SHARDS[1:])):
         (tmp_path / str(number)).write_bytes(encode(load_quantizer(QUANTIZER), shards))
         parts.append(lists_of(Location.of(tmp_path / str(number))))
-    pointers = faiss.InvertedListsPtrVector()
+    pointers = faiss.InvertedListsPtrVector()  # type: ignore[attr-defined]  # missing in its stubs
     for part in parts:
         pointers.push_back(part)
     joined = faiss.HStackInvertedLists(len(parts), pointers.data())
