@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
-.PHONY: setup demo test integration fuzz chaos s3 cluster browser screenshots package check bench docs image lock format \
-	clean
+.PHONY: setup demo test coverage integration fuzz chaos s3 cluster browser screenshots package check bench docs image lock \
+	format clean
 
 setup: $(VENV)/installed
 
@@ -26,6 +26,13 @@ demo: $(VENV)/demo
 # Two processes, here and below, each with a local Ray of its own; more threads than processors would slow both down.
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Of the default suite, in one process: pytest-xdist ends its workers before they have saved what they ran.
+coverage: setup
+	rm -rf build/coverage && mkdir -p build/coverage
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 integration: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m integration

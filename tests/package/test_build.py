@@ -1,6 +1,7 @@
 """Contents of the wheel and of the sdist."""
 
 import re
+import subprocess
 import tarfile
 from email import message_from_string
 from pathlib import Path
@@ -44,17 +45,10 @@ def test_the_sdist_holds_what_development_needs_and_no_caches(sdist: Path) -> No
     with tarfile.open(sdist) as archive:
         names = [Path(*Path(name).parts[1:]) for name in archive.getnames()]
     tops = {name.parts[0] for name in names}
-    assert tops >= {
-        "Makefile",
-        "benchmarks",
-        "constraints.txt",
-        "docs",
-        "osrmac",
-        "requirements.lock",
-        "tests",
-        "workflows",
-    }
-    assert not {part for name in names for part in name.parts if part.startswith(".venv") or part == "__pycache__"}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert tops >= {Path(file).parts[0] for file in tracked.splitlines()}
+    ignored = {".gpu", "__pycache__", "build"}
+    assert not {part for name in names for part in name.parts if part.startswith(".venv") or part in ignored}
 
 
 def test_links_of_the_description_lead_into_the_repository(wheel: Path) -> None:
