@@ -40,22 +40,22 @@ class EstimateConfig:
     describe it, or else 108 and at most 426 images per second, as ResNet50 in bf16 on an H200 beside 16 CPUs)"""
 
     gpu_rate: Annotated[float, "N"] | None = None
-    """Images per second of a GPU, instead of --gpu-tflops."""
+    """Images per second of a GPU, instead of --gpu-tflops. (default: from --gpu-tflops)"""
 
     cpu_price: Annotated[float, "PRICE"] | None = None
-    """Price of a CPU for an hour."""
+    """Price of a CPU for an hour. (default: no cost)"""
 
     gpu_price: Annotated[float, "PRICE"] | None = None
-    """Price of a GPU for an hour, with the CPUs beside it."""
+    """Price of a GPU for an hour, with the CPUs beside it. (default: no cost)"""
 
     get_price: Annotated[float, "PRICE"] | None = None
-    """Price of a million GET and HEAD requests."""
+    """Price of a million GET and HEAD requests. (default: no cost)"""
 
     put_price: Annotated[float, "PRICE"] | None = None
-    """Price of a million PUT and LIST requests."""
+    """Price of a million PUT and LIST requests. (default: no cost)"""
 
     storage_price: Annotated[float, "PRICE"] | None = None
-    """Price of a gigabyte for a month."""
+    """Price of a gigabyte for a month. (default: no cost)"""
 
     def __post_init__(self) -> None:
         at_least_one(self, "sample", "gpus")
