@@ -22,7 +22,7 @@ OPTIONS = (
     "--backbone resnet18 --weights random:0 --image-sizes 96 64 48 --workers 2 --features 32 --retained-variance 0.8 "
     "--benchmark groups --ground-truth"
 )
-MAX_UPLOAD_BYTES = 5_000_000
+MAX_UPLOAD_BYTES = 3_000_000
 
 
 def make_collection(folder: Path) -> Path:
