@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from osrmac.errors import printable
 from osrmac.log import Level, write_line
@@ -21,6 +21,14 @@ __all__ = ["Stage", "is_quiet", "note", "set_quiet", "stage", "warn"]
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 10.0
 _quiet = False
+
+
+class _Rows(Protocol):
+    @property
+    def num_rows(self) -> int: ...
+
+
+RowsT = TypeVar("RowsT", bound=_Rows)
 
 
 def set_quiet(quiet: bool) -> None:
@@ -57,6 +65,14 @@ class Stage:
     def update(self, done: int, total: int | None = None) -> None:
         """Set how many items are done, of how many if that is known."""
         self._done, self._total = done, total
+
+    def counting(self, tables: Iterable[RowsT]) -> Iterator[RowsT]:
+        """Yield the tables, and show the number of their rows so far."""
+        rows = 0
+        for table in tables:
+            rows += table.num_rows
+            self.update(rows)
+            yield table
 
     @property
     def fields(self) -> dict[str, Any]:

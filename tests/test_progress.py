@@ -2,6 +2,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 
 from osrmac import progress
@@ -70,3 +71,13 @@ def test_an_unknown_total_is_left_out() -> None:
     current = Stage("listing")
     current.update(1234567)
     assert str(current) == "listing 1,234,567, 0 s"
+
+
+def test_rows_of_tables_are_counted_as_they_pass() -> None:
+    current = Stage("listing")
+    tables = [pa.table({"id": ["a", "b"]}), pa.table({"id": ["c"]})]
+    passed = current.counting(iter(tables))
+    assert next(passed) is tables[0]
+    assert current.fields["done"] == 2
+    assert list(passed) == tables[1:]
+    assert current.fields["done"] == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +16,7 @@ from osrmac.estimation.result import Estimate, GpuTime, MachineTime, SampleFacts
 from osrmac.estimation.sampling import Sample, draw
 from osrmac.estimation.scratch import scratch_folder
 from osrmac.estimation.timing import SampleTimes, Speed, sample_shards
-from osrmac.progress import Stage, note, stage
+from osrmac.progress import note, stage
 from osrmac.runs.failures import Failures, summary
 from osrmac.stopwatch import Stopwatch
 from osrmac.storage import manifest, schema, shards
@@ -87,7 +86,7 @@ def estimate(
         connect(compute)  # to be sure: a glob is no folder, for which Ray is started above
         pool = size_worker_pool(compute)
         with watch("listing"), stage("listing") as progress:
-            sample = draw(_counted(listed, progress), options.sample or _default_size(pool), options.seed)
+            sample = draw(progress.counting(listed), options.sample or _default_size(pool), options.seed)
         if sample.rows.num_rows == sample.images:
             note(f"all {sample.images} images of the collection are described: it is no larger than the sample")
         times = _describe(run, sample, identity, weights, compute, reading, pool)
@@ -116,14 +115,6 @@ def _scratch(compute: ComputeConfig, options: EstimateConfig) -> str | None:
 
 def _default_size(pool: WorkerPool) -> int:
     return _PER_GPU_WORKER * pool.max_workers if pool.gpus else max(_SAMPLE, _PER_WORKER * pool.max_workers)
-
-
-def _counted(tables: Iterable[pa.Table], progress: Stage) -> Iterator[pa.Table]:
-    rows = 0
-    for table in tables:
-        rows += table.num_rows
-        progress.update(rows)
-        yield table
 
 
 def _describe(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +17,7 @@ from osrmac.commands.copies import note_stale_exports
 from osrmac.config import CollectionConfig, ComputeConfig, DescriptorConfig, FailureConfig
 from osrmac.credentials import without_credentials
 from osrmac.errors import DamagedFileError
-from osrmac.progress import Stage, note, stage, warn
+from osrmac.progress import note, stage, warn
 from osrmac.runs.failures import Failures, failed_ids, summary, unsound_shards
 from osrmac.runs.summary.throughput import Throughput
 from osrmac.stopwatch import Stopwatch
@@ -144,7 +144,7 @@ def extract(
             place.open(identity, named, _versions(), failures, collection.image_column)
             indexes.begin_writing(place.removed)
             sharding = shard_count(identity, weights, compute)
-            changes, access = _plan(place, _counted(listed, progress), sharding, collection)
+            changes, access = _plan(place, progress.counting(listed), sharding, collection)
             _note_left_out(changes, collection, skipped)
             if failures.retry_failed:
                 manifest.replan(place.manifest, failed_ids(place))
@@ -230,12 +230,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions
-
-
-def _counted(tables: Iterable[pa.Table], progress: Stage) -> Iterator[pa.Table]:
-    """Yield the tables, and show the number of their rows."""
-    rows = 0
-    for table in tables:
-        rows += table.num_rows
-        progress.update(rows)
-        yield table

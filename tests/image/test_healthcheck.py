@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from image.healthcheck import is_healthy, option
+from tests.http_servers import http_server
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -27,12 +27,8 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
-    with HTTPServer(("127.0.0.1", 0), Answer) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with http_server(Answer) as http:
         yield http
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Access to a bucket by the role of a service account, without keys in the environment."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ import s3fs
 
 from osrmac.storage.location import Location
 from osrmac.storage.lock import Part, locked
+from tests.http_servers import http_server
 
 pytestmark = pytest.mark.integration
 TOKEN = "header.payload.signature"
@@ -38,12 +38,8 @@ class Agent(BaseHTTPRequestHandler):
 @pytest.fixture
 def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
     monkeypatch.setattr(Agent, "authorizations", [], raising=False)
-    with HTTPServer(("127.0.0.1", 0), Agent) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with http_server(Agent) as http:
         yield http
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture

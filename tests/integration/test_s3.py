@@ -60,11 +60,7 @@ def test_images_and_run_may_be_in_a_bucket(bucket: str, photos: Path, finished: 
     options = f"--backbone resnet18 --weights random:0 {recipes} --image-sizes 96 64 48 --workers 1"
     fit = "--features 32 --retained-variance 0.8"
     command = f"run {bucket}/photos {bucket}/run {options} {fit}".split()
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "osrmac", *command], capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stderr
+    osrmac(*command)
     run = Run(f"{bucket}/run")
     assert run.record()["counts"] == {"planned": 29, "ok": 26, "failed": 3}
     on_s3 = shards.read_vectors(shards.paths(run.descriptors), "osrmac")
@@ -120,12 +116,7 @@ def test_images_in_an_archive_of_a_bucket_are_estimated_with_their_requests(buck
     store.pipe_file("archive/scans/a.tar", tar_bytes(members | {"notes.txt": b""}))
     options = "--backbone resnet18 --weights random:0 --image-sizes 96 --workers 1 --sample 4 --get-price 1e6"
     command = f"estimate {bucket}/scans {options} --scratch {bucket}/scratch --format json".split()
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "osrmac", *command], capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(osrmac(*command))
     assert (found["images"], found["skipped"], found["sample"]["failed"]) == (10, {".txt": 1}, 0)
     number = found["volume"]["shards"]
     assert found["volume"]["requests"] == {"gets": 10 + 6 * number, "puts": 2 * number + 1}
