@@ -42,7 +42,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def located(run: Run, method: Method, queries: np.ndarray, nearest: list[list[str]]) -> list[list[Box | None]]:
-    matches = [[Match(image, rank) for rank, image in enumerate(images, 1)] for images in nearest]
+    matches = [[Match(image, rank, 0.0) for rank, image in enumerate(images, 1)] for images in nearest]
     rows = find_rows({image for images in nearest for image in images}, list_shards(run))
     found = with_boxes(run, method, queries, matches, rows, "l1")
     assert [[replace(match, box=None) for match in of_query] for of_query in found] == matches
