@@ -5,19 +5,22 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
+# Modules are compiled when they are first imported: to compile all of them here would take a minute.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+
 .PHONY: setup demo test coverage integration fuzz chaos s3 cluster browser screenshots package check bench docs image lock \
 	format clean
 
 setup: $(VENV)/installed
 
 $(VENV)/installed: $(VENV)/demo
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	touch $@
 
 # The demo needs no tools of development.
 $(VENV)/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	$(INSTALL) --editable '.[demo]'
 	touch $@
 
 demo: $(VENV)/demo

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import ray
@@ -20,11 +21,15 @@ from osrmac.errors import ClusterError, ConfigError, reason
 __all__ = ["connect"]
 
 
-def connect(compute: ClusterConfig) -> None:
+def connect(compute: ClusterConfig, meanwhile: str | None = None) -> None:
     """Initialize Ray, unless this process is connected already.
 
     Joins the cluster at `--address` or `$RAY_ADDRESS`; without either, starts Ray on this machine. A Ray that is
     started here ends with the process, so that the steps of one command share it.
+
+    Args:
+        compute: The cluster.
+        meanwhile: Full name of a module to import in a thread while Ray starts, as each takes seconds.
 
     Raises:
         ConfigError: No cluster answers at the address, gRPC is not installed, or Ray cannot start on this machine.
@@ -41,7 +46,7 @@ def connect(compute: ClusterConfig) -> None:
             prepare_start()
         else:
             _check_address(address)
-        with _errors_of_ray(address):
+        with _importing(meanwhile), _errors_of_ray(address):
             ray.init(
                 address=address,
                 include_dashboard=False if address == "local" else None,
@@ -58,6 +63,20 @@ def _check_address(address: str) -> None:
             raise
         raise ConfigError("connecting to a Ray cluster needs gRPC: pip install 'osrmac[cluster]'") from error
     check_address(address)
+
+
+@contextmanager
+def _importing(module: str | None) -> Iterator[None]:
+    """Import a module in a thread: Ray needs the main one, the only one that may install signal handlers."""
+    if module is None:
+        yield
+        return
+    thread = threading.Thread(target=import_module, args=(module,), name=f"import {module}")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from threading import Thread
-
 from osrmac.config import ComputeConfig
 from osrmac.distributed.cluster.connect import connect
 from osrmac.storage.location import Location
@@ -14,7 +11,7 @@ __all__ = ["connect_while_importing"]
 
 
 def connect_while_importing(images: str, run: str, compute: ComputeConfig, module: str) -> None:
-    """Import a module in a thread and connect to Ray meanwhile: each takes seconds.
+    """Connect to Ray and import a module meanwhile.
 
     Does nothing where Ray may turn out not to be needed: an existing run may be finished, and a missing folder of
     images is an error.
@@ -33,9 +30,4 @@ def connect_while_importing(images: str, run: str, compute: ComputeConfig, modul
     collection = Location.of(images)
     if Run(run).exists() or (collection.is_local and not collection.exists()):
         return
-    importing = Thread(target=import_module, args=(module,), name=f"import {module}")
-    importing.start()
-    try:
-        connect(compute)  # in the main thread, the only one that may install signal handlers
-    finally:
-        importing.join()
+    connect(compute, meanwhile=module)

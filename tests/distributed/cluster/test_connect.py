@@ -1,5 +1,7 @@
 import signal
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 import ray
@@ -35,6 +37,48 @@ def test_ray_starts_on_this_machine_unless_an_address_is_given(
     monkeypatch.setattr("ray._private.services.find_gcs_addresses", lambda: {cluster})
     connect(ComputeConfig(address="auto"))
     assert disconnected == ["local", cluster, "auto"]
+
+
+MODULE = "slow_module"
+starting = threading.Event()
+
+
+@pytest.fixture
+def slow_module(disconnected: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Name of a module whose import ends only once Ray is starting."""
+    (tmp_path / f"{MODULE}.py").write_text("import sys\nparallel = sys.modules['tests.starting'].starting.wait(20)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "tests.starting", sys.modules[__name__])
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    starting.clear()
+    return MODULE
+
+
+def test_a_module_is_imported_while_ray_starts(slow_module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        starting.set()
+
+    monkeypatch.setattr(ray, "init", init)
+    connect(ComputeConfig(), meanwhile=slow_module)
+    assert sys.modules[slow_module].parallel
+
+
+def test_a_failed_start_is_raised_after_the_import_has_ended(slow_module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        starting.set()
+        raise RuntimeError("no raylet")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(ClusterError, match="no raylet"):
+        connect(ComputeConfig(), meanwhile=slow_module)
+    assert not [thread for thread in threading.enumerate() if slow_module in thread.name]
+
+
+def test_a_dead_address_is_reported_before_anything_is_imported(slow_module: str) -> None:
+    with pytest.raises(ConfigError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 "):
+        connect(ComputeConfig(address="127.0.0.1:1"), meanwhile=slow_module)
+    assert slow_module not in sys.modules
 
 
 def test_ray_is_not_initialized_where_no_cluster_answers(disconnected: list[str]) -> None:
