@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import ray
 import yaml
@@ -186,7 +187,6 @@ def test_the_documentation_creates_the_secret_with_the_variables_that_osrmac_rea
 
 @pytest.mark.integration
 def test_pods_are_valid_by_the_schema_of_kubernetes(cluster: dict[str, Any]) -> None:
-    validator = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
     for pod in pods(cluster):
         manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "osrmac"}, "spec": pod}
-        validator.validate(manifest, "1.34", strict=True)
+        kubernetes_validate.validate(manifest, "1.34", strict=True)
