@@ -5,7 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
-# Modules are compiled when they are first imported: to compile all of them here would take a minute.
+# Modules are compiled when they are first imported, as all of them would take a minute. They must then be kept: otherwise
+# every process that starts would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
 .PHONY: setup demo test coverage integration fuzz chaos s3 cluster browser screenshots package check bench docs image lock \
