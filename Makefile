@@ -5,10 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 S3_TESTS ?= tests/s3 tests/integration/test_s3.py
 
-# Modules are compiled when they are first imported, as all of them would take a minute. They must then be kept: otherwise
-# every process that starts would compile what it imports.
+# Otherwise each of the many processes that tests start would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
 .PHONY: setup demo test coverage integration fuzz chaos s3 cluster browser screenshots package check bench docs image lock \
 	format clean
@@ -16,13 +14,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constr
 setup: $(VENV)/installed
 
 $(VENV)/installed: $(VENV)/demo
-	$(INSTALL) --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 # The demo needs no tools of development.
 $(VENV)/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[demo]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
 demo: $(VENV)/demo

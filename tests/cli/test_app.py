@@ -28,7 +28,7 @@ Refused = Callable[..., tuple[int, str]]
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Refused:
     """Runs a command that must fail, without starting Ray, and returns its exit status and its message."""
-    monkeypatch.setattr("osrmac.distributed.cluster.startup.connect", lambda _: None)
+    monkeypatch.setattr("osrmac.distributed.cluster.startup.connect", lambda *_, **__: None)
 
     def run(*arguments: object) -> tuple[int, str]:
         with pytest.raises(SystemExit) as stopped:
