@@ -43,26 +43,18 @@ def test_a_sample_is_described_and_nothing_is_left(
     assert found.volume.descriptor_bytes == pytest.approx((scratch / "all.parquet").stat().st_size, rel=0.1)
 
 
+@pytest.mark.integration
 def test_the_whole_of_a_small_collection_is_described(
-    photos: Path, small: DescriptorConfig, one_worker: ComputeConfig, capsys: pytest.CaptureFixture[str]
+    photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = estimate(str(photos / "odd"), small, one_worker)
+    contents = [file.read_bytes() for file in sorted((photos / "odd").iterdir())]
+    pq.write_table(pa.table({"photo": contents, "mask": contents}), tmp_path / "a.parquet")
+    found = estimate(str(tmp_path), small, one_worker, collection=ListingConfig(image_column="photo"))
     assert (found.images, found.sample.images, found.sample.failed) == (10, 10, 0)
     widths = [90 + 7 * seed for seed in range(1, 20, 2)]
     assert found.sample.megapixels == pytest.approx(120 * np.mean(widths) / 1e6)
     assert found.machine.margin_hours == 0
     assert "all 10 images of the collection are described" in capsys.readouterr().err
-
-
-@pytest.mark.integration
-def test_images_in_parquet_files_are_read_by_their_column(
-    photos: Path, tmp_path: Path, small: DescriptorConfig, one_worker: ComputeConfig
-) -> None:
-    contents = [file.read_bytes() for file in sorted((photos / "odd").iterdir())]
-    pq.write_table(pa.table({"photo": contents, "mask": contents}), tmp_path / "a.parquet")
-    column = ListingConfig(image_column="photo")
-    found = estimate(str(tmp_path), small, one_worker, collection=column, options=EstimateConfig(sample=3))
-    assert (found.images, found.sample.failed) == (10, 0)
 
 
 @pytest.mark.integration
