@@ -63,7 +63,7 @@ def test_a_job_gives_the_same_result_as_a_run_on_this_machine(store: dict[str, s
 
 
 def uploaded_bytes(cluster: Head) -> int:
-    """Return the size of the working directory that was uploaded to the cluster, without what it was compiled to there."""
+    """Return the size of the working directory that was uploaded to the cluster, without modules compiled there."""
     files = cluster.folder.glob("ray/session_latest/runtime_resources/working_dir_files/_ray_pkg_*/**/*")
     return sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc")
 
